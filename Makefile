@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# What a person types. Everything that a target needs is set up on the way, below build/.
+
+KERNEL ?= 6.1
+TIMEOUT ?= 3600
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+export KERNEL
+
+# KERNEL's build tree, found (and fetched) only by the targets that want it.
+guest_kdir = $(realpath $(shell scripts/setup kernel $(KERNEL))/kdir)
+
+# `make modules` is for this machine's kernel where that can be built for.
+KDIR ?= $(or $(wildcard /lib/modules/$(shell uname -r)/build),$(guest_kdir))
+
+VERSION := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
+DKMS_SOURCE = /usr/src/dhp-$(VERSION)
+
+.PHONY: help
+help:
+	@echo 'make demo      boots a guest, plugs a processor and a DIMM, unplugs both, shows what changed'
+	@echo 'make check     runs every selftest in a guest; the last line has the result'
+	@echo 'make shell     a guest to play in, with `hotplug` at hand'
+	@echo 'make modules   builds the modules against KDIR'
+	@echo 'make kdir      prints the build tree of the guest kernel, for a driver of your own'
+	@echo 'make install   puts dhp.ko on this machine (KDIR= for another kernel than the running one)'
+	@echo 'make dkms      the same by DKMS, which builds it again for every new kernel'
+	@echo 'make style     checkpatch, sparse, shellcheck, kernel-doc; silent when all is well'
+	@echo 'make clean     removes what was built; `rm -r build` also what was fetched'
+	@echo
+	@echo 'KERNEL=$(KERNEL) is the guest kernel: 6.1, 6.12 or what else the archive has, or a build tree'
+
+.PHONY: tools
+tools:
+	@scripts/setup tools
+
+# ------------------------------------------------------------------ modules
+
+.PHONY: modules guest-modules kdir
+modules: tools
+	@scripts/build-modules $(KDIR)
+
+guest-modules: tools
+	@scripts/build-modules $(guest_kdir)
+
+kdir: tools
+	@echo $(guest_kdir)
+
+# ------------------------------------------------------------------ guests
+
+.PHONY: demo check shell
+demo: guest-modules
+	@scripts/demo
+
+shell: guest-modules
+	@qemu/vm shell
+
+# It builds by itself, so that a build that fails is counted as a failure.
+check:
+	@scripts/check --timeout $(TIMEOUT)
+
+# ------------------------------------------------------------------ a real machine
+
+.PHONY: install dkms
+install: tools
+	@scripts/build-modules --install $(KDIR)
+
+# DKMS copies the folder that it is shown; build/ is not for it.
+dkms:
+	@scripts/setup dkms
+	rm -rf $(DKMS_SOURCE)
+	mkdir -p $(DKMS_SOURCE)
+	cp -r Kbuild dkms.conf module $(DKMS_SOURCE)
+	dkms install -m dhp -v $(VERSION) $(DKMS_ARGS)
+
+# ------------------------------------------------------------------ care
+
+.PHONY: style clean
+style: tools
+	@scripts/style $(guest_kdir)
+
+clean:
+	rm -rf build/modules build/selftests build/vm build/guest/init
+	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What counts as bad on a kernel's console.
+
+A clean console proves nothing, so it never makes a run succeed; a bad one makes it fail.
+"""
+
+import re
+
+BEGIN = "vm: begin"
+END = "vm: end"
+
+# The kernel will not get further, or not in useful time: no reason to wait.
+FATAL = re.compile(
+    r"Kernel panic|Oops[: ]|kernel BUG at|general protection fault|double fault"
+    r"|BUG: unable to handle|BUG: kernel NULL pointer"
+    r"|soft lockup|hard LOCKUP|rcu.*detected (expedited )?stalls|self-detected stall"
+    r"|blocked for more than \d+ seconds|workqueue lockup")
+
+BAD = re.compile(
+    FATAL.pattern +
+    r"|WARNING: |\bBUG: |INFO: possible|INFO: inconsistent|INFO: trying to register"
+    r"|INFO: suspicious|suspicious RCU usage|sleeping function called|scheduling while atomic"
+    r"|KASAN:|KCSAN:|UBSAN:|kmemleak: \d+ new suspected|Bad page|bad page state"
+    r"|list_(add|del) corruption|refcount_t: |ODEBUG:|DEBUG_LOCKS_WARN_ON|Call Trace:"
+    r"|held lock freed|stack-protector|Badness|page allocation failure|Out of memory:"
+    r"|invoked oom-killer|nobody cared")
+
+# A test that provokes one warning on purpose says so first, in the kernel's log:
+#   echo "vm: expect WARNING: TEXT" > /dev/kmsg
+# The next warning is then no finding if its first line contains TEXT. Only warnings can be
+# excused, one each.
+EXPECT = re.compile(r"vm: expect WARNING: (.+)")
+WARNING = re.compile(r"WARNING: ")
+WARNING_END = re.compile(r"---\[ end trace")
+
+
+class Scanner:
+    """Follows a console log while it grows."""
+
+    def __init__(self, path):
+        self._path = path
+        self._offset = 0
+        self._rest = ""
+        self._expected = []
+        self._in_excused = False
+        self.begun = False
+        self.ended = False
+        self.bad = []      # bad lines, in order
+        self.fatal = None  # the first one that nothing can follow
+        self.lines = []
+        self.first_bad = None  # index of the first bad line in lines
+
+    def update(self):
+        with open(self._path, "rb") as log:
+            log.seek(self._offset)
+            data = log.read()
+        self._offset += len(data)
+        text = self._rest + data.decode(errors="replace").replace("\r", "")
+        *lines, self._rest = text.split("\n")
+        for line in lines:
+            self._line(line)
+
+    def _line(self, line):
+        self.lines.append(line)
+        expect = EXPECT.search(line)
+        if expect:
+            self._expected.append(expect[1].strip())
+            return
+        if BEGIN in line:
+            self.begun = True
+        if END in line:
+            self.ended = True
+        if WARNING.search(line):
+            for text in self._expected:
+                if text in line:
+                    self._expected.remove(text)
+                    self._in_excused = True
+                    return
+        if self._in_excused:
+            if WARNING_END.search(line):
+                self._in_excused = False
+                return
+            if "Call Trace:" in line:
+                return
+        if BAD.search(line):
+            if self.first_bad is None:
+                self.first_bad = len(self.lines) - 1
+            self.bad.append(line)
+            if not self.fatal and FATAL.search(line):
+                self.fatal = line
+
+    def excerpt(self, count=40):
+        """The lines that a person wants to see after a failure."""
+        if self.first_bad is not None:
+            start = max(0, self.first_bad - 3)
+            return self.lines[start:start + count]
+        return (self.lines + [self._rest] if self._rest else self.lines)[-count // 2:]

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The guest's first process: mounts what a test needs, runs one command and tells the
+ * runner how it ended. Nothing else; the runner decides what that means.
+ *
+ * ttyS0 is the kernel's console, ttyS1 the command's terminal, ttyS2 the control line on
+ * which the verdict travels. Whoever dies here takes the kernel with it (panic: no init),
+ * and the runner sees a guest that ended without a verdict.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#define COMMAND "/.vm/command"	/* a shell script, put there by the runner */
+#define INTERACTIVE "/.vm/interactive"	/* exists: the command talks to a person */
+
+static void die(const char *what)
+{
+	fprintf(stderr, "init: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static void mount_at(const char *type, const char *dir, int required)
+{
+	mkdir(dir, 0755);
+	if (mount(type, dir, type, 0, NULL) && required)
+		die(dir);
+}
+
+static void link_at(const char *target, const char *path)
+{
+	if (symlink(target, path) && errno != EEXIST)
+		die(path);
+}
+
+static void write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+
+	if (fd < 0)
+		return;	/* a kernel without that knob */
+	if (write(fd, text, strlen(text)) < 0)
+		fprintf(stderr, "init: %s: %s\n", path, strerror(errno));
+	close(fd);
+}
+
+static int open_line(const char *path, int raw)
+{
+	struct termios t;
+	int fd = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+	if (fd < 0 || tcgetattr(fd, &t))
+		die(path);
+	cfsetspeed(&t, B115200);
+	if (raw)
+		cfmakeraw(&t);
+	t.c_cflag |= CLOCAL;
+	if (tcsetattr(fd, TCSANOW, &t))
+		die(path);
+	return fd;
+}
+
+static pid_t start_command(int terminal, int interactive)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		die("fork");
+	if (pid)
+		return pid;
+
+	setsid();
+	if (interactive)
+		ioctl(terminal, TIOCSCTTY, 0);
+	dup2(interactive ? terminal : open("/dev/null", O_RDONLY), 0);
+	dup2(terminal, 1);
+	dup2(terminal, 2);
+	execl("/bin/sh", "sh", COMMAND, NULL);
+	die("/bin/sh");
+	return 0;
+}
+
+/* Also reaps the orphans that the command leaves behind. */
+static int wait_for(pid_t command)
+{
+	int status;
+	pid_t pid;
+
+	do {
+		pid = wait(&status);
+		if (pid < 0 && errno != EINTR)
+			die("wait");
+	} while (pid != command);
+
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+int main(void)
+{
+	int interactive, terminal, control, status;
+
+	mount_at("proc", "/proc", 1);
+	mount_at("sysfs", "/sys", 1);
+	mount_at("devtmpfs", "/dev", 1);
+	mount_at("devpts", "/dev/pts", 0);
+	mount_at("tmpfs", "/tmp", 1);
+	mount_at("tmpfs", "/run", 1);
+	mount_at("debugfs", "/sys/kernel/debug", 0);
+	mount_at("tracefs", "/sys/kernel/tracing", 0);
+	link_at("/proc/self/fd", "/dev/fd");
+	link_at("/proc/self/fd/0", "/dev/stdin");
+	link_at("/proc/self/fd/1", "/dev/stdout");
+	link_at("/proc/self/fd/2", "/dev/stderr");
+
+	sethostname("guest", 5);
+	setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1);
+	setenv("HOME", "/", 1);
+	setenv("TERM", "linux", 0);
+
+	/* A slow host must not look like a hang, a hang must be seen before the deadline. */
+	write_file("/proc/sys/kernel/watchdog_thresh", "30");
+	write_file("/proc/sys/kernel/hung_task_timeout_secs", "90");
+
+	interactive = access(INTERACTIVE, F_OK) == 0;
+	terminal = open_line("/dev/ttyS1", !interactive);
+	control = open_line("/dev/ttyS2", 1);
+
+	write_file("/dev/kmsg", "vm: begin\n");
+	dprintf(control, "begin\n");
+
+	status = wait_for(start_command(terminal, interactive));
+
+	/* Everything that the command and the kernel had to say has left before the verdict. */
+	tcdrain(terminal);
+	write_file("/dev/kmsg", "vm: end\n");
+	dprintf(control, "end %d\n", status);
+	tcdrain(control);
+
+	/* The runner switches the machine off. */
+	for (;;)
+		pause();
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Preloaded into an emulating QEMU, so that a processor can be plugged again after one was
+ * unplugged. KVM does not need it.
+ *
+ * QEMU (7.2 at least, under TCG) frees a departed processor's TLBs and jump cache, but leaves
+ * its memory listener registered. The next change of the memory map - another processor, a
+ * DIMM - makes the listener flush, and thereby write to or free again, what was freed. Here
+ * that memory is kept: some hundred KiB for each unplug, for the life of one QEMU.
+ *
+ * The frees in question are recognised by where they happen: QEMU joins a processor's thread
+ * and frees its TLBs right after that in the same thread. The jump cache is freed later and
+ * elsewhere, but nothing else has its size.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#define SMALLEST_TLB	1024	/* bytes; what is smaller is none of a processor's tables */
+#define JUMP_CACHE	(4096 * 16)	/* bytes, and a header of less than 64 */
+#define FREES		64	/* tables of one processor, and some to spare */
+#define MAX_KEPT	8192
+
+static __thread int after_join;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static void *kept[MAX_KEPT];
+static atomic_int nr_kept;
+
+/* Says whether the block stays: it is kept already, or is to be kept from now on. */
+static int keep(void *block, int wanted)
+{
+	int i, found = 0;
+
+	pthread_mutex_lock(&lock);
+	for (i = 0; i < nr_kept && !found; i++)
+		found = kept[i] == block;
+	if (!found && wanted && nr_kept < MAX_KEPT) {
+		kept[nr_kept++] = block;
+		found = 1;
+	}
+	pthread_mutex_unlock(&lock);
+	return found;
+}
+
+void g_free(void *block)
+{
+	size_t size = block ? malloc_usable_size(block) : 0;
+	int wanted = 0;
+
+	if (size >= SMALLEST_TLB) {
+		if (after_join > 0) {
+			after_join--;
+			wanted = 1;
+		}
+		if (size >= JUMP_CACHE && size < JUMP_CACHE + 64)
+			wanted = 1;
+		if ((wanted || nr_kept) && keep(block, wanted))
+			return;
+	}
+	free(block);
+}
+
+int pthread_join(pthread_t thread, void **value)
+{
+	int (*real)(pthread_t, void **) = dlsym(RTLD_NEXT, "pthread_join");
+	int status = real(thread, value);
+
+	after_join = FREES;
+	return status;
+}

@@ -1,0 +1,338 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Plugs processors and DIMMs into a QEMU, and waits for the guest's answer.
+
+One place for both callers: qemu/hotplug on the host, and qemu/vm, which does it for a guest.
+"""
+
+import io
+import re
+import time
+
+import qmp
+
+OK, REFUSED, USAGE, GONE = 0, 1, 2, 3
+
+WORDS = """\
+usage: hotplug cpu list | cpu add [COUNT] | cpu del [ID]
+       hotplug dimm list | dimm add SIZE [--node N] | dimm del [ID]
+"""
+
+# Next to the QMP socket of a guest that was given more slots than it is meant to use.
+MAX_CPUS_FILE = "maxcpus"
+
+BLOCK = 128 << 20     # Linux adds memory in blocks of this size on x86
+ADD_DEADLINE = 60     # seconds for the guest to answer; an emulated one may be slow
+DEL_DEADLINE = 120    # it may have to move a DIMM's pages first
+
+# What a guest says through ACPI's _OST, by the ACPI specification.
+EJECT_EVENTS = (0x3, 0x103)
+IN_PROGRESS = {"add": (0x80,), "del": (0x84, 0x85)}
+ANSWERS = {
+    "add": {0x1: "it failed", 0x2: "it does not know this kind of request",
+            0x81: "its driver could not be loaded or failed", 0x82: "it cannot take devices now"},
+    "del": {0x1: "it failed", 0x2: "it does not know this kind of request",
+            0x80: "it does not support taking this device away",
+            0x81: "the device is in use", 0x82: "the device is busy",
+            0x83: "something that the device depends on is busy"},
+}
+
+
+class Refused(Exception):
+    """Somebody said no: the message begins with who."""
+
+
+class Usage(Exception):
+    """The words make no sense."""
+
+
+def human(size):
+    for unit, shift in (("G", 30), ("M", 20)):
+        if size % (1 << shift) == 0:
+            return f"{size >> shift}{unit}"
+    return str(size)
+
+
+# ---------------------------------------------------------------- the guest's answer
+
+def await_answer(client, verb, ident, path, seconds, gone=lambda: False):
+    """Waits until the guest has taken a device, or has given it back.
+
+    GONE() tells of a device that has left without a word, see cpu_del().
+    """
+    deadline = time.monotonic() + seconds
+
+    def match(event, data):
+        if event == "SHUTDOWN":
+            return True
+        if event == "ACPI_DEVICE_OST":
+            info = data["info"]
+            ejecting = info["source"] in EJECT_EVENTS
+            if info.get("device") != ident or ejecting != (verb == "del"):
+                return False
+            if info["status"] in IN_PROGRESS[verb]:
+                return False
+            # A guest that has ejected says so before QEMU has taken the device away.
+            return verb == "add" or info["status"] != 0
+        if event in ("MEM_UNPLUG_ERROR", "DEVICE_UNPLUG_GUEST_ERROR", "DEVICE_DELETED"):
+            # A device without an id is known by its path only.
+            same = data.get("device") == ident if ident else data.get("path") == path
+            return verb == "del" and same
+        return False
+
+    name = ident or path
+    while True:
+        try:
+            event, data = client.wait_event(match, min(deadline, time.monotonic() + 0.1))
+            break
+        except qmp.Timeout:
+            if gone():
+                return
+            if time.monotonic() > deadline:
+                raise qmp.Timeout(
+                    f"the guest did not answer within {seconds} seconds about {name}; does it "
+                    "run, and does its kernel have ACPI hotplug?") from None
+
+    if event == "SHUTDOWN":
+        raise qmp.Gone("the guest has ended")
+    if event == "ACPI_DEVICE_OST" and data["info"]["status"]:
+        status = data["info"]["status"]
+        said = ANSWERS[verb].get(status, "for a reason that ACPI does not name")
+        raise Refused(f"the guest's kernel refused {name}: {said} (_OST status {status:#x}); "
+                      "its log says more")
+    if event == "MEM_UNPLUG_ERROR":
+        raise Refused(f"QEMU could not take {name} out: {data['msg']}")
+    if event == "DEVICE_UNPLUG_GUEST_ERROR":
+        raise Refused(f"the guest refused to give {name} back")
+
+
+def qemu(client, command, **arguments):
+    try:
+        return client.command(command, **arguments)
+    except qmp.Error as error:
+        raise Refused(f"QEMU refused: {error}") from None
+
+
+# ---------------------------------------------------------------- processors
+
+def cpu_slots(client):
+    """Every place for a processor in a fixed order, so that numbers stay the same."""
+    order = ("node-id", "drawer-id", "book-id", "socket-id", "die-id", "cluster-id", "core-id",
+             "thread-id")
+    slots = qemu(client, "query-hotpluggable-cpus")
+    # The node does not tell places apart, and it would mix up the order.
+    slots.sort(key=lambda slot: [slot["props"].get(key, 0) for key in order[1:]])
+    for number, slot in enumerate(slots):
+        path = slot.get("qom-path", "")
+        plugged = re.fullmatch(r"/machine/peripheral/(.+)", path)
+        slot["id"] = plugged[1] if plugged else f"cpu{number}"
+        slot["state"] = "plugged" if plugged else "boot" if path else "free"
+    return slots[:client.max_cpus]
+
+
+def properties(slot):
+    return ",".join(f"{key}={value}" for key, value in sorted(slot["props"].items()))
+
+
+def cpu_list(client, out):
+    rows = [("ID", "STATE", "PROPERTIES")]
+    rows += [(slot["id"], slot["state"], properties(slot)) for slot in cpu_slots(client)]
+    table(rows, out)
+
+
+def cpu_add(client, out, number):
+    slots = cpu_slots(client)
+    free = [slot for slot in slots if slot["state"] == "free"]
+    if number > len(free):
+        raise Refused(f"QEMU has {len(free)} free processor slots, {number} asked for "
+                      f"({len(slots) - len(free)} of {len(slots)} are in use: see -smp maxcpus)")
+    for slot in free[:number]:
+        client.forget_events()
+        qemu(client, "device_add", driver=slot["type"], id=slot["id"], **slot["props"])
+        await_answer(client, "add", slot["id"], None, ADD_DEADLINE)
+        print(slot["id"], file=out)
+
+
+def cpu_del(client, out, ident):
+    slots = cpu_slots(client)
+    present = {slot["id"]: slot for slot in slots if slot["state"] != "free"}
+    if ident is None:
+        plugged = [slot["id"] for slot in slots if slot["state"] == "plugged"]
+        if not plugged:
+            raise Refused("no processor has been plugged, so there is none to take out")
+        ident = plugged[-1]
+    if ident not in present:
+        known = {slot["id"] for slot in slots}
+        what = "is not plugged" if ident in known else "is not known"
+        raise Refused(f"QEMU: processor {ident} {what}; there are: {' '.join(present)}")
+    slot = present[ident]
+
+    # Under TCG, QEMU keeps references to a processor that it has taken out and never says
+    # DEVICE_DELETED. The slot is what counts then: it is free when the processor has left it.
+    def gone():
+        return slot["qom-path"] not in [one.get("qom-path") for one in cpu_slots(client)]
+
+    unplug(client, slot["id"] if slot["state"] == "plugged" else None, slot["qom-path"], gone)
+    print(ident, file=out)
+
+
+def unplug(client, ident, path, gone=lambda: False):
+    client.forget_events()
+    qemu(client, "device_del", id=ident or path)
+    await_answer(client, "del", ident, path, DEL_DEADLINE, gone)
+
+
+# ---------------------------------------------------------------- memory
+
+def dimms(client):
+    return [device["data"] for device in qemu(client, "query-memory-devices")
+            if device["type"] == "dimm"]
+
+
+def dimm_list(client, out):
+    rows = [("ID", "SLOT", "SIZE", "NODE", "ADDRESS", "STATE")]
+    rows += [(dimm.get("id", "-"), dimm["slot"], human(dimm["size"]), dimm["node"],
+              f"{dimm['addr']:#x}", "plugged" if dimm["hotplugged"] else "boot")
+             for dimm in dimms(client)]
+    table(rows, out)
+
+
+def number_of(dimm):
+    found = re.fullmatch(r"dimm(\d+)", dimm.get("id", ""))
+    return int(found[1]) if found else -1
+
+
+def dimm_add(client, out, size, node):
+    # Counting up, so that the highest number is the most recent.
+    ident = f"dimm{max([number_of(dimm) for dimm in dimms(client)], default=-1) + 1}"
+    memory = f"mem-{ident}"
+    check_room(client, size)
+    client.forget_events()
+    qemu(client, "object-add", **{"qom-type": "memory-backend-ram", "id": memory, "size": size})
+    arguments = {} if node is None else {"node": node}
+    try:
+        qemu(client, "device_add", driver="pc-dimm", id=ident, memdev=memory, **arguments)
+    except Refused:
+        client.command("object-del", id=memory)
+        raise
+    await_answer(client, "add", ident, None, ADD_DEADLINE)
+    print(ident, file=out)
+
+
+def check_room(client, size):
+    """QEMU's own words about a machine that is full are hard to read."""
+    try:
+        machine = client.command("qom-get", path="/machine", property="memory")
+        room, slots = machine["max-size"] - machine["size"], machine["slots"]
+    except (qmp.Error, KeyError, TypeError):
+        return  # an older QEMU does not tell; it will refuse in its own words
+    plugged = dimms(client)
+    used = sum(dimm["size"] for dimm in plugged)
+    if len(plugged) >= slots:
+        raise Refused(f"QEMU has no free DIMM slot: all {slots} are in use (see -m slots)")
+    if used + size > room:
+        raise Refused(f"QEMU has no room for {human(size)}: {human(used)} of {human(room)} for "
+                      "DIMMs are in use (see -m maxmem)")
+
+
+def dimm_del(client, out, ident):
+    plugged = {dimm["id"]: dimm for dimm in dimms(client) if dimm.get("id")}
+    if ident is None:
+        if not plugged:
+            raise Refused("no DIMM has been plugged, so there is none to take out")
+        ident = max(plugged.values(), key=number_of)["id"]
+    if ident not in plugged:
+        raise Refused(f"QEMU: there is no DIMM {ident}; "
+                      f"there are: {' '.join(plugged) or 'none'}")
+    memory = plugged[ident]["memdev"]
+    unplug(client, ident, f"/machine/peripheral/{ident}")
+    if memory == f"/objects/mem-{ident}":
+        drop_memory(client, f"mem-{ident}")
+    print(ident, file=out)
+
+
+def drop_memory(client, memory):
+    """QEMU lets go of a DIMM's memory a moment after it says that the DIMM is gone."""
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            client.command("object-del", id=memory)
+            return
+        except qmp.Error as error:
+            if time.monotonic() > deadline:
+                raise Refused(f"QEMU keeps the DIMM's memory: {error}") from None
+            time.sleep(0.05)
+
+
+# ---------------------------------------------------------------- words
+
+def table(rows, out):
+    widths = [max(len(str(cell)) for cell in column) for column in zip(*rows)]
+    for row in rows:
+        line = "  ".join(str(cell).ljust(width) for cell, width in zip(row, widths))
+        print(line.rstrip(), file=out)
+
+
+def parse_count(text):
+    if not re.fullmatch(r"[0-9]+", text) or not int(text):
+        raise Usage(f"{text!r} is no number of processors; write 1 or more")
+    return int(text)
+
+
+def parse_size(text):
+    found = re.fullmatch(r"([0-9]+)([MG])", text, re.IGNORECASE)
+    if not found:
+        raise Usage(f"{text!r} is no size; write it like 256M or 1G")
+    size = int(found[1]) << {"M": 20, "G": 30}[found[2].upper()]
+    if not size or size % BLOCK:
+        raise Usage(f"{text} is no multiple of a memory block; "
+                    f"write a multiple of {human(BLOCK)}, like 256M or 1G")
+    return size
+
+
+def parse_node(text):
+    if not re.fullmatch(r"[0-9]+", text):
+        raise Usage(f"{text!r} is no node; write a number like 0")
+    return int(text)
+
+
+def parse(words):
+    """The words as a function that wants a client and a file to print to."""
+    key, rest = tuple(words[:2]), words[2:]
+    if key == ("cpu", "list") and not rest:
+        return cpu_list
+    if key == ("cpu", "add") and len(rest) <= 1:
+        number = parse_count(rest[0]) if rest else 1
+        return lambda client, out: cpu_add(client, out, number)
+    if key == ("cpu", "del") and len(rest) <= 1:
+        return lambda client, out: cpu_del(client, out, rest[0] if rest else None)
+    if key == ("dimm", "list") and not rest:
+        return dimm_list
+    if key == ("dimm", "add") and (len(rest) == 1 or len(rest) == 3 and rest[1] == "--node"):
+        size = parse_size(rest[0])
+        node = parse_node(rest[2]) if rest[1:] else None
+        return lambda client, out: dimm_add(client, out, size, node)
+    if key == ("dimm", "del") and len(rest) <= 1:
+        return lambda client, out: dimm_del(client, out, rest[0] if rest else None)
+    raise Usage(f"what does {' '.join(words)!r} mean?\n{WORDS.rstrip()}" if words
+                else WORDS.rstrip())
+
+
+def run(words, client):
+    """Does it. CLIENT is a qmp.Client, or a function that makes one once the words are good.
+
+    Returns an exit status, what to print, and what to complain.
+    """
+    out = io.StringIO()
+    status, complaint = OK, ""
+    try:
+        action = parse(words)
+        action(client() if callable(client) else client, out)
+    except Usage as error:
+        status, complaint = USAGE, error
+    except (Refused, qmp.Error) as error:
+        status, complaint = REFUSED, error
+    except qmp.Timeout as error:
+        status, complaint = GONE, str(error) or "QEMU does not answer"
+    except qmp.Gone as error:
+        status, complaint = GONE, error
+    return status, out.getvalue(), f"hotplug: {complaint}\n" if status else ""
