@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Who is registered: the names and counts that all kinds of clients have, and
+ * what to do about a module that leaves without unregistering.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/mutex.h>
+#include <linux/notifier.h>
+
+#include "internal.h"
+
+static DEFINE_MUTEX(client_mutex);
+static LIST_HEAD(clients);
+static unsigned int nr_clients;
+static u64 last_id;
+
+/**
+ * dhp_client_add() - enter a client into the list of all
+ * @info: part of the client
+ * @fn: its callback; only its name matters
+ * @kind: what it registers for
+ * @owner: its module
+ */
+void dhp_client_add(struct dhp_client_info *info, void *fn, const char *kind,
+		    struct module *owner)
+{
+	char symbol[DHP_NAME_LEN];
+	char *end;
+
+	/* %ps adds the module's name in brackets, which we say in front. */
+	snprintf(symbol, sizeof(symbol), "%ps", fn);
+	end = strpbrk(symbol, " +");
+	if (end)
+		*end = '\0';
+
+	info->owner = owner;
+	info->kind = kind;
+	mutex_lock(&client_mutex);
+	snprintf(info->name, sizeof(info->name), "%s/%s#%llu",
+		 owner ? module_name(owner) : "kernel", symbol, ++last_id);
+	list_add_tail(&info->node, &clients);
+	nr_clients++;
+	mutex_unlock(&client_mutex);
+}
+
+void dhp_client_del(struct dhp_client_info *info)
+{
+	mutex_lock(&client_mutex);
+	list_del(&info->node);
+	nr_clients--;
+	mutex_unlock(&client_mutex);
+}
+
+void dhp_client_called(struct dhp_client_info *info, u64 duration_ns)
+{
+	info->calls++;
+	info->longest_ns = max(info->longest_ns, duration_ns);
+}
+
+unsigned int dhp_client_count(void)
+{
+	return READ_ONCE(nr_clients);
+}
+
+void dhp_client_show(struct seq_file *m)
+{
+	struct dhp_client_info *info;
+
+	seq_puts(m, "client kind calls vetoes longest_us\n");
+	mutex_lock(&client_mutex);
+	list_for_each_entry(info, &clients, node)
+		seq_printf(m, "%s %s %llu %llu %llu\n", info->name, info->kind,
+			   info->calls, info->vetoes,
+			   div_u64(info->longest_ns, NSEC_PER_USEC));
+	mutex_unlock(&client_mutex);
+}
+
+/*
+ * A reference on the client's module would keep the exit function from ever
+ * running, and that is where a client unregisters. So look after it has run,
+ * while the module's memory is still there.
+ */
+static int client_module_event(struct notifier_block *nb, unsigned long event,
+			       void *data)
+{
+	if (event == MODULE_STATE_GOING) {
+		dhp_processor_forget(data);
+		dhp_memory_forget(data);
+		dhp_event_forget(data);
+		dhp_wdm_forget(data);
+	}
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block client_module_nb = {
+	.notifier_call = client_module_event,
+};
+
+int dhp_client_init(void)
+{
+	return register_module_notifier(&client_module_nb);
+}
+
+void dhp_client_exit(void)
+{
+	unregister_module_notifier(&client_module_nb);
+}

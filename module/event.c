@@ -1,0 +1,613 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Asynchronous delivery: one queue of what has happened, one work item that
+ * tells the clients, one event at a time, in the order of the queue.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/cpu.h>
+#include <linux/kobject.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/topology.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+#include "internal.h"
+
+/* How long a run of memory blocks waits for the next one that borders on it. */
+#define RUN_WINDOW (HZ / 2)
+
+/**
+ * struct event_item - something to deliver
+ * @node: in the queue; empty while not queued
+ * @stamp: its place in time: clients that registered later do not get it
+ * @open_until: in jiffies: until then a memory item at the end of the queue
+ *	waits for further blocks; 0 for an item that does not
+ * @client: NULL, or the client whose existing events are due
+ * @event: what happened, without its number, which delivery gives
+ */
+struct event_item {
+	struct list_head node;
+	u64 stamp;
+	unsigned long open_until;
+	struct dhp_event_client *client;
+	struct dhp_event event;
+};
+
+/**
+ * struct dhp_event_client - one registration
+ * @info: name and counts
+ * @node: in event_clients
+ * @category: what it wants to hear of
+ * @fn: its callback
+ * @context: the callback's
+ * @since: stamp of the last item before it registered
+ * @gone: no more calls
+ * @orphaned: unregistered from its own callback; delivery frees it
+ * @replay: its place in the queue when it has existing events
+ * @existing: these
+ * @nr_existing: their number
+ */
+struct dhp_event_client {
+	struct dhp_client_info info;
+	struct list_head node;
+	enum dhp_category category;
+	dhp_event_fn fn;
+	void *context;
+	u64 since;
+	bool gone;
+	bool orphaned;
+	struct event_item replay;
+	struct dhp_event *existing;
+	unsigned int nr_existing;
+};
+
+static void event_deliver(struct work_struct *work);
+
+/* Protects everything below. */
+static DEFINE_MUTEX(event_lock);
+static LIST_HEAD(event_queue);
+static LIST_HEAD(event_clients);
+static cpumask_var_t event_cpus;	/* whose last event was an ARRIVAL */
+static u64 event_stamp;
+static u64 event_seq;
+static bool event_run_held;		/* a memory block is in transit */
+static struct task_struct *event_task;	/* who delivers */
+static struct dhp_event_client *event_current;	/* to whom, right now */
+
+/* For when memory is short; one a category is enough, the rest is merged. */
+static struct event_item event_reserve[] = {
+	[DHP_PROCESSOR] = { LIST_HEAD_INIT(event_reserve[DHP_PROCESSOR].node) },
+	[DHP_MEMORY] = { LIST_HEAD_INIT(event_reserve[DHP_MEMORY].node) },
+};
+
+static DECLARE_DELAYED_WORK(event_work, event_deliver);
+static DECLARE_WAIT_QUEUE_HEAD(event_wait);
+
+/* ---- Filling the queue -------------------------------------------------- */
+
+static struct event_item *event_last(void)
+{
+	return list_empty(&event_queue) ? NULL :
+		list_last_entry(&event_queue, struct event_item, node);
+}
+
+static void event_kick(void)
+{
+	mod_delayed_work(system_unbound_wq, &event_work, 0);
+}
+
+/* Ends the run of blocks at the end of the queue, if there is one. */
+static void event_close_run(void)
+{
+	struct event_item *last = event_last();
+
+	lockdep_assert_held(&event_lock);
+	if (last && last->open_until) {
+		last->open_until = 0;
+		event_kick();
+	}
+}
+
+static void event_extend(struct dhp_event *into, const struct dhp_event *by)
+{
+	phys_addr_t end = max(into->start + into->size, by->start + by->size);
+
+	into->start = min(into->start, by->start);
+	into->size = end - into->start;
+}
+
+/*
+ * Folds @event into the newest queued one of its category. That one moves to the
+ * end, so that it is told neither too early nor to too few.
+ */
+static void event_merge(const struct dhp_event *event)
+{
+	struct event_item *item;
+
+	list_for_each_entry_reverse(item, &event_queue, node) {
+		if (item->client || item->event.category != event->category)
+			continue;
+		event_extend(&item->event, event);
+		item->event.action = event->action;
+		item->event.cpu = event->cpu;
+		item->event.nid = event->nid;
+		item->event.time = event->time;
+		item->event.merged++;
+		item->open_until = 0;
+		item->stamp = ++event_stamp;
+		list_move_tail(&item->node, &event_queue);
+		return;
+	}
+}
+
+static void event_add(const struct dhp_event *event, unsigned long open_until)
+{
+	struct event_item *item;
+
+	lockdep_assert_held(&event_lock);
+	event_close_run();
+
+	item = kmalloc(sizeof(*item), GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN);
+	if (!item && list_empty(&event_reserve[event->category].node))
+		item = &event_reserve[event->category];
+	if (item) {
+		item->stamp = ++event_stamp;
+		item->open_until = open_until;
+		item->client = NULL;
+		item->event = *event;
+		list_add_tail(&item->node, &event_queue);
+	} else {
+		/* The reserve is in the queue, so there is one to merge into. */
+		event_merge(event);
+	}
+	event_kick();
+}
+
+/**
+ * dhp_event_processor() - queue the arrival or removal of a processor
+ * @action: which
+ * @cpu: its number
+ *
+ * Only real changes count: an arrival of a processor that has arrived, or a
+ * removal of one that has not, is nothing.
+ */
+void dhp_event_processor(enum dhp_event_action action, unsigned int cpu)
+{
+	struct dhp_event event = {
+		.time = ktime_get(),
+		.action = action,
+		.category = DHP_PROCESSOR,
+		.cpu = cpu,
+		.nid = cpu_to_node(cpu),
+	};
+	bool changed;
+
+	mutex_lock(&event_lock);
+	if (action == DHP_EVENT_ARRIVAL)
+		changed = !cpumask_test_and_set_cpu(cpu, event_cpus);
+	else
+		changed = cpumask_test_and_clear_cpu(cpu, event_cpus);
+	if (changed)
+		event_add(&event, 0);
+	mutex_unlock(&event_lock);
+}
+
+/**
+ * dhp_event_processor_known() - note a processor that was there before dhp
+ * @cpu: its number
+ */
+void dhp_event_processor_known(unsigned int cpu)
+{
+	mutex_lock(&event_lock);
+	cpumask_set_cpu(cpu, event_cpus);
+	mutex_unlock(&event_lock);
+}
+
+/**
+ * dhp_event_memory() - queue the arrival or removal of a memory block
+ * @action: which
+ * @range: the block
+ *
+ * A block that borders on the run at the end of the queue extends it.
+ */
+void dhp_event_memory(enum dhp_event_action action, const struct dhp_range *range)
+{
+	struct dhp_event event = {
+		.time = ktime_get(),
+		.action = action,
+		.category = DHP_MEMORY,
+		.start = range->start,
+		.size = range->size,
+		.nid = range->nid,
+	};
+	/* 0 means closed. */
+	unsigned long open_until = (jiffies + RUN_WINDOW) ?: 1;
+	struct event_item *last;
+
+	mutex_lock(&event_lock);
+	last = event_last();
+	if (last && last->open_until && last->event.action == action &&
+	    last->event.nid == event.nid &&
+	    (last->event.start + last->event.size == event.start ||
+	     event.start + event.size == last->event.start)) {
+		event_extend(&last->event, &event);
+		last->event.time = event.time;
+		last->open_until = open_until;
+	} else {
+		event_add(&event, open_until);
+	}
+	mutex_unlock(&event_lock);
+}
+
+/**
+ * dhp_event_hold_run() - wait for the outcome of a memory block in transit
+ * @hold: a block has set out; or its outcome is known
+ *
+ * On a slow machine a block may take longer than the window, and may border on
+ * the run that it comes after.
+ */
+void dhp_event_hold_run(bool hold)
+{
+	mutex_lock(&event_lock);
+	event_run_held = hold;
+	if (!hold)
+		event_kick();
+	mutex_unlock(&event_lock);
+}
+
+/* ---- Delivering --------------------------------------------------------- */
+
+static void event_free_client(struct dhp_event_client *client)
+{
+	list_del(&client->node);
+	dhp_client_del(&client->info);
+	kvfree(client->existing);
+	kfree(client);
+}
+
+/* Drops event_lock for the call. The client stays in the list meanwhile. */
+static void event_call(struct dhp_event_client *client,
+		       const struct dhp_event *event)
+{
+	u64 start, duration;
+
+	WRITE_ONCE(event_current, client);
+	mutex_unlock(&event_lock);
+	start = ktime_get_ns();
+	client->fn(client->context, event);
+	duration = ktime_get_ns() - start;
+	mutex_lock(&event_lock);
+	dhp_client_called(&client->info, duration);
+	dhp_log_event(&client->info, event, duration);
+	WRITE_ONCE(event_current, NULL);
+	wake_up_all(&event_wait);
+}
+
+static void event_uevent(const struct dhp_event *event)
+{
+	char action[32], category[32], what[40], size[40], node[24], seq[40];
+	char *env[7] = { action, category, what, node, seq };
+
+	snprintf(action, sizeof(action), "DHP_ACTION=%s",
+		 event->action == DHP_EVENT_ARRIVAL ? "ARRIVAL" : "REMOVAL");
+	snprintf(node, sizeof(node), "DHP_NODE=%d", event->nid);
+	snprintf(seq, sizeof(seq), "DHP_SEQUENCE=%llu", event->seq);
+	if (event->category == DHP_PROCESSOR) {
+		strscpy(category, "DHP_CATEGORY=processor", sizeof(category));
+		snprintf(what, sizeof(what), "DHP_CPU=%u", event->cpu);
+	} else {
+		strscpy(category, "DHP_CATEGORY=memory", sizeof(category));
+		snprintf(what, sizeof(what), "DHP_START=%#llx", (u64)event->start);
+		snprintf(size, sizeof(size), "DHP_SIZE=%#llx", (u64)event->size);
+		env[5] = size;
+	}
+	kobject_uevent_env(&THIS_MODULE->mkobj.kobj, KOBJ_CHANGE, env);
+}
+
+static void event_dispatch(struct dhp_event *event, u64 stamp)
+{
+	struct dhp_event_client *client, *next;
+
+	client = list_first_entry(&event_clients, struct dhp_event_client, node);
+	while (!list_entry_is_head(client, &event_clients, node)) {
+		if (!client->gone && client->category == event->category &&
+		    client->since < stamp)
+			event_call(client, event);
+		next = list_next_entry(client, node);
+		if (client->orphaned)
+			event_free_client(client);
+		client = next;
+	}
+	mutex_unlock(&event_lock);
+	event_uevent(event);
+	mutex_lock(&event_lock);
+}
+
+static void event_replay(struct dhp_event_client *client)
+{
+	unsigned int i;
+
+	for (i = 0; i < client->nr_existing && !client->gone; i++) {
+		client->existing[i].seq = event_seq;
+		event_call(client, &client->existing[i]);
+	}
+	if (client->orphaned)
+		event_free_client(client);
+}
+
+static void event_deliver(struct work_struct *work)
+{
+	struct event_item *item;
+	struct dhp_event event;
+	u64 stamp;
+
+	mutex_lock(&event_lock);
+	WRITE_ONCE(event_task, current);
+	while ((item = list_first_entry_or_null(&event_queue, struct event_item, node))) {
+		/* An open item is the last. Until it closes, nothing is due. */
+		if (item->open_until && event_run_held)
+			break;
+		if (item->open_until && time_before(jiffies, item->open_until)) {
+			queue_delayed_work(system_unbound_wq, &event_work,
+					   item->open_until - jiffies);
+			break;
+		}
+		list_del_init(&item->node);
+		if (item->client) {
+			event_replay(item->client);
+			continue;
+		}
+		event = item->event;
+		stamp = item->stamp;
+		if (item != &event_reserve[event.category])
+			kfree(item);
+		event.seq = ++event_seq;
+		event_dispatch(&event, stamp);
+	}
+	WRITE_ONCE(event_task, NULL);
+	wake_up_all(&event_wait);
+	mutex_unlock(&event_lock);
+}
+
+/*
+ * Lockless, as a wait's condition has to be; true is only a hint. The queue comes
+ * first: an item leaves it after event_task was set.
+ */
+static bool event_looks_idle(void)
+{
+	return list_empty(&event_queue) && !READ_ONCE(event_task);
+}
+
+/**
+ * dhp_event_settle() - wait until nothing is pending
+ * @seq: receives the number of the last event
+ *
+ * Return: 0; -ERESTARTSYS when a signal came; -EDEADLK from an event callback.
+ */
+int dhp_event_settle(u64 *seq)
+{
+	bool idle;
+	int ret;
+
+	if (READ_ONCE(event_task) == current)
+		return -EDEADLK;
+	for (;;) {
+		dhp_processor_settle();
+		mutex_lock(&event_lock);
+		event_close_run();
+		idle = list_empty(&event_queue) && !event_task;
+		*seq = event_seq;
+		mutex_unlock(&event_lock);
+		if (idle)
+			return 0;
+		ret = wait_event_interruptible(event_wait, event_looks_idle());
+		if (ret)
+			return ret;
+	}
+}
+
+u64 dhp_event_sequence(void)
+{
+	return READ_ONCE(event_seq);
+}
+
+/* ---- Clients ------------------------------------------------------------ */
+
+static int event_existing_processors(struct dhp_event_client *client)
+{
+	struct dhp_event *existing;
+	unsigned int cpu;
+
+	existing = kvcalloc(nr_cpu_ids, sizeof(*existing), GFP_KERNEL);
+	if (!existing)
+		return -ENOMEM;
+	client->existing = existing;
+	for_each_cpu(cpu, event_cpus) {
+		existing->cpu = cpu;
+		existing->nid = cpu_to_node(cpu);
+		existing++;
+		client->nr_existing++;
+	}
+	return 0;
+}
+
+static int event_existing_memory(struct dhp_event_client *client,
+				 const struct dhp_range *ranges, int nr)
+{
+	int i;
+
+	client->existing = kvcalloc(nr, sizeof(*client->existing), GFP_KERNEL);
+	if (!client->existing)
+		return -ENOMEM;
+	client->nr_existing = nr;
+	for (i = 0; i < nr; i++) {
+		client->existing[i].start = ranges[i].start;
+		client->existing[i].size = ranges[i].size;
+		client->existing[i].nid = ranges[i].nid;
+	}
+	return 0;
+}
+
+/* Enters the client, and its replay into the queue, in one step. */
+static int event_enter(struct dhp_event_client *client, bool existing,
+		       const struct dhp_range *ranges, int nr)
+{
+	unsigned int i;
+	int ret = 0;
+
+	mutex_lock(&event_lock);
+	event_close_run();
+	client->since = event_stamp;
+	if (existing) {
+		if (client->category == DHP_PROCESSOR)
+			ret = event_existing_processors(client);
+		else
+			ret = event_existing_memory(client, ranges, nr);
+		if (ret)
+			goto unlock;
+		for (i = 0; i < client->nr_existing; i++) {
+			client->existing[i].time = ktime_get();
+			client->existing[i].action = DHP_EVENT_ARRIVAL;
+			client->existing[i].category = client->category;
+			client->existing[i].existing = true;
+		}
+		client->replay.client = client;
+		client->replay.stamp = ++event_stamp;
+		client->since = event_stamp;
+		list_add_tail(&client->replay.node, &event_queue);
+		event_kick();
+	}
+	list_add_tail(&client->node, &event_clients);
+unlock:
+	mutex_unlock(&event_lock);
+	return ret;
+}
+
+struct dhp_event_client *
+__dhp_register_event_callback(enum dhp_category category, dhp_event_fn fn,
+			      void *context, unsigned int flags,
+			      struct module *owner)
+{
+	bool existing = flags & DHP_EVENT_INCLUDE_EXISTING;
+	struct dhp_event_client *client;
+	struct dhp_range *ranges = NULL;
+	int ret, nr = 0;
+
+	if (!fn || (category != DHP_PROCESSOR && category != DHP_MEMORY))
+		return ERR_PTR(-EINVAL);
+	if (flags & ~DHP_EVENT_INCLUDE_EXISTING)
+		return ERR_PTR(-EOPNOTSUPP);
+
+	client = kzalloc(sizeof(*client), GFP_KERNEL);
+	if (!client)
+		return ERR_PTR(-ENOMEM);
+	INIT_LIST_HEAD(&client->replay.node);
+	client->category = category;
+	client->fn = fn;
+	client->context = context;
+
+	/* No memory event may slip in between looking and entering. */
+	if (category == DHP_MEMORY) {
+		ret = dhp_memory_freeze();
+		if (ret)
+			goto free_client;
+		if (existing) {
+			nr = dhp_memory_ranges(&ranges);
+			if (nr < 0) {
+				ret = nr;
+				goto thaw;
+			}
+		}
+	}
+	dhp_client_add(&client->info, fn,
+		       category == DHP_PROCESSOR ? "processor-event" : "memory-event",
+		       owner);
+	ret = event_enter(client, existing, ranges, nr);
+	if (ret)
+		dhp_client_del(&client->info);
+thaw:
+	if (category == DHP_MEMORY)
+		dhp_memory_thaw();
+	kvfree(ranges);
+free_client:
+	if (ret) {
+		kvfree(client->existing);
+		kfree(client);
+		return ERR_PTR(ret);
+	}
+	return client;
+}
+EXPORT_SYMBOL_GPL(__dhp_register_event_callback);
+
+int dhp_unregister_event_callback(struct dhp_event_client *client)
+{
+	if (IS_ERR_OR_NULL(client))
+		return -EINVAL;
+
+	mutex_lock(&event_lock);
+	client->gone = true;
+	list_del_init(&client->replay.node);
+	if (event_current == client && event_task == current) {
+		client->orphaned = true;
+		mutex_unlock(&event_lock);
+		return 0;
+	}
+	mutex_unlock(&event_lock);
+
+	wait_event(event_wait, READ_ONCE(event_current) != client);
+
+	mutex_lock(&event_lock);
+	event_free_client(client);
+	mutex_unlock(&event_lock);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(dhp_unregister_event_callback);
+
+/**
+ * dhp_event_forget() - drop what a module that is leaving has left behind
+ * @owner: the module
+ */
+void dhp_event_forget(struct module *owner)
+{
+	struct dhp_event_client *client;
+
+	for (;;) {
+		bool found = false;
+
+		mutex_lock(&event_lock);
+		list_for_each_entry(client, &event_clients, node) {
+			if (client->info.owner == owner && !client->gone) {
+				found = true;
+				break;
+			}
+		}
+		mutex_unlock(&event_lock);
+		if (!found)
+			return;
+		pr_err("%s leaves without unregistering event callback %s; dropped\n",
+		       module_name(owner), client->info.name);
+		dhp_unregister_event_callback(client);
+	}
+}
+
+int dhp_event_init(void)
+{
+	if (!zalloc_cpumask_var(&event_cpus, GFP_KERNEL))
+		return -ENOMEM;
+	return 0;
+}
+
+void dhp_event_exit(void)
+{
+	struct event_item *item, *next;
+
+	cancel_delayed_work_sync(&event_work);
+	list_for_each_entry_safe(item, next, &event_queue, node)
+		if (item != &event_reserve[item->event.category])
+			kfree(item);
+	free_cpumask_var(event_cpus);
+}

@@ -1,0 +1,494 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * dhp - let a driver follow its machine while processors and memory come and go
+ *
+ * This is the whole native interface. Synchronous processor notification comes
+ * first, synchronous memory removal second, asynchronous events third, the
+ * elastic pool last. wdm.h offers the first and the third under Windows' names.
+ */
+#ifndef _DHP_H
+#define _DHP_H
+
+#include <linux/bits.h>
+#include <linux/export.h>
+#include <linux/ktime.h>
+#include <linux/list.h>
+#include <linux/types.h>
+
+struct module;
+
+/* ---- Synchronous processor notification ------------------------------- */
+
+/**
+ * enum dhp_processor_state - what is happening to a processor
+ * @DHP_PROCESSOR_START: the processor is about to be brought into use.
+ *	Prepare for it: allocate, create threads without waking them. The
+ *	client may veto by writing a negative errno into its status argument.
+ * @DHP_PROCESSOR_COMPLETE: the processor is in use; the online operation as a
+ *	whole has succeeded and ordinary threads run there.
+ * @DHP_PROCESSOR_FAILURE: the processor did not come into use. Undo what START
+ *	did.
+ * @DHP_PROCESSOR_REMOVE_START: the processor is about to go; threads bound to it
+ *	can still run there. Stop them. The client may veto. Sent only with
+ *	%DHP_PROCESSOR_REMOVALS, as are the next two.
+ * @DHP_PROCESSOR_REMOVE_COMPLETE: the processor is gone; free its resources.
+ * @DHP_PROCESSOR_REMOVE_FAILURE: the processor stays in use. Undo what
+ *	REMOVE_START did.
+ *
+ * For each add a client gets START and then exactly one of COMPLETE or FAILURE;
+ * for each removal REMOVE_START and then exactly one of REMOVE_COMPLETE or
+ * REMOVE_FAILURE. A client whose own veto ended an operation gets nothing more
+ * for it.
+ *
+ * A client *holds* a processor from START until FAILURE or REMOVE_COMPLETE.
+ * Removals are reported for held processors only, and a held processor is not
+ * started again: a client without %DHP_PROCESSOR_REMOVALS hears nothing when
+ * such a processor goes offline and comes back. Processors that suspend parks
+ * and resume brings back are not reported to anybody.
+ */
+enum dhp_processor_state {
+	DHP_PROCESSOR_START,
+	DHP_PROCESSOR_COMPLETE,
+	DHP_PROCESSOR_FAILURE,
+	DHP_PROCESSOR_REMOVE_START,
+	DHP_PROCESSOR_REMOVE_COMPLETE,
+	DHP_PROCESSOR_REMOVE_FAILURE,
+};
+
+/**
+ * struct dhp_processor_change - one synchronous notification
+ * @state: what is happening
+ * @cpu: Linux CPU number
+ * @nid: NUMA node of the processor, NUMA_NO_NODE where the kernel does not know
+ * @status: 0, but for FAILURE and REMOVE_FAILURE: the negative errno that ended
+ *	the operation. It is the vetoing client's errno, or -ECANCELED where a
+ *	later step of the kernel's own failed, because the kernel does not say
+ *	which errno that step gave.
+ *
+ * Lives for the duration of the call only.
+ */
+struct dhp_processor_change {
+	enum dhp_processor_state state;
+	unsigned int cpu;
+	int nid;
+	int status;
+};
+
+/**
+ * typedef dhp_processor_fn - a synchronous processor callback
+ * @context: the pointer given at registration
+ * @change: what is happening; valid during the call
+ * @status: 0 on entry, never NULL. A negative errno written here during START
+ *	or REMOVE_START vetoes the operation. Ignored in every other state;
+ *	writing it there is reported once per client in the kernel log.
+ *
+ * Context: Process context, may sleep and allocate. Thread and CPU are not
+ * promised. All synchronous callbacks of all clients are serialised. The CPU
+ * hotplug lock and dhp's lock are held: the callback must not take
+ * cpus_read_lock() or call anything that does, must not register or unregister
+ * synchronous processor clients, and must not wait for somebody who does. It
+ * must not wait for RCU or flush a workqueue.
+ */
+typedef void (*dhp_processor_fn)(void *context,
+				 const struct dhp_processor_change *change,
+				 int *status);
+
+/* Replay START and COMPLETE for the processors that are online already. */
+#define DHP_PROCESSOR_ADD_EXISTING	BIT(0)
+/* Report removals too: REMOVE_START, REMOVE_COMPLETE, REMOVE_FAILURE. */
+#define DHP_PROCESSOR_REMOVALS		BIT(1)
+
+struct dhp_processor_client;
+
+struct dhp_processor_client *
+__dhp_register_processor_callback(dhp_processor_fn fn, void *context,
+				  unsigned int flags, struct module *owner);
+
+/**
+ * dhp_register_processor_callback() - follow processors synchronously
+ * @fn: the callback
+ * @context: handed to @fn; stays the caller's
+ * @flags: %DHP_PROCESSOR_ADD_EXISTING, %DHP_PROCESSOR_REMOVALS, or 0
+ *
+ * With %DHP_PROCESSOR_ADD_EXISTING the call replays before it returns: START for
+ * every online processor in ascending order, then, if none was vetoed, COMPLETE
+ * for every one. A veto ends the replay: the processors before it get FAILURE,
+ * in descending order, and the registration fails with the vetoed errno.
+ * Replay and live adds never overlap.
+ *
+ * START and COMPLETE go to clients in the order of their registration; FAILURE,
+ * REMOVE_START and REMOVE_COMPLETE in the reverse order; REMOVE_FAILURE in the
+ * order of registration.
+ *
+ * Context: Process context; may sleep. Takes the CPU hotplug lock for reading.
+ * Return: the registration, owned by dhp until
+ * dhp_unregister_processor_callback(); or ERR_PTR(): -EINVAL for a NULL @fn,
+ * -EOPNOTSUPP for unknown bits in @flags, -ENOMEM, -EDEADLK from inside a
+ * synchronous processor callback, or the errno of a veto during the replay.
+ * Nothing stays registered on failure.
+ */
+#define dhp_register_processor_callback(fn, context, flags) \
+	__dhp_register_processor_callback(fn, context, flags, THIS_MODULE)
+
+/**
+ * dhp_unregister_processor_callback() - stop following processors
+ * @client: what dhp_register_processor_callback() returned
+ *
+ * Waits for a running callback. When it has returned there are no more calls,
+ * and @client is gone. It makes no calls itself: the client frees what it holds.
+ *
+ * Context: Process context; may sleep. Takes no CPU hotplug lock. Refused, with
+ * a warning in the log, from inside a synchronous processor callback.
+ * Return: 0; -EDEADLK when refused; -EINVAL for NULL or ERR_PTR().
+ */
+int dhp_unregister_processor_callback(struct dhp_processor_client *client);
+
+/* ---- Synchronous memory removal ---------------------------------------- */
+
+/**
+ * enum dhp_memory_state - what is happening to a range of memory
+ * @DHP_MEMORY_REMOVE_START: the range is about to go offline. It is isolated:
+ *	pages of it that are freed now are not handed out again. Give back what
+ *	can be given back. Waiting for pages in use is allowed, for a bounded
+ *	time (a second, not a minute).
+ * @DHP_MEMORY_REMOVE_COMPLETE: the range is offline.
+ * @DHP_MEMORY_REMOVE_FAILURE: the range stays online.
+ */
+enum dhp_memory_state {
+	DHP_MEMORY_REMOVE_START,
+	DHP_MEMORY_REMOVE_COMPLETE,
+	DHP_MEMORY_REMOVE_FAILURE,
+};
+
+/**
+ * struct dhp_memory_change - one memory block on its way out
+ * @state: what is happening
+ * @start_pfn: first page frame of the range
+ * @nr_pages: its length in pages
+ * @nid: its NUMA node
+ *
+ * Lives for the duration of the call only.
+ */
+struct dhp_memory_change {
+	enum dhp_memory_state state;
+	unsigned long start_pfn;
+	unsigned long nr_pages;
+	int nid;
+};
+
+/**
+ * typedef dhp_memory_fn - a synchronous memory removal callback
+ * @context: the pointer given at registration
+ * @change: what is happening; valid during the call
+ *
+ * There is no veto: whether the range goes is the kernel's answer. One range is
+ * on its way at a time, and each REMOVE_START is followed by exactly one of
+ * REMOVE_COMPLETE or REMOVE_FAILURE.
+ *
+ * Context: Process context, may sleep. The memory hotplug lock and dhp's lock
+ * are held: no memory or CPU hotplug, no large allocation, no registering or
+ * unregistering of memory callbacks.
+ */
+typedef void (*dhp_memory_fn)(void *context,
+			      const struct dhp_memory_change *change);
+
+struct dhp_memory_client;
+
+struct dhp_memory_client *
+__dhp_register_memory_callback(dhp_memory_fn fn, void *context,
+			       struct module *owner);
+
+/**
+ * dhp_register_memory_callback() - hear of memory before it goes offline
+ * @fn: the callback
+ * @context: handed to @fn; stays the caller's
+ *
+ * An unmovable page that the kernel sees in a range refuses the removal before
+ * anybody is asked. Pages that a driver can give back in REMOVE_START must be
+ * marked with __SetPageOffline(), as memory balloons mark theirs, and the mark
+ * cleared before they are freed.
+ *
+ * Context: Process context; may sleep.
+ * Return: the registration; or ERR_PTR(): -EINVAL for a NULL @fn, -ENOMEM,
+ * -EDEADLK from inside a memory callback.
+ */
+#define dhp_register_memory_callback(fn, context) \
+	__dhp_register_memory_callback(fn, context, THIS_MODULE)
+
+/**
+ * dhp_unregister_memory_callback() - hear no more of memory removals
+ * @client: what dhp_register_memory_callback() returned
+ *
+ * Waits for a running callback; there is no call after it has returned.
+ *
+ * Context: Process context; may sleep. Refused from inside a memory callback.
+ * Return: 0; -EDEADLK when refused; -EINVAL for NULL or ERR_PTR().
+ */
+int dhp_unregister_memory_callback(struct dhp_memory_client *client);
+
+/* ---- Asynchronous events ------------------------------------------------ */
+
+/**
+ * enum dhp_event_action - what has happened
+ * @DHP_EVENT_ARRIVAL: the resource has become usable
+ * @DHP_EVENT_REMOVAL: the resource has gone offline
+ */
+enum dhp_event_action {
+	DHP_EVENT_ARRIVAL,
+	DHP_EVENT_REMOVAL,
+};
+
+/**
+ * enum dhp_category - what kind of resource an event is about
+ * @DHP_PROCESSOR: a processor
+ * @DHP_MEMORY: a range of memory
+ */
+enum dhp_category {
+	DHP_PROCESSOR,
+	DHP_MEMORY,
+};
+
+/**
+ * struct dhp_event - one asynchronous event
+ * @seq: sequence number; the first event after loading has 1, and there are no
+ *	gaps. Replayed events (@existing) have the number of the last event
+ *	before them.
+ * @time: when it happened, CLOCK_MONOTONIC
+ * @action: what has happened
+ * @category: to what; selects @cpu or @start and @size
+ * @cpu: the Linux CPU number, for %DHP_PROCESSOR
+ * @start: first physical address of the range, for %DHP_MEMORY
+ * @size: its length in bytes, for %DHP_MEMORY
+ * @nid: NUMA node
+ * @merged: how many further events of the same category this one stands for,
+ *	because memory was short; normally 0. @action, @cpu and @nid are then
+ *	those of the newest, the range covers all of them, and the client should
+ *	look at the machine itself.
+ * @existing: a replayed event: the resource was there when the client registered
+ *
+ * Lives for the duration of the call only.
+ *
+ * One event of memory stands for a run of memory blocks: blocks of one node that
+ * go the same way, each bordering on the run, are one event with one range as
+ * long as each sets out within 500 milliseconds of the one before it and nothing
+ * else happens in between. So a DIMM whose blocks the kernel onlines itself
+ * (auto_online_blocks), or a script onlines in a row, is one event; blocks
+ * onlined by hand with pauses are events of their own. Reading
+ * /sys/kernel/dhp/settle ends the run at once, as does registering a client.
+ *
+ * A replayed event of memory stands for a contiguous range of one node, in whole
+ * sections of memory (128 MiB on x86), small holes of the firmware's included.
+ */
+struct dhp_event {
+	u64 seq;
+	ktime_t time;
+	enum dhp_event_action action;
+	enum dhp_category category;
+	unsigned int cpu;
+	phys_addr_t start;
+	phys_addr_t size;
+	int nid;
+	unsigned int merged;
+	bool existing;
+};
+
+/**
+ * typedef dhp_event_fn - an asynchronous event callback
+ * @context: the pointer given at registration
+ * @event: what has happened; valid during the call
+ *
+ * Events come one at a time, in the order in which they happened, to clients in
+ * the order of their registration. The ARRIVAL of a processor comes after every
+ * client's COMPLETE for it. Nothing a callback does can fail the operation, which
+ * is over, and the machine may have changed again since.
+ *
+ * Context: Process context with no lock of dhp's and no hotplug lock held. It may
+ * do anything, hotplug and registering included; what it must not do is read
+ * settle, or wait for another event.
+ */
+typedef void (*dhp_event_fn)(void *context, const struct dhp_event *event);
+
+/* Replay an ARRIVAL for everything that is there already, before all else. */
+#define DHP_EVENT_INCLUDE_EXISTING	BIT(0)
+
+struct dhp_event_client;
+
+struct dhp_event_client *
+__dhp_register_event_callback(enum dhp_category category, dhp_event_fn fn,
+			      void *context, unsigned int flags,
+			      struct module *owner);
+
+/**
+ * dhp_register_event_callback() - be told of arrivals and removals afterwards
+ * @category: %DHP_PROCESSOR or %DHP_MEMORY
+ * @fn: the callback
+ * @context: handed to @fn; stays the caller's
+ * @flags: %DHP_EVENT_INCLUDE_EXISTING, or 0
+ *
+ * The client gets the events that happen after its registration. With
+ * %DHP_EVENT_INCLUDE_EXISTING it is first told, like all events asynchronously,
+ * of each processor or each contiguous range of memory that is online; each
+ * exactly once. The first call may come before this function has returned.
+ *
+ * Context: Process context; may sleep. Not from inside a memory callback.
+ * Return: the registration; or ERR_PTR(): -EINVAL for a NULL @fn or an unknown
+ * @category, -EOPNOTSUPP for unknown bits in @flags, -ENOMEM.
+ */
+#define dhp_register_event_callback(category, fn, context, flags) \
+	__dhp_register_event_callback(category, fn, context, flags, THIS_MODULE)
+
+/**
+ * dhp_unregister_event_callback() - be told no more
+ * @client: what dhp_register_event_callback() returned
+ *
+ * Waits for a running callback of this client, unless it is called from inside
+ * that very callback. No call begins after it has returned; events that were
+ * not delivered yet are dropped for this client.
+ *
+ * Context: Process context; may sleep.
+ * Return: 0; -EINVAL for NULL or ERR_PTR().
+ */
+int dhp_unregister_event_callback(struct dhp_event_client *client);
+
+/* ---- The elastic pool --------------------------------------------------- */
+
+struct dhp_pool;
+struct dhp_work;
+
+/**
+ * typedef dhp_work_fn - what a work item does
+ * @work: the item; the function may free or resubmit the structure around it
+ *
+ * Context: Process context in a worker thread, normally on the processor that
+ * the item was submitted for. May sleep. On the way out of a processor, items
+ * run on another one.
+ */
+typedef void (*dhp_work_fn)(struct dhp_work *work);
+
+/**
+ * struct dhp_work - a work item, embedded in a structure of the caller's
+ * @node: the pool's
+ * @fn: set by dhp_work_init()
+ * @queued: the pool's; non-zero from submission until just before @fn runs
+ */
+struct dhp_work {
+	struct list_head node;
+	dhp_work_fn fn;
+	unsigned long queued;
+};
+
+/**
+ * dhp_work_init() - prepare a work item for its first submission
+ * @work: the item
+ * @fn: what it is to do
+ */
+static inline void dhp_work_init(struct dhp_work *work, dhp_work_fn fn)
+{
+	INIT_LIST_HEAD(&work->node);
+	work->fn = fn;
+	work->queued = 0;
+}
+
+/**
+ * struct dhp_pool_config - what a pool is to be
+ * @name: names the pool's threads and its directory in /sys/kernel/dhp/pools;
+ *	1 to 10 characters out of letters, digits, '-' and '_'; copied
+ * @buffer_size: bytes per buffer, rounded up to a power of two of pages; at most
+ *	64 KiB; 0 for a pool without buffers
+ * @buffer_permille: thousandths of the online memory that the buffers may take
+ *	in all, 1 to 500; ignored without buffers
+ * @buffers_min: floor of their number; at least one per online processor is kept
+ *	in any case
+ * @buffers_max: ceiling of their number; 0 for none
+ */
+struct dhp_pool_config {
+	const char *name;
+	size_t buffer_size;
+	unsigned int buffer_permille;
+	unsigned long buffers_min;
+	unsigned long buffers_max;
+};
+
+/**
+ * dhp_pool_create() - make a pool of per-processor workers and buffers
+ * @config: what it is to be; read during the call only
+ *
+ * The pool has one worker thread per online processor, bound to it, named
+ * NAME/CPU, from the processor's COMPLETE to its REMOVE_START, and buffers in
+ * proportion to the online memory. Both follow the machine.
+ *
+ * Context: Process context; may sleep. Takes the CPU hotplug lock for reading.
+ * Return: the pool; or ERR_PTR(): -EINVAL for a bad @config, -EEXIST for a name
+ * in use, -ENOMEM when not even a worker for each processor could be had.
+ */
+struct dhp_pool *dhp_pool_create(const struct dhp_pool_config *config);
+
+/**
+ * dhp_pool_destroy() - run what was submitted, then dissolve a pool
+ * @pool: the pool; NULL and ERR_PTR() are ignored
+ *
+ * Nobody may submit any more. Buffers that were not put back are named in the
+ * log and leaked, not freed under their user.
+ *
+ * Context: Process context; may sleep. Not from a work item of the pool's.
+ */
+void dhp_pool_destroy(struct dhp_pool *pool);
+
+/**
+ * dhp_pool_submit() - run a work item, preferably on this processor
+ * @pool: the pool
+ * @work: the item; the caller's again as soon as its function runs
+ *
+ * Context: Any, interrupts included.
+ * Return: true; false, and nothing done, when the item is queued already.
+ */
+bool dhp_pool_submit(struct dhp_pool *pool, struct dhp_work *work);
+
+/**
+ * dhp_pool_submit_on() - run a work item on a given processor
+ * @pool: the pool
+ * @cpu: Linux CPU number. Without a worker there, because the processor is
+ *	offline or on its way out, the item runs on another one.
+ * @work: the item; the caller's again as soon as its function runs
+ *
+ * Items submitted for one processor run in the order of submission as long as
+ * that processor stays; when it leaves, none is promised.
+ *
+ * Context: Any, interrupts included.
+ * Return: true; false, and nothing done, when the item is queued already.
+ */
+bool dhp_pool_submit_on(struct dhp_pool *pool, unsigned int cpu,
+			struct dhp_work *work);
+
+/**
+ * dhp_pool_flush() - wait until everything submitted before has run
+ * @pool: the pool
+ *
+ * Context: Process context; may sleep. Not from a work item of the pool's, and
+ * not from a synchronous callback.
+ */
+void dhp_pool_flush(struct dhp_pool *pool);
+
+/**
+ * dhp_buffer_get() - take a buffer
+ * @pool: the pool
+ *
+ * Context: Process and softirq context. Does not sleep.
+ * Return: a buffer of the pool's buffer_size bytes, page aligned, preferably on
+ * the processor's own node, contents undefined, the caller's until
+ * dhp_buffer_put(); or NULL when all are in use.
+ */
+void *dhp_buffer_get(struct dhp_pool *pool);
+
+/**
+ * dhp_buffer_put() - give a buffer back
+ * @pool: the pool that it came from
+ * @buffer: what dhp_buffer_get() returned; NULL is ignored
+ *
+ * A buffer in memory that is on its way out is freed instead of kept.
+ *
+ * Context: Process and softirq context, on any processor. Does not sleep.
+ */
+void dhp_buffer_put(struct dhp_pool *pool, void *buffer);
+
+#endif /* _DHP_H */

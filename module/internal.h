@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What dhp's parts know of each other and no client needs.
+ *
+ * Lock order, outermost first:
+ *
+ *	CPU hotplug lock > memory hotplug lock > memory_mutex > event_lock
+ *	CPU hotplug lock > processor_mutex > event_lock
+ *	any of them > client_mutex, log_mutex, the locks of a pool
+ *
+ * No lock is held while an asynchronous client runs.
+ */
+#ifndef _DHP_INTERNAL_H
+#define _DHP_INTERNAL_H
+
+#include <linux/kobject.h>
+#include <linux/module.h>
+#include <linux/seq_file.h>
+
+#include "dhp.h"
+
+#define DHP_NAME_LEN 64
+
+/**
+ * struct dhp_client_info - what all kinds of clients have in common
+ * @node: in the list of all clients
+ * @owner: the client's module, NULL for built-in code
+ * @kind: what it registered for
+ * @name: MODULE/CALLBACK#NUMBER
+ * @calls: how often it was called
+ * @vetoes: how often it vetoed
+ * @longest_ns: its longest call
+ *
+ * The counts are written under the lock that serialises the client's callbacks.
+ */
+struct dhp_client_info {
+	struct list_head node;
+	struct module *owner;
+	const char *kind;
+	char name[DHP_NAME_LEN];
+	u64 calls;
+	u64 vetoes;
+	u64 longest_ns;
+};
+
+/* client.c: who is registered */
+int dhp_client_init(void);
+void dhp_client_exit(void);
+void dhp_client_add(struct dhp_client_info *info, void *fn, const char *kind,
+		    struct module *owner);
+void dhp_client_del(struct dhp_client_info *info);
+void dhp_client_called(struct dhp_client_info *info, u64 duration_ns);
+unsigned int dhp_client_count(void);
+void dhp_client_show(struct seq_file *m);
+
+/* processor.c: synchronous processor notification */
+int dhp_processor_init(void);
+void dhp_processor_exit(void);
+void dhp_processor_settle(void);
+void dhp_processor_forget(struct module *owner);
+
+/* present.c: processors that become present */
+int dhp_present_init(void);
+void dhp_present_exit(void);
+
+/**
+ * struct dhp_range - a contiguous range of memory
+ * @start: first physical address
+ * @size: bytes
+ * @nid: its node
+ */
+struct dhp_range {
+	phys_addr_t start;
+	phys_addr_t size;
+	int nid;
+};
+
+/* memory.c: memory notification */
+int dhp_memory_init(void);
+void dhp_memory_exit(void);
+int dhp_memory_freeze(void);
+void dhp_memory_thaw(void);
+int dhp_memory_ranges(struct dhp_range **ranges);
+void dhp_memory_forget(struct module *owner);
+
+/* event.c: asynchronous delivery */
+int dhp_event_init(void);
+void dhp_event_exit(void);
+void dhp_event_processor(enum dhp_event_action action, unsigned int cpu);
+void dhp_event_processor_known(unsigned int cpu);
+void dhp_event_memory(enum dhp_event_action action, const struct dhp_range *range);
+void dhp_event_hold_run(bool hold);
+int dhp_event_settle(u64 *seq);
+u64 dhp_event_sequence(void);
+void dhp_event_forget(struct module *owner);
+
+/* pool.c and buffer.c */
+int dhp_pool_init(void);
+void dhp_pool_exit(void);
+
+/* wdm.c */
+void dhp_wdm_forget(struct module *owner);
+
+/* sysfs.c */
+int dhp_sysfs_init(void);
+void dhp_sysfs_exit(void);
+
+/* debugfs.c: who is registered, and the log of the last notifications */
+int dhp_debugfs_init(void);
+void dhp_debugfs_exit(void);
+const char *dhp_processor_state_name(enum dhp_processor_state state);
+void dhp_log_processor(struct dhp_client_info *info,
+		       const struct dhp_processor_change *change, int status,
+		       u64 duration_ns);
+void dhp_log_memory(struct dhp_client_info *info,
+		    const struct dhp_memory_change *change, u64 duration_ns);
+void dhp_log_event(struct dhp_client_info *info, const struct dhp_event *event,
+		   u64 duration_ns);
+
+#endif /* _DHP_INTERNAL_H */

@@ -1,0 +1,956 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The elastic pool: worker threads that follow the processors, and the life of
+ * a pool as a whole. Its buffers are in buffer.c. The pool knows the machine
+ * through dhp's public header only, as any client does.
+ *
+ * A worker is bound to its processor. Its thread is created in START, woken for
+ * the first time in COMPLETE and stopped in REMOVE_START. It is not parked in
+ * between: a parked thread of a module comes back unbound.
+ *
+ * Being bound is not enough. Taking a processor down begins with the scheduler
+ * pushing all threads off it that are not per-CPU ones of the kernel's own, bound
+ * or not, and only then comes REMOVE_START. A thread that has disabled migration
+ * is let be until it is done. So a worker is *pinned* by migrate_disable() as long
+ * as it lives; whoever opens it waits until it is.
+ *
+ * A worker is *open* while it takes items. Closing it moves its queued items to
+ * an open worker, in order, under the same lock under which items are submitted
+ * and taken; so no item can be left behind, or run twice.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/cpu.h>
+#include <linux/ctype.h>
+#include <linux/kthread.h>
+#include <linux/moduleparam.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/suspend.h>
+
+#include "internal.h"
+#include "pool.h"
+
+/* How long a suspend waits for items that are running. */
+#define PARK_TIMEOUT_SECONDS 20
+
+/* How long a new worker may take to get onto its processor. */
+#define OPEN_TIMEOUT_SECONDS 10
+
+/* When to try again what could not be had. */
+#define RETRY_SECONDS 10
+
+#define DEFAULT_BUFFER_PERMILLE 4
+
+static bool pool_wanted = true;
+module_param_named(pool, pool_wanted, bool, 0444);
+MODULE_PARM_DESC(pool, "make a pool of dhp's own, named dhp (default: 1)");
+
+static unsigned int buffer_permille = DEFAULT_BUFFER_PERMILLE;
+module_param(buffer_permille, uint, 0444);
+MODULE_PARM_DESC(buffer_permille,
+		 "thousandths of the online memory for the buffers of pool dhp, 1 to 500 (default: 4)");
+
+/* All pools; a name is taken as long as its pool is here. */
+static DEFINE_MUTEX(pools_mutex);
+static LIST_HEAD(pools);
+static bool pools_parked;
+static bool pools_hibernating;
+
+static struct dhp_pool *own_pool;
+
+/**
+ * struct dhp_worker - one processor's worker
+ * @pool: its pool
+ * @cpu: its processor
+ * @task: its thread; NULL while there is none
+ * @items: what it has to do
+ * @wanted: it is to pin itself to its processor, or not
+ * @pinned: it has done so
+ *
+ * @task is under the pool's mutex, the others are under its lock.
+ */
+struct dhp_worker {
+	struct dhp_pool *pool;
+	unsigned int cpu;
+	struct task_struct *task;
+	struct list_head items;
+	bool wanted;
+	bool pinned;
+};
+
+/* ---- Items --------------------------------------------------------------- */
+
+/* The open worker for @cpu, or else another one; NULL when none is open. */
+static struct dhp_worker *pick_worker(struct dhp_pool *pool, unsigned int cpu)
+{
+	lockdep_assert_held(&pool->lock);
+
+	if (cpu >= nr_cpu_ids || !cpumask_test_cpu(cpu, pool->open)) {
+		cpu = cpu < nr_cpu_ids ? cpumask_next(cpu, pool->open) : nr_cpu_ids;
+		if (cpu >= nr_cpu_ids)
+			cpu = cpumask_first(pool->open);
+		if (cpu >= nr_cpu_ids)
+			return NULL;
+	}
+	return pool->worker[cpu];
+}
+
+bool dhp_pool_submit_on(struct dhp_pool *pool, unsigned int cpu,
+			struct dhp_work *work)
+{
+	struct dhp_worker *worker;
+	unsigned long flags;
+	bool idle;
+
+	raw_spin_lock_irqsave(&pool->lock, flags);
+	if (work->queued) {
+		raw_spin_unlock_irqrestore(&pool->lock, flags);
+		return false;
+	}
+	work->queued = pool->colour + 1;
+	pool->pending[pool->colour]++;
+	pool->submitted++;
+
+	worker = pick_worker(pool, cpu);
+	if (worker) {
+		/* With items left it does not sleep. */
+		idle = list_empty(&worker->items);
+		list_add_tail(&work->node, &worker->items);
+		if (idle)
+			wake_up_process(worker->task);
+	} else {
+		list_add_tail(&work->node, &pool->orphans);
+	}
+	raw_spin_unlock_irqrestore(&pool->lock, flags);
+	return true;
+}
+EXPORT_SYMBOL_GPL(dhp_pool_submit_on);
+
+bool dhp_pool_submit(struct dhp_pool *pool, struct dhp_work *work)
+{
+	return dhp_pool_submit_on(pool, raw_smp_processor_id(), work);
+}
+EXPORT_SYMBOL_GPL(dhp_pool_submit);
+
+/* The worker's next item, dequeued, and its colour; NULL when there is none. */
+static struct dhp_work *take_item(struct dhp_worker *worker, unsigned int *colour)
+{
+	struct dhp_pool *pool = worker->pool;
+	struct dhp_work *work = NULL;
+
+	raw_spin_lock_irq(&pool->lock);
+	if (cpumask_test_cpu(worker->cpu, pool->open)) {
+		work = list_first_entry_or_null(&worker->items, struct dhp_work, node);
+		if (!work)
+			work = list_first_entry_or_null(&pool->orphans,
+							struct dhp_work, node);
+	}
+	if (work) {
+		list_del_init(&work->node);
+		*colour = work->queued - 1;
+		work->queued = 0;
+	}
+	raw_spin_unlock_irq(&pool->lock);
+	return work;
+}
+
+static void item_done(struct dhp_worker *worker, unsigned int colour)
+{
+	struct dhp_pool *pool = worker->pool;
+
+	raw_spin_lock_irq(&pool->lock);
+	pool->pending[colour]--;
+	pool->completed++;
+	raw_spin_unlock_irq(&pool->lock);
+	if (wq_has_sleeper(&pool->wait))
+		wake_up_all(&pool->wait);
+}
+
+/* Does what worker->wanted says; returns false if there was nothing to do. */
+static bool worker_pin(struct dhp_worker *worker)
+{
+	struct dhp_pool *pool = worker->pool;
+	bool pin = READ_ONCE(worker->wanted);
+
+	if (pin == worker->pinned)
+		return false;
+	__set_current_state(TASK_RUNNING);
+	if (pin) {
+		migrate_disable();
+		/* Pushed off before it could: it waits for the next try. */
+		pin = raw_smp_processor_id() == worker->cpu;
+	}
+	if (!pin)
+		migrate_enable();
+	raw_spin_lock_irq(&pool->lock);
+	worker->pinned = pin;
+	if (!pin)
+		worker->wanted = false;
+	raw_spin_unlock_irq(&pool->lock);
+	wake_up_all(&pool->wait);
+	return true;
+}
+
+static void worker_run(struct dhp_worker *worker, struct dhp_work *work,
+		       unsigned int colour)
+{
+	__set_current_state(TASK_RUNNING);
+	WARN_ONCE(raw_smp_processor_id() != worker->cpu,
+		  "worker %s/%u runs on processor %u\n", worker->pool->name,
+		  worker->cpu, raw_smp_processor_id());
+	/* The item may be gone as soon as its function runs. */
+	work->fn(work);
+	item_done(worker, colour);
+	cond_resched();
+}
+
+static int worker_main(void *data)
+{
+	struct dhp_worker *worker = data;
+	struct dhp_work *work;
+	unsigned int colour;
+
+	for (;;) {
+		/* Before the checks, so that no wake-up after them is lost. */
+		set_current_state(TASK_IDLE);
+		if (kthread_should_stop())
+			break;
+		if (worker_pin(worker))
+			continue;
+		work = take_item(worker, &colour);
+		if (work)
+			worker_run(worker, work, colour);
+		else
+			schedule();
+	}
+	__set_current_state(TASK_RUNNING);
+	if (worker->pinned)
+		migrate_enable();
+	return 0;
+}
+
+static bool in_own_worker(struct dhp_pool *pool)
+{
+	struct dhp_worker *worker;
+
+	if (kthread_func(current) != worker_main)
+		return false;
+	worker = kthread_data(current);
+	return worker->pool == pool;
+}
+
+static unsigned long nr_pending(struct dhp_pool *pool, unsigned int colour)
+{
+	unsigned long flags, nr;
+
+	raw_spin_lock_irqsave(&pool->lock, flags);
+	nr = pool->pending[colour];
+	raw_spin_unlock_irqrestore(&pool->lock, flags);
+	return nr;
+}
+
+/*
+ * Items that are submitted from now on get the other colour, so those of the
+ * present one can only become fewer, wherever they are. There are none of the
+ * other colour yet, because the last flush has waited for them.
+ */
+void dhp_pool_flush(struct dhp_pool *pool)
+{
+	unsigned int colour;
+
+	if (WARN_ONCE(in_own_worker(pool),
+		      "pool %s: an item of its own flushes it, and would wait for itself\n",
+		      pool->name))
+		return;
+
+	mutex_lock(&pool->flush_mutex);
+	raw_spin_lock_irq(&pool->lock);
+	colour = pool->colour;
+	pool->colour = !colour;
+	raw_spin_unlock_irq(&pool->lock);
+	wait_event(pool->wait, !nr_pending(pool, colour));
+	mutex_unlock(&pool->flush_mutex);
+}
+EXPORT_SYMBOL_GPL(dhp_pool_flush);
+
+/* ---- Workers ------------------------------------------------------------- */
+
+/*
+ * Makes what is missing of a worker, up to a thread that was never woken. The
+ * processor may be offline still.
+ */
+static int worker_prepare(struct dhp_pool *pool, unsigned int cpu, int nid)
+{
+	struct dhp_worker *worker = pool->worker[cpu];
+	struct task_struct *task;
+
+	lockdep_assert_held(&pool->mutex);
+
+	if (!worker) {
+		worker = kzalloc(sizeof(*worker), GFP_KERNEL);
+		if (!worker)
+			return -ENOMEM;
+		worker->pool = pool;
+		worker->cpu = cpu;
+		INIT_LIST_HEAD(&worker->items);
+		raw_spin_lock_irq(&pool->lock);
+		pool->worker[cpu] = worker;
+		raw_spin_unlock_irq(&pool->lock);
+	}
+	if (worker->task)
+		return 0;
+
+	task = kthread_create_on_node(worker_main, worker, nid, "%s/%u",
+				      pool->name, cpu);
+	if (IS_ERR(task))
+		return PTR_ERR(task);
+	kthread_bind(task, cpu);
+	worker->task = task;
+	return 0;
+}
+
+static bool worker_pinned(struct dhp_worker *worker)
+{
+	bool pinned;
+
+	raw_spin_lock_irq(&worker->pool->lock);
+	pinned = worker->pinned;
+	raw_spin_unlock_irq(&worker->pool->lock);
+	return pinned;
+}
+
+/* It has pinned itself, or found that it could not. */
+static bool worker_answered(struct dhp_worker *worker)
+{
+	bool answered;
+
+	raw_spin_lock_irq(&worker->pool->lock);
+	answered = worker->pinned || !worker->wanted;
+	raw_spin_unlock_irq(&worker->pool->lock);
+	return answered;
+}
+
+/*
+ * Has a worker pin itself to its processor, and then take items. The processor
+ * must not begin to go meanwhile; the hotplug lock or a suspend sees to that.
+ */
+static int worker_open(struct dhp_pool *pool, unsigned int cpu)
+{
+	struct dhp_worker *worker = pool->worker[cpu];
+	int err;
+
+	lockdep_assert_held(&pool->mutex);
+
+	/* In case that it was awake while suspend took the processor down. */
+	err = set_cpus_allowed_ptr(worker->task, cpumask_of(cpu));
+	if (err)
+		return err;
+	raw_spin_lock_irq(&pool->lock);
+	worker->wanted = true;
+	wake_up_process(worker->task);
+	raw_spin_unlock_irq(&pool->lock);
+	wait_event_timeout(pool->wait, worker_answered(worker),
+			   OPEN_TIMEOUT_SECONDS * HZ);
+
+	raw_spin_lock_irq(&pool->lock);
+	if (worker->pinned) {
+		cpumask_set_cpu(cpu, pool->open);
+		wake_up_process(worker->task);
+	} else {
+		worker->wanted = false;
+		err = -ETIMEDOUT;
+	}
+	raw_spin_unlock_irq(&pool->lock);
+	return err;
+}
+
+/* No more items for this worker; those that wait there move to another one. */
+static void worker_close(struct dhp_pool *pool, unsigned int cpu)
+{
+	struct dhp_worker *worker = pool->worker[cpu];
+	struct dhp_worker *other;
+	struct list_head *items;
+	struct dhp_work *work;
+
+	lockdep_assert_held(&pool->mutex);
+
+	raw_spin_lock_irq(&pool->lock);
+	if (!cpumask_test_and_clear_cpu(cpu, pool->open))
+		goto unlock;
+	other = pick_worker(pool, cpu);
+	items = other ? &other->items : &pool->orphans;
+	while (!list_empty(&worker->items)) {
+		work = list_first_entry(&worker->items, struct dhp_work, node);
+		list_move_tail(&work->node, items);
+		pool->migrated++;
+	}
+	if (other)
+		wake_up_process(other->task);
+	worker->wanted = false;
+	wake_up_process(worker->task);
+unlock:
+	raw_spin_unlock_irq(&pool->lock);
+}
+
+/*
+ * Ends a closed worker's thread, after the item that it is running. A thread
+ * that was never woken ends without ever running worker_main().
+ */
+static void worker_stop(struct dhp_pool *pool, unsigned int cpu)
+{
+	struct dhp_worker *worker = pool->worker[cpu];
+
+	lockdep_assert_held(&pool->mutex);
+
+	if (!worker || !worker->task)
+		return;
+	kthread_stop(worker->task);
+	worker->task = NULL;
+}
+
+static void worker_free(struct dhp_pool *pool, unsigned int cpu)
+{
+	struct dhp_worker *worker = pool->worker[cpu];
+
+	worker_stop(pool, cpu);
+	raw_spin_lock_irq(&pool->lock);
+	pool->worker[cpu] = NULL;
+	raw_spin_unlock_irq(&pool->lock);
+	kfree(worker);
+}
+
+static int worker_make(struct dhp_pool *pool, unsigned int cpu)
+{
+	int err = worker_prepare(pool, cpu, cpu_to_node(cpu));
+
+	return err ?: worker_open(pool, cpu);
+}
+
+/*
+ * Opens every worker that is to be open, and tries once more to make those that
+ * could not be made before. The hotplug lock is held, or a suspend is near.
+ */
+static void open_workers(struct dhp_pool *pool)
+{
+	bool retry = false;
+	unsigned int cpu;
+	int err;
+
+	lockdep_assert_held(&pool->mutex);
+
+	/* The same choice that freeze_secondary_cpus() makes. */
+	pool->stays = cpumask_first(cpu_online_mask);
+	for_each_cpu(cpu, pool->in_use) {
+		if (cpumask_test_cpu(cpu, pool->open))
+			continue;
+		if (pool->parked && cpu != pool->stays)
+			continue;
+		/* Going again already: it could not be pinned there. */
+		if (!cpu_active(cpu)) {
+			retry = true;
+			continue;
+		}
+		err = worker_make(pool, cpu);
+		if (err) {
+			retry = true;
+			pr_warn_ratelimited("pool %s: no worker for processor %u: error %d; its items run elsewhere, next try in %d s\n",
+					    pool->name, cpu, err, RETRY_SECONDS);
+		}
+	}
+	if (retry)
+		queue_delayed_work(system_unbound_wq, &pool->retry,
+				   RETRY_SECONDS * HZ);
+}
+
+static void pool_retry(struct work_struct *work)
+{
+	struct dhp_pool *pool = container_of(to_delayed_work(work),
+					     struct dhp_pool, retry);
+
+	cpus_read_lock();
+	mutex_lock(&pool->mutex);
+	open_workers(pool);
+	mutex_unlock(&pool->mutex);
+	cpus_read_unlock();
+}
+
+/* ---- Following the processors -------------------------------------------- */
+
+static void processor_start(struct dhp_pool *pool, unsigned int cpu, int nid,
+			    int *status)
+{
+	int err;
+
+	err = worker_prepare(pool, cpu, nid);
+	if (!err)
+		err = dhp_buffers_share_add(pool, cpu, nid);
+	if (!err)
+		return;
+	if (!pool->created) {
+		/* Nobody tells the client that vetoed to clean up. */
+		worker_free(pool, cpu);
+		*status = err;
+		return;
+	}
+	/* Too little memory for us is no reason to do without the processor. */
+	pr_warn_ratelimited("pool %s: processor %u could not be prepared for: error %d; it is tried again later\n",
+			    pool->name, cpu, err);
+}
+
+static void processor_complete(struct dhp_pool *pool, unsigned int cpu)
+{
+	cpumask_set_cpu(cpu, pool->in_use);
+	dhp_buffers_share_open(pool, cpu);
+}
+
+static void processor_remove_start(struct dhp_pool *pool, unsigned int cpu)
+{
+	cpumask_clear_cpu(cpu, pool->in_use);
+	dhp_buffers_share_close(pool, cpu);
+	worker_close(pool, cpu);
+	worker_stop(pool, cpu);
+}
+
+static void processor_gone(struct dhp_pool *pool, unsigned int cpu)
+{
+	dhp_buffers_share_del(pool, cpu);
+	worker_free(pool, cpu);
+}
+
+static void processor_changed(void *context,
+			      const struct dhp_processor_change *change,
+			      int *status)
+{
+	struct dhp_pool *pool = context;
+	unsigned int cpu = change->cpu;
+
+	mutex_lock(&pool->mutex);
+	switch (change->state) {
+	case DHP_PROCESSOR_START:
+		processor_start(pool, cpu, change->nid, status);
+		break;
+	case DHP_PROCESSOR_COMPLETE:
+	case DHP_PROCESSOR_REMOVE_FAILURE:
+		processor_complete(pool, cpu);
+		break;
+	case DHP_PROCESSOR_REMOVE_START:
+		processor_remove_start(pool, cpu);
+		break;
+	case DHP_PROCESSOR_FAILURE:
+	case DHP_PROCESSOR_REMOVE_COMPLETE:
+		processor_gone(pool, cpu);
+		break;
+	}
+	open_workers(pool);
+	mutex_unlock(&pool->mutex);
+}
+
+/* ---- Suspend ------------------------------------------------------------- */
+
+/* Something of the worker's is still going on there. */
+static bool worker_present(struct dhp_pool *pool, unsigned int cpu)
+{
+	return pool->worker[cpu] && worker_pinned(pool->worker[cpu]);
+}
+
+/*
+ * Suspend takes processors down without any notification. A thread that is
+ * pinned there would keep it waiting for ever; one that is not, and is woken
+ * meanwhile, runs elsewhere. So the workers of these processors are closed, idle
+ * and not pinned before suspend begins; until it is over, one worker does it
+ * all. It goes on working, so that a driver may flush the pool on its way to
+ * sleep.
+ */
+static int pool_park(struct dhp_pool *pool)
+{
+	long left = PARK_TIMEOUT_SECONDS * HZ;
+	unsigned int cpu;
+	int err = 0;
+
+	mutex_lock(&pool->mutex);
+	pool->parked = true;
+	open_workers(pool);
+	for_each_cpu(cpu, pool->in_use)
+		if (cpu != pool->stays)
+			worker_close(pool, cpu);
+	for_each_cpu(cpu, pool->in_use) {
+		if (cpu == pool->stays)
+			continue;
+		left = wait_event_timeout(pool->wait, !worker_present(pool, cpu), left);
+		if (!left) {
+			pr_err("pool %s: an item has been running on processor %u for %d seconds: no suspend; it must end sooner\n",
+			       pool->name, cpu, PARK_TIMEOUT_SECONDS);
+			err = -EBUSY;
+			break;
+		}
+	}
+	mutex_unlock(&pool->mutex);
+	return err;
+}
+
+static void pool_unpark(struct dhp_pool *pool)
+{
+	mutex_lock(&pool->mutex);
+	pool->parked = false;
+	open_workers(pool);
+	mutex_unlock(&pool->mutex);
+}
+
+static void pools_unpark(void)
+{
+	struct dhp_pool *pool;
+
+	lockdep_assert_held(&pools_mutex);
+
+	pools_parked = false;
+	list_for_each_entry(pool, &pools, node)
+		pool_unpark(pool);
+}
+
+static int pools_park(void)
+{
+	struct dhp_pool *pool;
+	int err;
+
+	lockdep_assert_held(&pools_mutex);
+
+	pools_parked = true;
+	list_for_each_entry(pool, &pools, node) {
+		err = pool_park(pool);
+		if (err) {
+			pools_unpark();
+			return err;
+		}
+	}
+	return 0;
+}
+
+/* Buffers must be in the image, which leaves out what is marked. */
+static void pools_hibernate(bool hibernating)
+{
+	struct dhp_pool *pool;
+
+	lockdep_assert_held(&pools_mutex);
+
+	pools_hibernating = hibernating;
+	list_for_each_entry(pool, &pools, node)
+		dhp_buffers_mark(pool, !hibernating);
+}
+
+static int pools_pm_event(struct notifier_block *nb, unsigned long event,
+			  void *data)
+{
+	int err = 0;
+
+	mutex_lock(&pools_mutex);
+	switch (event) {
+	case PM_HIBERNATION_PREPARE:
+	case PM_RESTORE_PREPARE:
+		err = pools_park();
+		if (!err)
+			pools_hibernate(true);
+		break;
+	case PM_SUSPEND_PREPARE:
+		err = pools_park();
+		break;
+	case PM_POST_HIBERNATION:
+	case PM_POST_RESTORE:
+		pools_hibernate(false);
+		pools_unpark();
+		break;
+	case PM_POST_SUSPEND:
+		pools_unpark();
+		break;
+	}
+	mutex_unlock(&pools_mutex);
+	return notifier_from_errno(err);
+}
+
+/*
+ * Before cpu_hotplug_pm_callback(), whose priority is 0: when a suspend is over,
+ * workers are opened while no processor can go yet.
+ */
+static struct notifier_block pools_pm_nb = {
+	.notifier_call = pools_pm_event,
+	.priority = 1,
+};
+
+/* ---- Pools --------------------------------------------------------------- */
+
+static bool name_valid(const char *name)
+{
+	size_t len = strnlen(name, DHP_POOL_NAME_MAX + 1);
+	size_t i;
+
+	if (!len || len > DHP_POOL_NAME_MAX)
+		return false;
+	for (i = 0; i < len; i++)
+		if (!isascii(name[i]) ||
+		    (!isalnum(name[i]) && name[i] != '-' && name[i] != '_'))
+			return false;
+	return true;
+}
+
+static int check_config(const struct dhp_pool_config *config)
+{
+	if (!config || !config->name) {
+		pr_err("a pool needs a configuration with a name\n");
+		return -EINVAL;
+	}
+	if (!name_valid(config->name)) {
+		pr_err("bad pool name \"%.32s\": it must be 1 to %d letters, digits, '-' or '_'\n",
+		       config->name, DHP_POOL_NAME_MAX);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* Takes the pool's name, or says that somebody has it. */
+static int pool_enlist(struct dhp_pool *pool)
+{
+	struct dhp_pool *other;
+	int err = 0;
+
+	mutex_lock(&pools_mutex);
+	list_for_each_entry(other, &pools, node)
+		if (!strcmp(other->name, pool->name))
+			err = -EEXIST;
+	if (!err) {
+		pool->parked = pools_parked;
+		dhp_buffers_mark(pool, !pools_hibernating);
+		list_add_tail(&pool->node, &pools);
+	}
+	mutex_unlock(&pools_mutex);
+	if (err)
+		pr_err("pool name %s is in use already: choose another one\n",
+		       pool->name);
+	return err;
+}
+
+static void pool_delist(struct dhp_pool *pool)
+{
+	mutex_lock(&pools_mutex);
+	list_del(&pool->node);
+	mutex_unlock(&pools_mutex);
+}
+
+static struct dhp_pool *pool_alloc(const char *name)
+{
+	struct dhp_pool *pool;
+
+	pool = kzalloc(sizeof(*pool), GFP_KERNEL);
+	if (!pool)
+		return NULL;
+	if (!zalloc_cpumask_var(&pool->in_use, GFP_KERNEL))
+		goto free_pool;
+	if (!zalloc_cpumask_var(&pool->open, GFP_KERNEL))
+		goto free_in_use;
+	pool->worker = kvcalloc(nr_cpu_ids, sizeof(*pool->worker), GFP_KERNEL);
+	if (!pool->worker)
+		goto free_open;
+
+	strscpy(pool->name, name, sizeof(pool->name));
+	mutex_init(&pool->mutex);
+	mutex_init(&pool->flush_mutex);
+	raw_spin_lock_init(&pool->lock);
+	init_waitqueue_head(&pool->wait);
+	INIT_LIST_HEAD(&pool->orphans);
+	INIT_DELAYED_WORK(&pool->retry, pool_retry);
+	return pool;
+
+free_open:
+	free_cpumask_var(pool->open);
+free_in_use:
+	free_cpumask_var(pool->in_use);
+free_pool:
+	kfree(pool);
+	return NULL;
+}
+
+static void pool_free(struct dhp_pool *pool)
+{
+	kvfree(pool->worker);
+	free_cpumask_var(pool->open);
+	free_cpumask_var(pool->in_use);
+	kfree(pool);
+}
+
+static int pool_follow_processors(struct dhp_pool *pool)
+{
+	struct dhp_processor_client *client;
+
+	client = dhp_register_processor_callback(processor_changed, pool,
+						 DHP_PROCESSOR_ADD_EXISTING |
+						 DHP_PROCESSOR_REMOVALS);
+	if (IS_ERR(client))
+		return PTR_ERR(client);
+	pool->client = client;
+	mutex_lock(&pool->mutex);
+	pool->created = true;
+	mutex_unlock(&pool->mutex);
+	return 0;
+}
+
+/* Frees the workers that are left; with no client, nobody makes new ones. */
+static void pool_free_workers(struct dhp_pool *pool)
+{
+	unsigned int cpu;
+
+	dhp_unregister_processor_callback(pool->client);
+	mutex_lock(&pool->mutex);
+	cpumask_clear(pool->in_use);
+	mutex_unlock(&pool->mutex);
+	cancel_delayed_work_sync(&pool->retry);
+
+	mutex_lock(&pool->mutex);
+	for (cpu = 0; cpu < nr_cpu_ids; cpu++) {
+		if (!pool->worker[cpu])
+			continue;
+		dhp_buffers_share_close(pool, cpu);
+		worker_close(pool, cpu);
+		worker_free(pool, cpu);
+	}
+	mutex_unlock(&pool->mutex);
+}
+
+struct dhp_pool *dhp_pool_create(const struct dhp_pool_config *config)
+{
+	struct dhp_pool *pool;
+	int err;
+
+	err = check_config(config);
+	if (err)
+		return ERR_PTR(err);
+	pool = pool_alloc(config->name);
+	if (!pool)
+		return ERR_PTR(-ENOMEM);
+	err = dhp_buffers_init(pool, config);
+	if (err)
+		goto free_pool;
+	err = pool_enlist(pool);
+	if (err)
+		goto exit_buffers;
+	err = pool_follow_processors(pool);
+	if (err)
+		goto delist;
+	err = dhp_buffers_follow(pool);
+	if (err)
+		goto free_workers;
+	err = dhp_sysfs_add_pool(pool);
+	if (err)
+		goto free_workers;
+	return pool;
+
+free_workers:
+	pool_free_workers(pool);
+delist:
+	pool_delist(pool);
+exit_buffers:
+	dhp_buffers_exit(pool);
+free_pool:
+	pool_free(pool);
+	return ERR_PTR(err);
+}
+EXPORT_SYMBOL_GPL(dhp_pool_create);
+
+static bool pool_drained(struct dhp_pool *pool)
+{
+	return !nr_pending(pool, 0) && !nr_pending(pool, 1);
+}
+
+void dhp_pool_destroy(struct dhp_pool *pool)
+{
+	if (IS_ERR_OR_NULL(pool))
+		return;
+	if (WARN_ONCE(in_own_worker(pool),
+		      "pool %s: an item of its own destroys it; it stays\n",
+		      pool->name))
+		return;
+
+	dhp_sysfs_remove_pool(pool);
+	/* Not a flush: items may submit further items. */
+	wait_event(pool->wait, pool_drained(pool));
+	pool_free_workers(pool);
+	pool_delist(pool);
+	dhp_buffers_exit(pool);
+	pool_free(pool);
+}
+EXPORT_SYMBOL_GPL(dhp_pool_destroy);
+
+/* ---- For sysfs ----------------------------------------------------------- */
+
+/* Returns when every pool has tried to reach its size. */
+void dhp_pool_settle(void)
+{
+	struct dhp_pool *pool;
+
+	mutex_lock(&pools_mutex);
+	list_for_each_entry(pool, &pools, node)
+		dhp_buffers_settle(pool);
+	mutex_unlock(&pools_mutex);
+}
+
+/* All of one moment: submitted = completed + pending. */
+void dhp_pool_counts(struct dhp_pool *pool, struct dhp_pool_counts *counts)
+{
+	raw_spin_lock_irq(&pool->lock);
+	counts->submitted = pool->submitted;
+	counts->completed = pool->completed;
+	counts->migrated = pool->migrated;
+	raw_spin_unlock_irq(&pool->lock);
+}
+
+int dhp_pool_print_workers(struct dhp_pool *pool, char *page)
+{
+	int len;
+
+	raw_spin_lock_irq(&pool->lock);
+	len = sysfs_emit(page, "%*pbl\n", cpumask_pr_args(pool->open));
+	raw_spin_unlock_irq(&pool->lock);
+	return len;
+}
+
+/* ---- The module's own pool ----------------------------------------------- */
+
+int dhp_pool_init(void)
+{
+	struct dhp_pool_config config = {
+		.name = "dhp",
+		.buffer_size = PAGE_SIZE,
+		.buffer_permille = buffer_permille,
+	};
+	int err;
+
+	if (buffer_permille < 1 || buffer_permille > 500) {
+		pr_err("bad parameter buffer_permille=%u: it must be 1 to 500, in thousandths of the online memory\n",
+		       buffer_permille);
+		return -EINVAL;
+	}
+	err = register_pm_notifier(&pools_pm_nb);
+	if (err || !pool_wanted)
+		return err;
+	own_pool = dhp_pool_create(&config);
+	if (IS_ERR(own_pool)) {
+		err = PTR_ERR(own_pool);
+		own_pool = NULL;
+		unregister_pm_notifier(&pools_pm_nb);
+	}
+	return err;
+}
+
+void dhp_pool_exit(void)
+{
+	struct dhp_pool *pool;
+
+	dhp_pool_destroy(own_pool);
+	own_pool = NULL;
+
+	/* Nobody is left who could: whoever made it has been unloaded. */
+	while ((pool = list_first_entry_or_null(&pools, struct dhp_pool, node))) {
+		pr_err("pool %s was not destroyed by its driver; dhp_pool_destroy() is missing there\n",
+		       pool->name);
+		dhp_pool_destroy(pool);
+	}
+	unregister_pm_notifier(&pools_pm_nb);
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Processors that become present. Bringing them online is the administrator's
+ * business, unless the module was told to (auto_online).
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/cpu.h>
+#include <linux/delay.h>
+#include <linux/device.h>
+#include <linux/fs.h>
+#include <linux/sched/signal.h>
+#include <linux/workqueue.h>
+
+#include "internal.h"
+
+static bool auto_online;
+module_param(auto_online, bool, 0644);
+MODULE_PARM_DESC(auto_online, "bring a processor that becomes present online (default: no)");
+
+static cpumask_t present_new;
+
+/*
+ * add_cpu() looks its device up only after it has waited for the device hotplug
+ * lock, and follows a NULL pointer when the processor was unplugged meanwhile.
+ * The device's own sysfs file is pinned by whoever has it open, so it is the
+ * safe way in. It asks to be restarted while the lock is taken.
+ */
+static int present_online(unsigned int cpu)
+{
+	unsigned long deadline = jiffies + 30 * HZ;
+	struct file *file;
+	char path[64];
+	loff_t pos;
+	ssize_t ret;
+
+	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%u/online", cpu);
+	file = filp_open(path, O_WRONLY, 0);
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	do {
+		pos = 0;
+		ret = kernel_write(file, "1", 1, &pos);
+		if (ret != -ERESTARTNOINTR)
+			break;
+		clear_tsk_thread_flag(current, TIF_SIGPENDING);
+		msleep(20);
+	} while (time_before(jiffies, deadline));
+	filp_close(file, NULL);
+	return ret < 0 ? ret : 0;
+}
+
+static void present_work_fn(struct work_struct *work)
+{
+	unsigned int cpu;
+	int ret;
+
+	for_each_cpu(cpu, &present_new) {
+		cpumask_clear_cpu(cpu, &present_new);
+		ret = present_online(cpu);
+		if (ret)
+			pr_warn("CPU%u has become present, but bringing it online failed with %d; write 1 to its online file to try again\n",
+				cpu, ret);
+	}
+}
+
+static DECLARE_WORK(present_work, present_work_fn);
+
+/* Called with the CPU hotplug lock write-held: leave the rest to a work item. */
+static int present_bus_event(struct notifier_block *nb, unsigned long event,
+			     void *data)
+{
+	struct device *dev = data;
+
+	if (event == BUS_NOTIFY_ADD_DEVICE && READ_ONCE(auto_online)) {
+		cpumask_set_cpu(dev->id, &present_new);
+		queue_work(system_unbound_wq, &present_work);
+	}
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block present_nb = {
+	.notifier_call = present_bus_event,
+};
+
+int dhp_present_init(void)
+{
+	return bus_register_notifier(&cpu_subsys, &present_nb);
+}
+
+void dhp_present_exit(void)
+{
+	bus_unregister_notifier(&cpu_subsys, &present_nb);
+	cancel_work_sync(&present_work);
+}

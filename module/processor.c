@@ -1,0 +1,508 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Synchronous processor notification: two states of the kernel's CPU hotplug
+ * machine in front, a list of clients behind.
+ *
+ * The machine calls us at four places, each time with its lock write-held:
+ *
+ *	prepare	before the processor is started		START
+ *	online	nearly up; a later step can still fail	(see below)
+ *	offline	on the way down, or rolling an add back	REMOVE_START
+ *	dead	gone, or never come			REMOVE_COMPLETE or FAILURE
+ *
+ * COMPLETE is due when the operation as a whole has succeeded, and no place of the
+ * machine says so. Hence a work item that takes the lock for reading, which it gets
+ * only when the operation is over, looks which of the processors that were being
+ * added are online. The next operation may be faster; it begins by doing the same.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/cpu.h>
+#include <linux/cpuhotplug.h>
+#include <linux/device.h>
+#include <linux/mutex.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/topology.h>
+#include <linux/workqueue.h>
+
+#include "internal.h"
+
+/* What a client was told last of a processor. */
+enum { NOTHING, STARTED, HELD, LEAVING };
+
+/**
+ * struct dhp_processor_client - one registration
+ * @info: name and counts
+ * @node: in processor_clients
+ * @fn: its callback
+ * @context: the callback's
+ * @flags: what it asked for
+ * @warned: it was told once that its status is ignored
+ * @told: per possible processor, what it was told last
+ */
+struct dhp_processor_client {
+	struct dhp_client_info info;
+	struct list_head node;
+	dhp_processor_fn fn;
+	void *context;
+	unsigned int flags;
+	bool warned;
+	u8 told[];
+};
+
+/* Protects everything below; serialises all callbacks. Inside the hotplug lock. */
+static DEFINE_MUTEX(processor_mutex);
+static LIST_HEAD(processor_clients);
+static struct task_struct *processor_task;	/* who runs a callback */
+static cpumask_var_t adding;	/* START done, outcome not told */
+static cpumask_var_t by_device;	/* of these: added through their device */
+static enum cpuhp_state prepare_state, online_state;
+
+static void complete_fn(struct work_struct *work);
+static DECLARE_WORK(complete_work, complete_fn);
+
+/* ---- Calling clients ---------------------------------------------------- */
+
+static int processor_call(struct dhp_processor_client *client,
+			  enum dhp_processor_state state, unsigned int cpu,
+			  int status)
+{
+	const struct dhp_processor_change change = {
+		.state = state,
+		.cpu = cpu,
+		.nid = cpu_to_node(cpu),
+		.status = status,
+	};
+	bool may_veto = state == DHP_PROCESSOR_START ||
+			state == DHP_PROCESSOR_REMOVE_START;
+	u64 start, duration;
+	int answer = 0;
+
+	lockdep_assert_held(&processor_mutex);
+	WRITE_ONCE(processor_task, current);
+	start = ktime_get_ns();
+	client->fn(client->context, &change, &answer);
+	duration = ktime_get_ns() - start;
+	WRITE_ONCE(processor_task, NULL);
+
+	if (answer && (!may_veto || !IS_ERR_VALUE((long)answer))) {
+		if (!client->warned)
+			pr_warn("%s wrote status %d in %s of CPU%u, which is ignored; a negative errno in START or REMOVE_START is a veto\n",
+				client->info.name, answer,
+				dhp_processor_state_name(state), cpu);
+		client->warned = true;
+		answer = 0;
+	}
+	if (answer) {
+		client->info.vetoes++;
+		pr_info("%s vetoes %s of CPU%u with %d\n", client->info.name,
+			dhp_processor_state_name(state), cpu, answer);
+	}
+	dhp_client_called(&client->info, duration);
+	dhp_log_processor(&client->info, &change, answer, duration);
+	return answer;
+}
+
+/* START to one client. */
+static int client_start(struct dhp_processor_client *client, unsigned int cpu)
+{
+	int ret = processor_call(client, DHP_PROCESSOR_START, cpu, 0);
+
+	if (!ret)
+		client->told[cpu] = STARTED;
+	return ret;
+}
+
+static void client_complete(struct dhp_processor_client *client, unsigned int cpu)
+{
+	if (client->told[cpu] != STARTED)
+		return;
+	client->told[cpu] = HELD;
+	processor_call(client, DHP_PROCESSOR_COMPLETE, cpu, 0);
+}
+
+static void client_failure(struct dhp_processor_client *client, unsigned int cpu,
+			   int status)
+{
+	if (client->told[cpu] != STARTED)
+		return;
+	client->told[cpu] = NOTHING;
+	processor_call(client, DHP_PROCESSOR_FAILURE, cpu, status);
+}
+
+/* ---- One processor, all clients ----------------------------------------- */
+
+static void all_failure(unsigned int cpu, int status)
+{
+	struct dhp_processor_client *client;
+
+	list_for_each_entry_reverse(client, &processor_clients, node)
+		client_failure(client, cpu, status);
+}
+
+static int all_start(unsigned int cpu)
+{
+	struct dhp_processor_client *client;
+	int ret;
+
+	list_for_each_entry(client, &processor_clients, node) {
+		if (client->told[cpu] != NOTHING)
+			continue;
+		ret = client_start(client, cpu);
+		if (ret) {
+			all_failure(cpu, ret);
+			return ret;
+		}
+	}
+	return 0;
+}
+
+/* The add has succeeded. */
+static void all_complete(unsigned int cpu)
+{
+	struct dhp_processor_client *client;
+
+	cpumask_clear_cpu(cpu, adding);
+	list_for_each_entry(client, &processor_clients, node)
+		client_complete(client, cpu);
+	dhp_event_processor(DHP_EVENT_ARRIVAL, cpu);
+}
+
+static void all_remove_failure(unsigned int cpu, int status)
+{
+	struct dhp_processor_client *client;
+
+	list_for_each_entry(client, &processor_clients, node) {
+		if (client->told[cpu] != LEAVING)
+			continue;
+		client->told[cpu] = HELD;
+		processor_call(client, DHP_PROCESSOR_REMOVE_FAILURE, cpu, status);
+	}
+}
+
+static int all_remove_start(unsigned int cpu)
+{
+	struct dhp_processor_client *client;
+	int ret;
+
+	list_for_each_entry_reverse(client, &processor_clients, node) {
+		if (!(client->flags & DHP_PROCESSOR_REMOVALS) ||
+		    client->told[cpu] != HELD)
+			continue;
+		ret = processor_call(client, DHP_PROCESSOR_REMOVE_START, cpu, 0);
+		if (ret) {
+			all_remove_failure(cpu, ret);
+			return ret;
+		}
+		client->told[cpu] = LEAVING;
+	}
+	return 0;
+}
+
+static void all_remove_complete(unsigned int cpu)
+{
+	struct dhp_processor_client *client;
+
+	list_for_each_entry_reverse(client, &processor_clients, node) {
+		if (client->told[cpu] != LEAVING)
+			continue;
+		client->told[cpu] = NOTHING;
+		processor_call(client, DHP_PROCESSOR_REMOVE_COMPLETE, cpu, 0);
+	}
+	dhp_event_processor(DHP_EVENT_REMOVAL, cpu);
+}
+
+/*
+ * Tells the outcome of adds that are over. @busy is the processor that the
+ * operation in progress is about, nr_cpu_ids for none. One that suspend has parked
+ * before its COMPLETE waits until it is back.
+ */
+static void complete_added(unsigned int busy)
+{
+	unsigned int cpu;
+
+	for_each_cpu(cpu, adding)
+		if (cpu != busy && cpu_online(cpu))
+			all_complete(cpu);
+}
+
+static void complete_fn(struct work_struct *work)
+{
+	cpus_read_lock();
+	mutex_lock(&processor_mutex);
+	complete_added(nr_cpu_ids);
+	mutex_unlock(&processor_mutex);
+	cpus_read_unlock();
+}
+
+void dhp_processor_settle(void)
+{
+	flush_work(&complete_work);
+}
+
+/* ---- The hotplug machine ------------------------------------------------ */
+
+static bool device_offline_flag(unsigned int cpu)
+{
+	struct device *dev = get_cpu_device(cpu);
+
+	return dev && dev->offline;
+}
+
+static int processor_prepare(unsigned int cpu)
+{
+	int ret;
+
+	if (cpuhp_tasks_frozen)
+		return 0;
+	mutex_lock(&processor_mutex);
+	complete_added(cpu);
+	ret = all_start(cpu);
+	if (!ret) {
+		cpumask_set_cpu(cpu, adding);
+		if (device_offline_flag(cpu))
+			cpumask_set_cpu(cpu, by_device);
+		else
+			cpumask_clear_cpu(cpu, by_device);
+	}
+	mutex_unlock(&processor_mutex);
+	return ret;
+}
+
+/* An add has come this far, or a failed removal has come back. */
+static int processor_online(unsigned int cpu)
+{
+	mutex_lock(&processor_mutex);
+	if (cpumask_test_cpu(cpu, adding))
+		queue_work(system_unbound_wq, &complete_work);
+	else
+		all_remove_failure(cpu, -ECANCELED);
+	mutex_unlock(&processor_mutex);
+	return 0;
+}
+
+/*
+ * A processor whose COMPLETE is still due goes down: does this roll its add back,
+ * or did the add succeed and somebody was quick to take it offline again? The
+ * device core marks the device online only when an add has succeeded. For an add
+ * that went around the device core (cpuN/hotplug/target) nothing tells, and it
+ * counts as failed: a roll-back must never be answered with a veto.
+ */
+static bool add_succeeded(unsigned int cpu)
+{
+	return cpumask_test_cpu(cpu, by_device) && !device_offline_flag(cpu);
+}
+
+static int processor_offline(unsigned int cpu)
+{
+	int ret = 0;
+
+	if (cpuhp_tasks_frozen)
+		return 0;
+	mutex_lock(&processor_mutex);
+	complete_added(cpu);
+	if (cpumask_test_cpu(cpu, adding)) {
+		if (!add_succeeded(cpu))
+			goto unlock;	/* dead tells the failure */
+		all_complete(cpu);
+	}
+	ret = all_remove_start(cpu);
+unlock:
+	mutex_unlock(&processor_mutex);
+	return ret;
+}
+
+static int processor_dead(unsigned int cpu)
+{
+	if (cpuhp_tasks_frozen)
+		return 0;
+	mutex_lock(&processor_mutex);
+	complete_added(cpu);
+	if (cpumask_test_and_clear_cpu(cpu, adding))
+		all_failure(cpu, -ECANCELED);
+	else
+		all_remove_complete(cpu);
+	mutex_unlock(&processor_mutex);
+	return 0;
+}
+
+/* ---- Clients ------------------------------------------------------------ */
+
+/* With the hotplug lock read-held: no processor comes or goes. */
+static int processor_replay(struct dhp_processor_client *client)
+{
+	int cpu, last, ret;
+
+	for_each_online_cpu(cpu) {
+		ret = client_start(client, cpu);
+		if (ret)
+			goto fail_started;
+	}
+	for_each_online_cpu(cpu)
+		client_complete(client, cpu);
+	return 0;
+
+fail_started:
+	for (last = cpu - 1; last >= 0; last--)
+		client_failure(client, last, ret);
+	return ret;
+}
+
+/* A callback that came back here would wait for itself. */
+static bool inside_callback(const char *what)
+{
+	if (READ_ONCE(processor_task) != current)
+		return false;
+	pr_warn("%s from inside a synchronous processor callback is refused; do it from a work item\n",
+		what);
+	return true;
+}
+
+struct dhp_processor_client *
+__dhp_register_processor_callback(dhp_processor_fn fn, void *context,
+				  unsigned int flags, struct module *owner)
+{
+	struct dhp_processor_client *client;
+	int ret = 0;
+
+	if (!fn)
+		return ERR_PTR(-EINVAL);
+	if (flags & ~(DHP_PROCESSOR_ADD_EXISTING | DHP_PROCESSOR_REMOVALS))
+		return ERR_PTR(-EOPNOTSUPP);
+	if (inside_callback("registering"))
+		return ERR_PTR(-EDEADLK);
+
+	client = kvzalloc(struct_size(client, told, nr_cpu_ids), GFP_KERNEL);
+	if (!client)
+		return ERR_PTR(-ENOMEM);
+	client->fn = fn;
+	client->context = context;
+	client->flags = flags;
+
+	cpus_read_lock();
+	mutex_lock(&processor_mutex);
+	dhp_client_add(&client->info, fn, "processor", owner);
+	if (flags & DHP_PROCESSOR_ADD_EXISTING)
+		ret = processor_replay(client);
+	if (ret)
+		dhp_client_del(&client->info);
+	else
+		list_add_tail(&client->node, &processor_clients);
+	mutex_unlock(&processor_mutex);
+	cpus_read_unlock();
+
+	if (ret) {
+		kvfree(client);
+		return ERR_PTR(ret);
+	}
+	return client;
+}
+EXPORT_SYMBOL_GPL(__dhp_register_processor_callback);
+
+static void processor_drop(struct dhp_processor_client *client)
+{
+	list_del(&client->node);
+	dhp_client_del(&client->info);
+	kvfree(client);
+}
+
+int dhp_unregister_processor_callback(struct dhp_processor_client *client)
+{
+	if (IS_ERR_OR_NULL(client))
+		return -EINVAL;
+	if (inside_callback("unregistering"))
+		return -EDEADLK;
+
+	mutex_lock(&processor_mutex);
+	processor_drop(client);
+	mutex_unlock(&processor_mutex);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(dhp_unregister_processor_callback);
+
+/**
+ * dhp_processor_forget() - drop what a module that is leaving has left behind
+ * @owner: the module
+ */
+void dhp_processor_forget(struct module *owner)
+{
+	struct dhp_processor_client *client, *next;
+
+	mutex_lock(&processor_mutex);
+	list_for_each_entry_safe(client, next, &processor_clients, node) {
+		if (client->info.owner != owner)
+			continue;
+		pr_err("%s leaves without unregistering processor callback %s; dropped\n",
+		       module_name(owner), client->info.name);
+		processor_drop(client);
+	}
+	mutex_unlock(&processor_mutex);
+}
+
+/* ---- Up and down -------------------------------------------------------- */
+
+/*
+ * Both states at once, so that no operation meets only one of them. They are never
+ * replayed by the machine: clients are, one by one.
+ */
+static int processor_setup_states(void)
+{
+	unsigned int cpu;
+	int ret;
+
+	cpus_read_lock();
+	ret = __cpuhp_setup_state_cpuslocked(CPUHP_BP_PREPARE_DYN, "dhp:prepare", false,
+					     processor_prepare, processor_dead, false);
+	if (ret < 0)
+		goto unlock;
+	prepare_state = ret;
+
+	ret = __cpuhp_setup_state_cpuslocked(CPUHP_AP_ONLINE_DYN, "dhp:online", false,
+					     processor_online, processor_offline, false);
+	if (ret < 0)
+		goto remove_prepare;
+	online_state = ret;
+
+	for_each_online_cpu(cpu)
+		dhp_event_processor_known(cpu);
+	cpus_read_unlock();
+	return 0;
+
+remove_prepare:
+	__cpuhp_remove_state_cpuslocked(prepare_state, false);
+unlock:
+	cpus_read_unlock();
+	return ret;
+}
+
+int dhp_processor_init(void)
+{
+	int ret = -ENOMEM;
+
+	if (!zalloc_cpumask_var(&adding, GFP_KERNEL))
+		return ret;
+	if (!zalloc_cpumask_var(&by_device, GFP_KERNEL))
+		goto free_adding;
+	ret = processor_setup_states();
+	if (ret)
+		goto free_by_device;
+	return 0;
+
+free_by_device:
+	free_cpumask_var(by_device);
+free_adding:
+	free_cpumask_var(adding);
+	return ret;
+}
+
+void dhp_processor_exit(void)
+{
+	cpus_read_lock();
+	__cpuhp_remove_state_cpuslocked(online_state, false);
+	__cpuhp_remove_state_cpuslocked(prepare_state, false);
+	cpus_read_unlock();
+	cancel_work_sync(&complete_work);
+	free_cpumask_var(by_device);
+	free_cpumask_var(adding);
+}

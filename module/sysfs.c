@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* /sys/kernel/dhp: what people and scripts see. One value a file, all read-only. */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/cpumask.h>
+#include <linux/kobject.h>
+#include <linux/slab.h>
+#include <linux/sysfs.h>
+
+#include "internal.h"
+#include "pool.h"
+
+static struct kobject *dhp_kobj;
+static struct kobject *pools_kobj;
+
+/* ---- /sys/kernel/dhp ----------------------------------------------------- */
+
+static ssize_t clients_show(struct kobject *kobj, struct kobj_attribute *attr,
+			    char *page)
+{
+	return sysfs_emit(page, "%u\n", dhp_client_count());
+}
+
+static ssize_t sequence_show(struct kobject *kobj, struct kobj_attribute *attr,
+			     char *page)
+{
+	return sysfs_emit(page, "%llu\n", dhp_event_sequence());
+}
+
+/* Pools grow because of events, so they settle after them. */
+static ssize_t settle_show(struct kobject *kobj, struct kobj_attribute *attr,
+			   char *page)
+{
+	u64 sequence;
+	int err;
+
+	err = dhp_event_settle(&sequence);
+	if (err)
+		return err;
+	dhp_pool_settle();
+	return sysfs_emit(page, "%llu\n", sequence);
+}
+
+static ssize_t present_offline_show(struct kobject *kobj,
+				    struct kobj_attribute *attr, char *page)
+{
+	cpumask_var_t mask;
+	ssize_t len;
+
+	if (!alloc_cpumask_var(&mask, GFP_KERNEL))
+		return -ENOMEM;
+	cpumask_andnot(mask, cpu_present_mask, cpu_online_mask);
+	len = sysfs_emit(page, "%*pbl\n", cpumask_pr_args(mask));
+	free_cpumask_var(mask);
+	return len;
+}
+
+static struct kobj_attribute clients_attr = __ATTR_RO(clients);
+static struct kobj_attribute sequence_attr = __ATTR_RO(sequence);
+static struct kobj_attribute settle_attr = __ATTR_RO(settle);
+static struct kobj_attribute present_offline_attr = __ATTR_RO(present_offline);
+
+static struct attribute *dhp_attrs[] = {
+	&clients_attr.attr,
+	&sequence_attr.attr,
+	&settle_attr.attr,
+	&present_offline_attr.attr,
+	NULL,
+};
+
+static const struct attribute_group dhp_group = {
+	.attrs = dhp_attrs,
+};
+
+/* ---- /sys/kernel/dhp/pools/NAME ------------------------------------------ */
+
+static struct dhp_pool *to_pool(struct kobject *kobj)
+{
+	return container_of(kobj, struct dhp_pool, kobj);
+}
+
+static ssize_t workers_show(struct kobject *kobj, struct kobj_attribute *attr,
+			    char *page)
+{
+	return dhp_pool_print_workers(to_pool(kobj), page);
+}
+
+static ssize_t submitted_show(struct kobject *kobj, struct kobj_attribute *attr,
+			      char *page)
+{
+	struct dhp_pool_counts counts;
+
+	dhp_pool_counts(to_pool(kobj), &counts);
+	return sysfs_emit(page, "%llu\n", counts.submitted);
+}
+
+static ssize_t completed_show(struct kobject *kobj, struct kobj_attribute *attr,
+			      char *page)
+{
+	struct dhp_pool_counts counts;
+
+	dhp_pool_counts(to_pool(kobj), &counts);
+	return sysfs_emit(page, "%llu\n", counts.completed);
+}
+
+static ssize_t migrated_show(struct kobject *kobj, struct kobj_attribute *attr,
+			     char *page)
+{
+	struct dhp_pool_counts counts;
+
+	dhp_pool_counts(to_pool(kobj), &counts);
+	return sysfs_emit(page, "%llu\n", counts.migrated);
+}
+
+static ssize_t buffers_show(struct kobject *kobj, struct kobj_attribute *attr,
+			    char *page)
+{
+	struct dhp_buffer_counts counts;
+
+	dhp_buffers_counts(to_pool(kobj), &counts);
+	return sysfs_emit(page, "%lu\n", counts.nr);
+}
+
+static ssize_t buffers_in_use_show(struct kobject *kobj,
+				   struct kobj_attribute *attr, char *page)
+{
+	struct dhp_buffer_counts counts;
+
+	dhp_buffers_counts(to_pool(kobj), &counts);
+	return sysfs_emit(page, "%lu\n", counts.in_use);
+}
+
+static ssize_t buffer_size_show(struct kobject *kobj, struct kobj_attribute *attr,
+				char *page)
+{
+	struct dhp_buffer_counts counts;
+
+	dhp_buffers_counts(to_pool(kobj), &counts);
+	return sysfs_emit(page, "%lu\n", counts.size_bytes);
+}
+
+static struct kobj_attribute workers_attr = __ATTR_RO(workers);
+static struct kobj_attribute submitted_attr = __ATTR_RO(submitted);
+static struct kobj_attribute completed_attr = __ATTR_RO(completed);
+static struct kobj_attribute migrated_attr = __ATTR_RO(migrated);
+static struct kobj_attribute buffers_attr = __ATTR_RO(buffers);
+static struct kobj_attribute buffers_in_use_attr = __ATTR_RO(buffers_in_use);
+static struct kobj_attribute buffer_size_attr = __ATTR_RO(buffer_size);
+
+static struct attribute *pool_attrs[] = {
+	&workers_attr.attr,
+	&submitted_attr.attr,
+	&completed_attr.attr,
+	&migrated_attr.attr,
+	&buffers_attr.attr,
+	&buffers_in_use_attr.attr,
+	&buffer_size_attr.attr,
+	NULL,
+};
+ATTRIBUTE_GROUPS(pool);
+
+static void pool_kobj_release(struct kobject *kobj)
+{
+	complete(&to_pool(kobj)->released);
+}
+
+static struct kobj_type pool_ktype = {
+	.release = pool_kobj_release,
+	.sysfs_ops = &kobj_sysfs_ops,
+	.default_groups = pool_groups,
+};
+
+/* The pool's name is unique among pools already. */
+int dhp_sysfs_add_pool(struct dhp_pool *pool)
+{
+	int err;
+
+	init_completion(&pool->released);
+	err = kobject_init_and_add(&pool->kobj, &pool_ktype, pools_kobj, "%s",
+				   pool->name);
+	if (err) {
+		kobject_put(&pool->kobj);
+		wait_for_completion(&pool->released);
+	}
+	return err;
+}
+
+/* Returns when nobody reads there any more and the pool may be freed. */
+void dhp_sysfs_remove_pool(struct dhp_pool *pool)
+{
+	kobject_del(&pool->kobj);
+	kobject_put(&pool->kobj);
+	wait_for_completion(&pool->released);
+}
+
+int dhp_sysfs_init(void)
+{
+	int err;
+
+	dhp_kobj = kobject_create_and_add("dhp", kernel_kobj);
+	if (!dhp_kobj)
+		return -ENOMEM;
+	pools_kobj = kobject_create_and_add("pools", dhp_kobj);
+	if (!pools_kobj) {
+		err = -ENOMEM;
+		goto put_dhp;
+	}
+	err = sysfs_create_group(dhp_kobj, &dhp_group);
+	if (err)
+		goto put_pools;
+	return 0;
+
+put_pools:
+	kobject_put(pools_kobj);
+put_dhp:
+	kobject_put(dhp_kobj);
+	return err;
+}
+
+void dhp_sysfs_exit(void)
+{
+	sysfs_remove_group(dhp_kobj, &dhp_group);
+	kobject_put(pools_kobj);
+	kobject_put(dhp_kobj);
+}
