@@ -59,7 +59,7 @@ static const char *memory_state_name(enum dhp_memory_state state)
 	return names[state];
 }
 
-/* Returns the entry to fill with log_mutex held. */
+/* Returns the entry to fill, with log_mutex held. An event may have had no client. */
 static struct log_entry *log_begin(struct dhp_client_info *info,
 				   enum log_kind kind, u64 duration_ns)
 {
@@ -71,7 +71,7 @@ static struct log_entry *log_begin(struct dhp_client_info *info,
 	entry->duration_ns = duration_ns;
 	entry->kind = kind;
 	entry->status = 0;
-	strscpy(entry->client, info->name, sizeof(entry->client));
+	strscpy(entry->client, info ? info->name : "none", sizeof(entry->client));
 	return entry;
 }
 
@@ -106,7 +106,7 @@ void dhp_log_event(struct dhp_client_info *info, const struct dhp_event *event,
 
 	entry->event = *event;
 	mutex_unlock(&log_mutex);
-	trace_dhp_event(info->name, event->seq, event->action, event->category,
+	trace_dhp_event(info ? info->name : "none", event->seq, event->action, event->category,
 			event->cpu, event->start, event->size, event->nid,
 			event->merged, event->existing, duration_ns);
 }

@@ -311,18 +311,23 @@ static void event_uevent(const struct dhp_event *event)
 static void event_dispatch(struct dhp_event *event, u64 stamp)
 {
 	struct dhp_event_client *client, *next;
+	bool told = false;
 
 	client = list_first_entry(&event_clients, struct dhp_event_client, node);
 	while (!list_entry_is_head(client, &event_clients, node)) {
 		if (!client->gone && client->category == event->category &&
-		    client->since < stamp)
+		    client->since < stamp) {
 			event_call(client, event);
+			told = true;
+		}
 		next = list_next_entry(client, node);
 		if (client->orphaned)
 			event_free_client(client);
 		client = next;
 	}
 	mutex_unlock(&event_lock);
+	if (!told)
+		dhp_log_event(NULL, event, 0);
 	event_uevent(event);
 	mutex_lock(&event_lock);
 }

@@ -41,10 +41,10 @@ memory_kib() { awk '/^MemTotal:/ { print $2 }' /proc/meminfo; }
 loaded() { [ -e $pool/buffers ]; }
 
 row() {
-	bytes=-
-	loaded && bytes=$(($(buffer_bytes) / 1024))
+	kib=-
+	loaded && kib=$(($(buffer_bytes) / 1024))
 	printf '  %-8s %-12s %-12s %8s %13s %9s\n' "$1" "$(value /sys/devices/system/cpu/online)" \
-		"$(value $pool/workers)" "$(value $pool/buffers)" "$bytes" $(($(memory_kib) / 1024))
+		"$(value $pool/workers)" "$(value $pool/buffers)" "$kib" $(($(memory_kib) / 1024))
 }
 
 # Begins a step: remembers the state, and how far the log had come.
@@ -132,7 +132,7 @@ done
 end
 more_memory=$(($(memory_kib) - memory))
 more_bytes=$(($(buffer_bytes) - bytes))
-verify "one ARRIVAL with one range for the whole DIMM" count_is 1 'ARRIVAL mem=.*client=pool/dhp'
+verify "one ARRIVAL with one range for the whole DIMM" count_is 1 'ARRIVAL mem='
 verify "$((more_memory / 1024)) M more memory" [ $more_memory -ge $((1000 * 1024)) ]
 verify "buffers grew in proportion, by $((more_bytes / 1024)) KiB" \
 	grew_in_proportion $more_bytes $more_memory
