@@ -1,0 +1,484 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Contract A: asynchronous events of processors and memory.
+
+. ./lib.sh
+
+# take_cpu: a processor in $cpu, and the number of the last event in $seq
+take_cpu() {
+	cpu=$(pick_cpu)
+	seq=$(sequence)
+}
+
+# take_dimm SIZE: its blocks, offline, in $plugged_blocks, and where it is
+take_dimm() {
+	put "$system/memory/auto_online_blocks" offline
+	plug_dimm "$@"
+	first=${plugged_blocks%%
+*}
+	count=$(echo "$plugged_blocks" | wc -l)
+	start=$(block_start "$first")
+	node=$(block_node "$first")
+	size=$(printf '0x%x' $((count * $(block_bytes))))
+	seq=$(sequence)
+}
+
+processor() {
+	take_cpu
+	offline "$cpu"
+	ctl "event e1 category=processor"
+	ctl "event e2 category=memory"
+	online "$cpu"
+	offline "$cpu"
+	expect_log <<-END
+	e1 ARRIVAL cpu $cpu seq $((seq + 2))
+	e1 REMOVAL cpu $cpu seq $((seq + 3))
+	END
+}
+test_case processor 'A1 A9 arrival and removal of a processor, to who asked for processors'
+
+memory() {
+	take_dimm 128M
+	ctl "event e1 category=processor"
+	ctl "event e2 category=memory"
+	set_block "$first" online_movable
+	settle
+	set_block "$first" offline
+	expect_log <<-END
+	e2 ARRIVAL mem $start+$size node $node seq $((seq + 1))
+	e2 REMOVAL mem $start+$size node $node seq $((seq + 2))
+	END
+}
+test_case memory 'A1 A9 arrival and removal of memory, to who asked for memory'
+
+failed_add() {
+	take_cpu
+	offline "$cpu"
+	settle
+	ctl "processor c1"
+	ctl "event e1 category=processor"
+	ctl "veto c1 state=start errno=-5"
+	online_refused "$cpu" EIO
+	expect_log <<-END
+	c1 START $cpu 0
+	END
+	equal "last event" "$((seq + 1))" "$(sequence)"
+}
+test_case failed_add 'A1 an add that failed is no event'
+
+after_complete() {
+	take_cpu
+	offline "$cpu"
+	settle
+	ctl "event e1 category=processor"
+	ctl "processor c1"
+	ctl "processor c2"
+	ctl "inside c2 state=complete action=hold"
+	online "$cpu"
+	await_line "c2 COMPLETE $cpu 0"
+	ctl "note waiting"
+	ctl "release c2"
+	expect_log <<-END
+	c1 START $cpu 0
+	c2 START $cpu 0
+	c1 COMPLETE $cpu 0
+	c2 COMPLETE $cpu 0
+	waiting
+	c2 released
+	e1 ARRIVAL cpu $cpu seq $((seq + 2))
+	END
+}
+test_case after_complete "A2 the arrival comes after every client's COMPLETE"
+
+# dhp_test refuses to run these from anything else than an event.
+anything() {
+	take_cpu
+	offline "$cpu"
+	settle
+	ctl "event e1 category=processor"
+	ctl "inside e1 state=arrival action=register arg=c1"
+	ctl "inside e1 state=arrival action=offline arg=$cpu"
+	ctl "inside e1 state=arrival action=unregister arg=c1"
+	ctl "inside e1 state=arrival action=register_memory arg=m1"
+	ctl "inside e1 state=arrival action=unregister arg=m1"
+	ctl "inside e1 state=arrival action=register_event arg=e2"
+	ctl "inside e1 state=arrival action=unregister arg=e2"
+	ctl "inside e1 state=removal action=online arg=$cpu"
+	online "$cpu"
+	expect_log <<-END
+	e1 ARRIVAL cpu $cpu seq $((seq + 2))
+	e1 register c1: 0
+	e1 offline $cpu: 0
+	e1 unregister c1: 0
+	e1 register_memory m1: 0
+	e1 unregister m1: 0
+	e1 register_event e2: 0
+	e1 unregister e2: 0
+	e1 REMOVAL cpu $cpu seq $((seq + 3))
+	e1 online $cpu: 0
+	e1 ARRIVAL cpu $cpu seq $((seq + 4))
+	END
+}
+test_case anything 'A3 hotplug and registering from inside an event'
+
+in_order() {
+	take_cpu
+	for i in 1 2 3; do
+		ctl "event e$i category=processor"
+	done
+	ctl "inside e1 state=removal action=hold"
+	offline "$cpu"
+	await_line "e1 REMOVAL cpu $cpu seq $((seq + 1))"
+	online "$cpu"
+	offline "$cpu"
+	online "$cpu"
+	ctl "release e1"
+	expect_log <<-END
+	e1 REMOVAL cpu $cpu seq $((seq + 1))
+	e1 released
+	e2 REMOVAL cpu $cpu seq $((seq + 1))
+	e3 REMOVAL cpu $cpu seq $((seq + 1))
+	e1 ARRIVAL cpu $cpu seq $((seq + 2))
+	e2 ARRIVAL cpu $cpu seq $((seq + 2))
+	e3 ARRIVAL cpu $cpu seq $((seq + 2))
+	e1 REMOVAL cpu $cpu seq $((seq + 3))
+	e2 REMOVAL cpu $cpu seq $((seq + 3))
+	e3 REMOVAL cpu $cpu seq $((seq + 3))
+	e1 ARRIVAL cpu $cpu seq $((seq + 4))
+	e2 ARRIVAL cpu $cpu seq $((seq + 4))
+	e3 ARRIVAL cpu $cpu seq $((seq + 4))
+	END
+}
+test_case in_order 'A4 one event at a time, in order, to clients in the order of registration'
+
+both_kinds() {
+	take_cpu
+	take_dimm 128M
+	ctl "event e1 category=memory"
+	ctl "event e2 category=processor"
+	set_block "$first" online_movable
+	offline "$cpu"
+	set_block "$first" offline
+	online "$cpu"
+	expect_log <<-END
+	e1 ARRIVAL mem $start+$size node $node seq $((seq + 1))
+	e2 REMOVAL cpu $cpu seq $((seq + 2))
+	e1 REMOVAL mem $start+$size node $node seq $((seq + 3))
+	e2 ARRIVAL cpu $cpu seq $((seq + 4))
+	END
+}
+test_case both_kinds 'A4 A8 processors and memory share one order and one sequence without gaps'
+
+dimm_auto() {
+	settle
+	ctl "event e1 category=memory"
+	seq=$(sequence)
+	put "$system/memory/auto_online_blocks" online_movable
+	plug_dimm 1G
+	first=${plugged_blocks%%
+*}
+	expect_log <<-END
+	e1 ARRIVAL mem $(block_start "$first")+0x40000000 node $(block_node "$first") seq $((seq + 1))
+	END
+}
+test_case dimm_auto 'A5 a DIMM of 1 GiB that the kernel onlines is one event'
+
+# No process between the blocks, so that they come quickly.
+dimm_in_a_row() {
+	take_dimm 1G
+	ctl "event e1 category=memory"
+	for block in $plugged_blocks; do
+		echo online_movable >"$system/memory/memory$block/state"
+	done
+	expect_log <<-END
+	e1 ARRIVAL mem $start+$size node $node seq $((seq + 1))
+	END
+}
+test_case dimm_in_a_row 'A5 a DIMM whose blocks a script onlines in a row is one event'
+
+dimm_one_by_one() {
+	take_dimm 256M
+	ctl "event e1 category=memory"
+	for block in $plugged_blocks; do
+		set_block "$block" online_movable
+		settle
+	done
+	bytes=$(block_size)
+	for block in $plugged_blocks; do
+		seq=$((seq + 1))
+		echo "e1 ARRIVAL mem $(block_start "$block")+$bytes node $node seq $seq"
+	done >"$tmp/in"
+	expect_log <"$tmp/in"
+}
+test_case dimm_one_by_one 'A5 blocks that are onlined one by one are events of their own'
+
+# A block in between that goes the other way, or does not border on the others, ends the run.
+dimm_mixed() {
+	take_dimm 512M
+	bytes=$(block_size)
+	[ "$count" = 4 ] || skip "blocks here are not a quarter of 512M"
+	ctl "event e1 category=memory"
+	second=$(echo "$plugged_blocks" | sed -n 2p)
+	third=$(echo "$plugged_blocks" | sed -n 3p)
+	fourth=$(echo "$plugged_blocks" | sed -n 4p)
+	echo online_movable >"$system/memory/memory$first/state"
+	echo online_movable >"$system/memory/memory$third/state"
+	echo online_movable >"$system/memory/memory$fourth/state"
+	echo offline >"$system/memory/memory$fourth/state"
+	echo online_movable >"$system/memory/memory$second/state"
+	two=$(printf '0x%x' $((2 * bytes)))
+	expect_log <<-END
+	e1 ARRIVAL mem $(block_start "$first")+$bytes node $node seq $((seq + 1))
+	e1 ARRIVAL mem $(block_start "$third")+$two node $node seq $((seq + 2))
+	e1 REMOVAL mem $(block_start "$fourth")+$bytes node $node seq $((seq + 3))
+	e1 ARRIVAL mem $(block_start "$second")+$bytes node $node seq $((seq + 4))
+	END
+}
+test_case dimm_mixed 'A5 blocks that do not border on each other, or go the other way, do not merge'
+
+existing_processors() {
+	seq=$(sequence)
+	ctl "event e1 category=processor flags=existing"
+	for one in $(online_cpus); do
+		echo "e1 ARRIVAL cpu $one seq $seq existing"
+	done >"$tmp/in"
+	expect_log <"$tmp/in"
+}
+test_case existing_processors 'A6 every processor that is there is reported once'
+
+# range FIRST LAST NODE: as dhp_test prints it
+range() {
+	[ -z "$1" ] || printf '0x%x+0x%x node %s\n' $(($1 * bytes)) $((($2 - $1 + 1) * bytes)) "$3"
+}
+
+# What sysfs says is online, in contiguous ranges of one node each.
+online_ranges() {
+	bytes=$(block_bytes)
+	begin=
+	end=-2
+	at=
+	for block in $(memory_blocks); do
+		[ "$(cat "$system/memory/memory$block/state")" = online ] || continue
+		node=$(block_node "$block")
+		case $node in
+		*[!0-9]*) skip "memory block $block is of several nodes" ;;
+		esac
+		if [ "$block $node" != "$((end + 1)) $at" ]; then
+			range "$begin" "$end" "$at"
+			begin=$block
+			at=$node
+		fi
+		end=$block
+	done
+	range "$begin" "$end" "$at"
+}
+
+existing_memory() {
+	seq=$(sequence)
+	ctl "event e1 category=memory flags=existing"
+	online_ranges >"$tmp/ranges"
+	sed "s/.*/e1 ARRIVAL mem & seq $seq existing/" "$tmp/ranges" | sort >"$tmp/in"
+	settle
+	sort "$test_dir/log" >"$tmp/seen"
+	same "$tmp/in" "$tmp/seen"
+}
+test_case existing_memory 'A6 every range of memory that is there is reported once'
+
+existing_dimm() {
+	take_dimm 256M
+	for block in $plugged_blocks; do
+		set_block "$block" online_movable
+	done
+	existing_memory
+	set_block "$first" offline
+	settle
+	ctl reset
+	existing_memory
+}
+test_case existing_dimm 'A6 a DIMM that is there is reported once, and so is a part of one'
+
+# The processor is there and its event is under way: existing for who comes now, and not again.
+existing_under_way() {
+	take_cpu
+	offline "$cpu"
+	settle
+	ctl "event e1 category=processor"
+	ctl "inside e1 state=arrival action=hold"
+	online "$cpu"
+	await_line "e1 ARRIVAL cpu $cpu seq $((seq + 2))"
+	ctl "event e2 category=processor flags=existing"
+	ctl "release e1"
+	{
+		echo "e1 ARRIVAL cpu $cpu seq $((seq + 2))"
+		echo "e1 released"
+		for one in $(online_cpus); do
+			echo "e2 ARRIVAL cpu $one seq $((seq + 2)) existing"
+		done
+	} >"$tmp/in"
+	expect_log <"$tmp/in"
+}
+test_case existing_under_way 'A6 a processor whose event is under way is reported once'
+
+# The processor is about to come: an event for who registers now, and not existing.
+existing_coming() {
+	take_cpu
+	offline "$cpu"
+	settle
+	cpus=$(online_cpus)
+	ctl "processor c1"
+	ctl "inside c1 state=start action=hold"
+	put "$system/cpu/cpu$cpu/online" 1 &
+	await_line "c1 START $cpu 0"
+	ctl "event e1 category=processor flags=existing"
+	last=${cpus##* }
+	await_line "e1 ARRIVAL cpu $last seq $((seq + 1)) existing"
+	ctl "release c1"
+	wait
+	{
+		echo "c1 START $cpu 0"
+		for one in $cpus; do
+			echo "e1 ARRIVAL cpu $one seq $((seq + 1)) existing"
+		done
+		echo "c1 released"
+		echo "c1 COMPLETE $cpu 0"
+		echo "e1 ARRIVAL cpu $cpu seq $((seq + 2))"
+	} >"$tmp/in"
+	expect_log <"$tmp/in"
+}
+test_case existing_coming 'A6 a processor that is about to come is reported once'
+
+asleep() {
+	grep -q '^State:.[SD]' "/proc/$1/status"
+}
+
+unregister_waits() {
+	take_cpu
+	ctl "event e1 category=processor"
+	ctl "inside e1 state=removal action=hold"
+	offline "$cpu"
+	await_line "e1 REMOVAL cpu $cpu seq $((seq + 1))"
+	online "$cpu"
+	echo "unregister e1" >"$test_dir/control" &
+	pid=$!
+	await_line "e1 unregister"
+	wait_or_fail 30 asleep "$pid"
+	ctl "note waiting"
+	ctl "release e1"
+	wait
+	offline "$cpu"
+	expect_log <<-END
+	e1 REMOVAL cpu $cpu seq $((seq + 1))
+	e1 unregister
+	waiting
+	e1 released
+	e1 unregistered
+	END
+}
+test_case unregister_waits 'A7 unregistering waits for a running callback, and none comes after it'
+
+# Events that were queued for it are dropped, and others' running callbacks are not waited for.
+unregister_pending() {
+	take_cpu
+	ctl "event e1 category=processor"
+	ctl "event e2 category=processor"
+	ctl "inside e1 state=removal action=hold"
+	offline "$cpu"
+	await_line "e1 REMOVAL cpu $cpu seq $((seq + 1))"
+	ctl "unregister e2"
+	ctl "release e1"
+	expect_log <<-END
+	e1 REMOVAL cpu $cpu seq $((seq + 1))
+	e2 unregister
+	e2 unregistered
+	e1 released
+	END
+}
+test_case unregister_pending 'A7 who has unregistered does not get what was pending'
+
+unregister_self() {
+	take_cpu
+	ctl "event e1 category=processor"
+	ctl "event e2 category=processor"
+	ctl "inside e1 state=removal action=unregister_self"
+	offline "$cpu"
+	online "$cpu"
+	expect_log <<-END
+	e1 REMOVAL cpu $cpu seq $((seq + 1))
+	e1 unregister_self: 0
+	e2 REMOVAL cpu $cpu seq $((seq + 1))
+	e2 ARRIVAL cpu $cpu seq $((seq + 2))
+	END
+	equal "clients" 1 "$(cat "$dhp/clients")"
+}
+test_case unregister_self 'A7 unregistering from inside the own callback'
+
+unregister_self_existing() {
+	seq=$(sequence)
+	cpus=$(online_cpus)
+	ctl "inside e1 state=arrival action=unregister_self"
+	ctl "event e1 category=processor flags=existing"
+	expect_log <<-END
+	e1 ARRIVAL cpu ${cpus%% *} seq $seq existing
+	e1 unregister_self: 0
+	END
+	equal "clients" 0 "$(cat "$dhp/clients")"
+}
+test_case unregister_self_existing 'A7 unregistering from inside the replay of what exists'
+
+unregister_other() {
+	take_cpu
+	ctl "event e1 category=processor"
+	ctl "event e2 category=processor"
+	ctl "event e3 category=processor"
+	ctl "inside e1 state=removal action=unregister arg=e2"
+	offline "$cpu"
+	expect_log <<-END
+	e1 REMOVAL cpu $cpu seq $((seq + 1))
+	e1 unregister e2: 0
+	e3 REMOVAL cpu $cpu seq $((seq + 1))
+	END
+}
+test_case unregister_other 'A7 a client that another one unregisters in its callback is not called'
+
+fields() {
+	take_cpu
+	ctl "event e1 category=processor"
+	for i in 1 2 3 4 5; do
+		offline "$cpu"
+		online "$cpu"
+	done
+	for i in 1 2 3 4 5; do
+		echo "e1 REMOVAL cpu $cpu seq $((seq + 2 * i - 1))"
+		echo "e1 ARRIVAL cpu $cpu seq $((seq + 2 * i))"
+	done >"$tmp/in"
+	expect_log <"$tmp/in"
+	equal "sequence in sysfs" "$((seq + 10))" "$(cat "$dhp/sequence")"
+}
+test_case fields 'A8 events are numbered without gaps, and their time does not run backwards'
+
+# Processors are merged only when memory is short; what is behind must be right at the end.
+fast() {
+	take_cpu
+	ctl "event e1 category=processor"
+	ctl "inside e1 state=removal action=hold"
+	offline "$cpu"
+	await_line "e1 REMOVAL cpu $cpu seq $((seq + 1))"
+	online "$cpu"
+	rounds=25
+	for i in $(seq 2 "$rounds"); do
+		offline "$cpu"
+		online "$cpu"
+	done
+	ctl "release e1"
+	for i in $(seq "$rounds"); do
+		echo "e1 REMOVAL cpu $cpu seq $((seq + 2 * i - 1))"
+		[ "$i" != 1 ] || echo "e1 released"
+		echo "e1 ARRIVAL cpu $cpu seq $((seq + 2 * i))"
+	done >"$tmp/in"
+	expect_log <"$tmp/in"
+}
+test_case fast 'A10 events that come faster than a client takes them are not lost'
+
+
+run_tests

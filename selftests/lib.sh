@@ -1,0 +1,535 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh
+#
+# What the tests have in common. A test script names its tests,
+#
+#   . ./lib.sh
+#   test_case FUNCTION 'P1 what it shows'
+#   run_tests
+#
+# and each runs in a subshell with `set -e`: a command that fails fails the test, as `fail`
+# does, and `skip` skips it. Around each test this file
+#
+# - marks the kernel's log, and fails the test if something bad comes after the mark,
+# - puts processors, memory and clients back as they were, also when it is interrupted.
+
+set -u
+LC_ALL=C
+export LC_ALL
+
+system=/sys/devices/system
+dhp=/sys/kernel/dhp
+test_dir=/sys/kernel/debug/dhp_test
+DHP_DIR=${DHP_DIR-/dhp}
+
+# ---------------------------------------------------------------- results
+
+fail() {
+	echo "$*"
+	exit 1
+}
+
+skip() {
+	echo "$*" >"$tmp/skip"
+	exit 4
+}
+
+# wait_for SECONDS COMMAND...: until it succeeds. Everything that waits, waits here.
+wait_for() {
+	seconds=$1
+	shift
+	deadline=$(($(date +%s) + seconds))
+	until "$@"; do
+		[ "$(date +%s)" -le "$deadline" ] || return 1
+		sleep 0.05
+	done
+}
+
+wait_or_fail() {
+	wait_for "$@" || {
+		shift
+		fail "waited in vain for: $*"
+	}
+}
+
+# same EXPECTED SEEN: two files
+same() {
+	diff -u "$1" "$2" >"$tmp/diff" && return 0
+	sed 1,2d "$tmp/diff"
+	fail "this is not as expected (- expected, + seen)"
+}
+
+# equal WHAT EXPECTED SEEN
+equal() {
+	[ "$2" = "$3" ] || fail "$1: expected '$2', is '$3'"
+}
+
+# ---------------------------------------------------------------- the kernel's log
+
+# As qemu's console scanner and rcutorture's console-badness.sh have it.
+bad_lines='Badness|WARNING: |BUG[: ]|kernel BUG|Oops|general protection fault|double fault'
+bad_lines="$bad_lines|KASAN:|KCSAN:|UBSAN:|KFENCE:|kmemleak: [0-9]+ new|Call Trace:"
+bad_lines="$bad_lines|INFO: (possible|inconsistent|trying|suspicious|task|rcu|lockdep)"
+bad_lines="$bad_lines|suspicious RCU|lockdep|circular locking|held lock freed|soft lockup|hard LOCKUP"
+bad_lines="$bad_lines|detected stalls|detected expedited stalls|self-detected stall|kthread starved"
+bad_lines="$bad_lines|blocked for more than|workqueue lockup|scheduling while atomic"
+bad_lines="$bad_lines|sleeping function called|[Bb]ad page|corruption|refcount_t:|ODEBUG:"
+bad_lines="$bad_lines|DEBUG_LOCKS_WARN_ON|stack-protector|page allocation failure|Out of memory"
+bad_lines="$bad_lines|oom-killer|nobody cared|!!!"
+
+# badness MARK: the bad lines of a log (standard input) behind MARK; all of them if the log is
+# so long that the mark has fallen out. A warning that was announced is none, with its trace.
+badness() {
+	awk -v mark="$1" -v bad="$bad_lines" '
+	index($0, mark) { count = expected = excused = 0; next }
+	match($0, /vm: expect WARNING: /) {
+		expect[expected++] = substr($0, RSTART + RLENGTH)
+		next
+	}
+	excused {
+		if (/---\[ end trace/)
+			excused = 0
+		if (/---\[ end trace|Call Trace:/)
+			next
+	}
+	/WARNING: / {
+		for (i = 0; i < expected; i++)
+			if (expect[i] != "" && index($0, expect[i])) {
+				expect[i] = ""
+				excused = 1
+				next
+			}
+	}
+	$0 ~ bad { lines[count++] = $0 }
+	END { for (i = 0; i < count; i++) print lines[i] }'
+}
+
+# expect_warning TEXT: the next warning whose first line has TEXT is meant to be.
+expect_warning() {
+	echo "vm: expect WARNING: $1" >/dev/kmsg
+}
+
+set_mark() {
+	mark="dhp selftest $$.$number: $1"
+	echo "$mark" >/dev/kmsg
+}
+
+log_since_mark() {
+	dmesg | awk -v mark="$mark" '
+	index($0, mark) { count = 0; next }
+	{ lines[count++] = $0 }
+	END { for (i = 0; i < count; i++) print lines[i] }'
+}
+
+# logged REGEX: has the kernel said so since the test began?
+logged() {
+	log_since_mark | grep -Eq "$1"
+}
+
+# ---------------------------------------------------------------- writing to the kernel
+
+# put FILE TEXT: one write; if it fails, $why has the kernel's word for the errno.
+put() {
+	why=$(printf '%s\n' "$2" | dd of="$1" bs=4096 conv=notrunc 2>&1) && return 0
+	why=$(echo "$why" | grep '^dd:' | sed 's/.*: //')
+	return 1
+}
+
+word_of() {
+	case $1 in
+	EPERM) echo "Operation not permitted" ;;
+	ENOENT) echo "No such file or directory" ;;
+	EIO) echo "Input/output error" ;;
+	EAGAIN) echo "Resource temporarily unavailable" ;;
+	ENOMEM) echo "Cannot allocate memory" ;;
+	EBUSY) echo "Device or resource busy" ;;
+	EEXIST) echo "File exists" ;;
+	ENODEV) echo "No such device" ;;
+	EINVAL) echo "Invalid argument" ;;
+	ENOSPC) echo "No space left on device" ;;
+	EDEADLK) echo "Resource deadlock avoided" ;;
+	EOPNOTSUPP) echo "Operation not supported" ;;
+	ENOBUFS) echo "No buffer space available" ;;
+	ECANCELED) echo "Operation canceled" ;;
+	*) fail "no word for $1 in lib.sh" ;;
+	esac
+}
+
+# refused ERRNO FILE TEXT: the write must fail with it.
+refused() {
+	if put "$2" "$3"; then
+		fail "'$3' into $2 was not refused"
+	fi
+	equal "'$3' into $2" "$(word_of "$1")" "$why"
+}
+
+# ---------------------------------------------------------------- the test client
+
+# ctl COMMAND: see modules/test_control.c
+ctl() {
+	put "$test_dir/control" "$1" || fail "$1: $why ($(cat "$test_dir/control"))"
+}
+
+ctl_refused() {
+	refused "$1" "$test_dir/control" "$2"
+}
+
+settle() {
+	timeout 60 cat "$dhp/settle" >/dev/null || fail "nothing settles in a minute"
+}
+
+# The last event's sequence number, when nothing is pending.
+sequence() {
+	timeout 60 cat "$dhp/settle" || fail "nothing settles in a minute"
+}
+
+# expect_log: the whole log of the calls is what standard input says.
+expect_log() {
+	settle
+	cat >"$tmp/expected"
+	cat "$test_dir/log" >"$tmp/seen"
+	same "$tmp/expected" "$tmp/seen"
+}
+
+# Has the log this line?
+has_line() {
+	grep -Fxq "$1" "$test_dir/log"
+}
+
+await_line() {
+	wait_or_fail 60 has_line "$1"
+}
+
+# ---------------------------------------------------------------- modules
+
+module_loaded() {
+	[ -d "/sys/module/$1" ]
+}
+
+# try_load NAME [PARAMETER...]
+try_load() {
+	name=$1
+	shift
+	if [ -e "$DHP_DIR/$name.ko" ]; then
+		insmod "$DHP_DIR/$name.ko" "$@"
+	else
+		modprobe "$name" "$@"
+	fi
+}
+
+load() {
+	said=$(try_load "$@" 2>&1) || fail "cannot load $* (DHP_DIR=$DHP_DIR): $said"
+}
+
+# For a moment, somebody may be reading a file of the module's.
+unload() {
+	wait_for 30 rmmod "$1" 2>"$tmp/rmmod" && return 0
+	fail "cannot unload $1: $(tail -n 1 "$tmp/rmmod")"
+}
+
+# ---------------------------------------------------------------- processors
+
+# expand LIST: 0-2,4 as a line of numbers with blanks
+expand() {
+	echo "$1" | tr ',' '\n' | while IFS=- read -r first last; do
+		[ -n "$first" ] || continue
+		seq "$first" "${last:-$first}"
+	done | tr '\n' ' ' | sed 's/ $//'
+}
+
+online_cpus() {
+	expand "$(cat $system/cpu/online)"
+}
+
+present_cpus() {
+	expand "$(cat $system/cpu/present)"
+}
+
+is_online() {
+	[ ! -e "$system/cpu/cpu$1/online" ] || [ "$(cat "$system/cpu/cpu$1/online")" = 1 ]
+}
+
+# The highest processor that is online and can be taken offline.
+pick_cpu() {
+	picked=
+	for number in $(online_cpus); do
+		[ ! -w "$system/cpu/cpu$number/online" ] || picked=$number
+	done
+	[ -n "$picked" ] || skip "no processor here can be taken offline"
+	echo "$picked"
+}
+
+online() {
+	put "$system/cpu/cpu$1/online" 1 || fail "CPU$1 cannot be brought online: $why"
+}
+
+offline() {
+	put "$system/cpu/cpu$1/online" 0 || fail "CPU$1 cannot be taken offline: $why"
+}
+
+online_refused() {
+	refused "$2" "$system/cpu/cpu$1/online" 1
+}
+
+offline_refused() {
+	refused "$2" "$system/cpu/cpu$1/online" 0
+}
+
+# missing OLD NEW: the numbers of NEW that are not in OLD
+missing() {
+	for one in $2; do
+		case " $1 " in
+		*" $one "*) ;;
+		*) echo "$one" ;;
+		esac
+	done
+}
+
+# plug WORDS...: `hotplug WORDS`. No machine to plug into, or one that is full, is no failure
+# of what is tested.
+plug() {
+	command -v hotplug >/dev/null || skip "nothing to plug here: no 'hotplug' command"
+	hotplug "$@" >"$tmp/plugged" 2>"$tmp/refusal" && return 0
+	grep -q 'QEMU has no \|QEMU has 0 ' "$tmp/refusal" && skip "$(tail -n 1 "$tmp/refusal")"
+	fail "hotplug $*: $(cat "$tmp/refusal")"
+}
+
+# plug_cpu: sets $plugged_cpu; the processor is not online yet. unplug_cpu undoes it.
+plug_cpu() {
+	plug_before=$(present_cpus)
+	plug cpu add
+	cat "$tmp/plugged" >>"$tmp/cpus"
+	plugged_cpu=$(missing "$plug_before" "$(present_cpus)")
+	[ -n "$plugged_cpu" ] || fail "a processor was plugged and none is new in cpu/present"
+	echo "$(cat "$tmp/plugged") $plugged_cpu" >>"$tmp/cpu_names"
+}
+
+# unplug_cpu NUMBER
+unplug_cpu() {
+	id=$(awk -v cpu="$1" '$2 == cpu { id = $1 } END { print id }' "$tmp/cpu_names")
+	plug cpu del "$id"
+	grep -Fxv "$id" "$tmp/cpus" >"$tmp/cpus.new" || true
+	mv "$tmp/cpus.new" "$tmp/cpus"
+}
+
+# ---------------------------------------------------------------- memory
+
+memory_blocks() {
+	find $system/memory -maxdepth 1 -name 'memory[0-9]*' | sed 's/.*memory//' | sort -n |
+		tr '\n' ' '
+}
+
+# plug_dimm SIZE [--node N]: sets $plugged_blocks; they are offline unless the kernel onlines
+# blocks by itself. unplug_dimm undoes it.
+plug_dimm() {
+	plug_before=$(memory_blocks)
+	plug dimm add "$@"
+	plugged_dimm=$(cat "$tmp/plugged")
+	echo "$plugged_dimm" >>"$tmp/dimms"
+	plugged_blocks=$(missing "$plug_before" "$(memory_blocks)")
+	[ -n "$plugged_blocks" ] || fail "a DIMM was plugged and no memory block is new"
+}
+
+# unplug_dimm ID
+unplug_dimm() {
+	plug dimm del "$1"
+	grep -Fxv "$1" "$tmp/dimms" >"$tmp/dimms.new" || true
+	mv "$tmp/dimms.new" "$tmp/dimms"
+}
+
+block_bytes() {
+	echo $((0x$(cat $system/memory/block_size_bytes)))
+}
+
+# block_start NUMBER: the physical address as dhp_test prints it
+block_start() {
+	printf '0x%x' $(($1 * $(block_bytes)))
+}
+
+block_size() {
+	printf '0x%x' "$(block_bytes)"
+}
+
+block_node() {
+	find "$system/memory/memory$1" -maxdepth 1 -name 'node[0-9]*' | sed 's/.*node//'
+}
+
+set_block() {
+	put "$system/memory/memory$1/state" "$2" || fail "memory block $1 does not go $2: $why"
+}
+
+# ---------------------------------------------------------------- as it was
+
+save_machine() {
+	cat $system/memory/auto_online_blocks >"$tmp/auto_online" 2>/dev/null || true
+	: >"$tmp/cpus"
+	: >"$tmp/cpu_names"
+	: >"$tmp/dimms"
+	for file in "$system"/cpu/cpu[0-9]*/online; do
+		[ -w "$file" ] && echo "$file $(cat "$file")"
+	done >"$tmp/online"
+}
+
+disarm() {
+	for file in "$system"/cpu/cpu[0-9]*/hotplug/fail; do
+		[ "$(cat "$file" 2>/dev/null)" = -1 ] || put "$file" -1 || true
+	done
+}
+
+# restore_plugged cpu|dimm FILE: takes out what FILE lists.
+restore_plugged() {
+	while read -r id; do
+		hotplug "$1" del "$id" >/dev/null 2>"$tmp/refusal" </dev/null || {
+			echo "$1 $id does not go: $(cat "$tmp/refusal")"
+			restored=1
+		}
+	done <"$2"
+	: >"$2"
+}
+
+# What tests changed goes back. Says what does not, and fails.
+restore_machine() {
+	restored=0
+	disarm
+	[ ! -w /sys/power/pm_test ] || echo none >/sys/power/pm_test
+	rmmod memory_notifier_error_inject 2>/dev/null
+	if [ -e "$test_dir/control" ]; then
+		put "$test_dir/control" reset || {
+			echo "dhp_test does not reset: $why"
+			restored=1
+		}
+	fi
+	while read -r file state; do
+		[ "$(cat "$file")" = "$state" ] || put "$file" "$state" || {
+			echo "$file does not go back to $state: $why"
+			restored=1
+		}
+	done <"$tmp/online"
+	[ ! -s "$tmp/auto_online" ] || put $system/memory/auto_online_blocks "$(cat "$tmp/auto_online")"
+	restore_plugged cpu "$tmp/cpus"
+	restore_plugged dimm "$tmp/dimms"
+	: >"$tmp/cpu_names"
+	return $restored
+}
+
+# ---------------------------------------------------------------- running
+
+tests=
+total=0
+
+# test_case FUNCTION NAME
+test_case() {
+	tests="$tests$1 $2
+"
+	total=$((total + 1))
+}
+
+# What every test of a script needs. A script may have its own, before run_tests.
+setup() {
+	load dhp pool=0
+	load dhp_test
+}
+
+# Takes out what setup, or a test that failed, has left.
+teardown() {
+	left=0
+	# The newest come first in this list, so that none is in use.
+	for module in $(cut -d' ' -f1 /proc/modules | grep '^wdm_\|^dhp_') dhp; do
+		module_loaded "$module" || continue
+		wait_for 30 rmmod "$module" 2>"$tmp/rmmod" || {
+			echo "cannot unload $module: $(tail -n 1 "$tmp/rmmod")"
+			left=1
+		}
+	done
+	return $left
+}
+
+run_one() {
+	set_mark "$2"
+	rm -f "$tmp/skip"
+	started=$(date +%s)
+	code=1
+	if [ -n "$setup_failed" ]; then
+		echo "setup failed: $setup_failed" >"$tmp/output"
+	else
+		(
+			set -e
+			"$1"
+		) >"$tmp/output" 2>&1 </dev/null
+		code=$?
+	fi
+	[ $code = 0 ] || [ $code = 4 ] || [ -s "$tmp/output" ] ||
+		echo "a command failed without a word (status $code)" >"$tmp/output"
+	restore_machine >>"$tmp/output" 2>&1 || code=1
+	dmesg | badness "$mark" >"$tmp/bad"
+	if [ -s "$tmp/bad" ]; then
+		echo "bad in the kernel's log:" >>"$tmp/output"
+		head -n 20 "$tmp/bad" >>"$tmp/output"
+		code=1
+	fi
+
+	sed 's/^/# /' "$tmp/output"
+	case $code in
+	0) echo "ok $number $2" ;;
+	4) echo "ok $number $2 # SKIP $(cat "$tmp/skip" 2>/dev/null)" ;;
+	*)
+		echo "not ok $number $2"
+		failures=$((failures + 1))
+		;;
+	esac
+	[ $code = 4 ] || passes=$((passes + 1))
+	echo "# took $(($(date +%s) - started)) s"
+}
+
+finish() {
+	trap '' EXIT INT TERM HUP
+	[ -z "$current" ] || sed 's/^/# /' "$tmp/output"
+	restore_machine | sed 's/^/# /'
+	teardown | sed 's/^/# /'
+	rm -rf "$tmp"
+	exit "$1"
+}
+
+run_tests() {
+	echo "TAP version 13"
+	if [ "$(id -u)" != 0 ]; then
+		echo "1..0 # SKIP not root"
+		exit 4
+	fi
+	if module_loaded dhp; then
+		echo "1..0 # SKIP dhp is loaded and in use here; unload it first"
+		exit 4
+	fi
+	echo "1..$total"
+
+	tmp=$(mktemp -d /tmp/dhp-selftest.XXXXXX) || exit 1
+	current=
+	number=0
+	failures=0
+	passes=0
+	trap 'finish 1' EXIT
+	trap 'finish 130' INT TERM HUP
+	save_machine
+	mark=
+	setup_failed=
+	(setup) >"$tmp/output" 2>&1 || setup_failed=$(cat "$tmp/output")
+
+	echo "$tests" >"$tmp/tests"
+	while read -r function name <&3; do
+		[ -n "$function" ] || continue
+		number=$((number + 1))
+		current=$function
+		run_one "$function" "$name"
+		current=
+	done 3<"$tmp/tests"
+
+	if ! teardown >"$tmp/output"; then
+		sed 's/^/# /' "$tmp/output"
+		failures=$((failures + 1))
+	fi
+	trap - EXIT
+	rm -rf "$tmp"
+	[ $failures = 0 ] || exit 1
+	[ $passes != 0 ] || exit 4
+	exit 0
+}

@@ -1,0 +1,254 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Loading and unloading: parameters, failures, and hotplug meanwhile.
+
+. ./lib.sh
+
+setup() {
+	:
+}
+
+# What is there of dhp when it is not loaded.
+nothing_left() {
+	module_loaded dhp && fail "dhp is still loaded"
+	[ ! -e "$dhp" ] || fail "$dhp is still there"
+	[ ! -e /sys/kernel/debug/dhp ] || fail "/sys/kernel/debug/dhp is still there"
+	! grep ': dhp:' "$system/cpu/hotplug/states" || fail "hotplug states are left"
+	! grep -lE '^dhp/[0-9]+$' /proc/[0-9]*/comm 2>/dev/null || fail "worker threads are left"
+}
+
+up_and_down() {
+	for parameters in '' pool=0 pool=1 'pool=1 buffer_permille=1' 'buffer_permille=500 pool=0'; do
+		# shellcheck disable=SC2086 # a list
+		load dhp $parameters
+		settle
+		unload dhp
+		nothing_left
+	done
+}
+test_case up_and_down 'load dhp loads, and unloading it leaves nothing'
+
+pool_parameter() {
+	load dhp
+	equal "pools" dhp "$(ls "$dhp/pools")"
+	unload dhp
+	load dhp pool=0
+	equal "pools with pool=0" '' "$(ls "$dhp/pools")"
+	unload dhp
+}
+test_case pool_parameter 'load pool=0 leaves the pool out'
+
+permille_parameter() {
+	load dhp buffer_permille=2
+	settle
+	few=$(cat "$dhp/pools/dhp/buffers")
+	unload dhp
+	load dhp buffer_permille=8
+	settle
+	many=$(cat "$dhp/pools/dhp/buffers")
+	unload dhp
+	[ "$many" -gt $((3 * few)) ] || fail "$few buffers with 2 permille, $many with 8"
+}
+test_case permille_parameter 'load buffer_permille is the share of memory'
+
+bad_parameters() {
+	for bad in buffer_permille=0 buffer_permille=501 buffer_permille=-1 buffer_permille=many \
+		buffer_permille= buffer_permille=99999999999 pool=maybe pool=2 pool= auto_online=7 \
+		auto_online=perhaps; do
+		if try_load dhp "$bad" 2>"$tmp/said"; then
+			fail "dhp $bad could be loaded"
+		fi
+		grep -qi 'invalid\|range' "$tmp/said" || fail "$bad: $(cat "$tmp/said")"
+		log_since_mark | grep -q "dhp.*${bad%%=*}\|${bad%%=*}.*dhp" ||
+			fail "the log does not name $bad"
+		nothing_left
+	done
+}
+test_case bad_parameters 'load every bad parameter is refused, named, and leaves nothing'
+
+writable_parameters() {
+	load dhp pool=0
+	parameters=/sys/module/dhp/parameters
+	refused EINVAL "$parameters/auto_online" perhaps
+	equal auto_online N "$(cat "$parameters/auto_online")"
+	put "$parameters/auto_online" 1 || fail "auto_online: $why"
+	put "$parameters/auto_online" 0 || fail "auto_online: $why"
+	for read_only in pool buffer_permille; do
+		if put "$parameters/$read_only" 1; then
+			fail "$read_only can be written"
+		fi
+	done
+	unload dhp
+}
+test_case writable_parameters 'load a bad value for a parameter that can be written'
+
+# Each time once by who takes the slots, and once by dhp.
+no_slot() {
+	for online in 0 1; do
+		expect_warning cpuhp_setup_state
+		load dhp_slots online="$online"
+		expect_warning cpuhp_setup_state
+		if try_load dhp 2>"$tmp/said"; then
+			fail "dhp could be loaded without a hotplug slot"
+		fi
+		logged 'dhp: .*error -28' || fail "the log does not say why"
+		nothing_left
+		unload dhp_slots
+	done
+	load dhp
+	unload dhp
+}
+test_case no_slot 'R7 no free hotplug slot is an error of the insmod, and leaves nothing'
+
+many_loads() {
+	for _ in $(seq 20); do
+		load dhp
+		unload dhp
+	done
+	nothing_left
+}
+test_case many_loads 'load twenty times up and down'
+
+# toggle: a processor goes and comes until there is a file $tmp/enough; its rounds in $tmp/rounds
+toggle() {
+	cpu=$(pick_cpu)
+	rm -f "$tmp/enough"
+	(
+		rounds=0
+		while [ ! -e "$tmp/enough" ]; do
+			echo 0 >"$system/cpu/cpu$cpu/online" || echo "offline failed"
+			echo 1 >"$system/cpu/cpu$cpu/online" || echo "online failed"
+			rounds=$((rounds + 1))
+			echo "$rounds" >"$tmp/rounds"
+		done
+	) >"$tmp/toggle" 2>&1 &
+}
+
+toggled() {
+	touch "$tmp/enough"
+	wait
+	[ ! -s "$tmp/toggle" ] || fail "$(cat "$tmp/toggle")"
+	echo "the processor has gone and come $(cat "$tmp/rounds") times"
+}
+
+load_while_toggling() {
+	toggle
+	for _ in $(seq 20); do
+		load dhp
+		unload dhp
+	done
+	toggled
+	nothing_left
+}
+test_case load_while_toggling 'R4 loading and unloading while a processor goes and comes'
+
+rmmod_in_the_middle() {
+	toggle
+	for _ in $(seq 10); do
+		load dhp
+		load dhp_test
+		ctl "processor c1 flags=existing,removals"
+		ctl "processor c2"
+		ctl "event e1 category=processor flags=existing"
+		ctl "event e2 category=memory flags=existing"
+		ctl "memory m1"
+		ctl "pool t buffer_size=4096"
+		ctl "load t buffers=10"
+		# Without unregistering by hand.
+		unload dhp_test
+		unload dhp
+	done
+	toggled
+	nothing_left
+}
+test_case rmmod_in_the_middle 'R5 R8 rmmod in the middle of adds and removals, with clients'
+
+plug_while_loading() {
+	before=$(present_cpus)
+	command -v hotplug >/dev/null || skip "nothing to plug here: no 'hotplug' command"
+	rm -f "$tmp/code"
+	(
+		hotplug cpu add >"$tmp/added" 2>"$tmp/refusal"
+		echo $? >"$tmp/code"
+	) &
+	rounds=0
+	while [ ! -e "$tmp/code" ]; do
+		load dhp
+		unload dhp
+		rounds=$((rounds + 1))
+	done
+	wait
+	cat "$tmp/added" >>"$tmp/cpus"
+	[ "$(cat "$tmp/code")" = 0 ] || fail "hotplug cpu add: $(cat "$tmp/refusal")"
+	echo "$rounds loads while it was plugged"
+	load dhp
+	new=$(missing "$before" "$(present_cpus)")
+	online "$new"
+	settle
+	equal workers "$(cat "$system/cpu/online")" "$(cat "$dhp/pools/dhp/workers")"
+	offline "$new"
+	unload dhp
+	nothing_left
+}
+test_case plug_while_loading 'R4 a processor plugged while dhp is loading'
+
+dimm_while_loading() {
+	command -v hotplug >/dev/null || skip "nothing to plug here: no 'hotplug' command"
+	put "$system/memory/auto_online_blocks" online_movable
+	rm -f "$tmp/code"
+	(
+		hotplug dimm add 512M >"$tmp/added" 2>"$tmp/refusal"
+		echo $? >"$tmp/code"
+	) &
+	rounds=0
+	while [ ! -e "$tmp/code" ]; do
+		load dhp
+		unload dhp
+		rounds=$((rounds + 1))
+	done
+	wait
+	cat "$tmp/added" >>"$tmp/dimms"
+	[ "$(cat "$tmp/code")" = 0 ] || fail "hotplug dimm add: $(cat "$tmp/refusal")"
+	echo "$rounds loads while it was plugged"
+	load dhp
+	settle
+	unplug_dimm "$(cat "$tmp/added")"
+	unload dhp
+	nothing_left
+}
+test_case dimm_while_loading 'A5 a DIMM plugged while dhp is loading'
+
+auto_online() {
+	load dhp auto_online=1
+	plug_cpu
+	wait_or_fail 60 is_online "$plugged_cpu"
+	settle
+	equal workers "$(cat "$system/cpu/online")" "$(cat "$dhp/pools/dhp/workers")"
+	unload dhp
+}
+test_case auto_online 'load auto_online=1 brings a processor that becomes present online'
+
+no_auto_online() {
+	load dhp
+	plug_cpu
+	settle
+	is_online "$plugged_cpu" && fail "CPU$plugged_cpu is online"
+	unload dhp
+}
+test_case no_auto_online 'load without auto_online, a processor that becomes present stays offline'
+
+auto_online_vetoed() {
+	load dhp auto_online=1
+	load dhp_test
+	ctl "processor c1"
+	ctl "veto c1 state=start errno=-16 count=0"
+	plug_cpu
+	wait_or_fail 60 logged "dhp: CPU$plugged_cpu has become present, but .* failed with -16"
+	is_online "$plugged_cpu" && fail "CPU$plugged_cpu is online after a veto"
+	unload dhp_test
+	unload dhp
+}
+test_case auto_online_vetoed 'P3 a veto under auto_online is named in the log'
+
+run_tests

@@ -1,0 +1,206 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Memory that comes and goes, and the synchronous callbacks before it goes.
+
+. ./lib.sh
+
+# A DIMM of one block, offline: $block, and $range as dhp_test prints it.
+take_block() {
+	put "$system/memory/auto_online_blocks" offline
+	plug_dimm 128M
+	block=$plugged_blocks
+	range="mem $(block_start "$block")+$(block_size) node $(block_node "$block")"
+}
+
+removal() {
+	take_block
+	ctl "memory m1"
+	ctl "memory m2"
+	set_block "$block" online_movable
+	expect_log <<-END
+	END
+	set_block "$block" offline
+	expect_log <<-END
+	m1 REMOVE_START $range
+	m2 REMOVE_START $range
+	m1 REMOVE_COMPLETE $range
+	m2 REMOVE_COMPLETE $range
+	END
+}
+test_case removal 'E4 A9 a block that goes is REMOVE_START and REMOVE_COMPLETE'
+
+unplugged() {
+	take_block
+	set_block "$block" online_movable
+	seq=$(sequence)
+	ctl "memory m1"
+	ctl "event e1 category=memory"
+	unplug_dimm "$plugged_dimm"
+	expect_log <<-END
+	m1 REMOVE_START $range
+	m1 REMOVE_COMPLETE $range
+	e1 REMOVAL $range seq $((seq + 1))
+	END
+}
+test_case unplugged 'E4 A9 a DIMM that is unplugged'
+
+# inject PRIORITY ACTION: the kernel's own notifier, before ours or behind it, refuses
+inject() {
+	modprobe memory-notifier-error-inject priority="$1" 2>"$tmp/said" ||
+		skip "needs CONFIG_MEMORY_NOTIFIER_ERROR_INJECT: $(tail -n 1 "$tmp/said")"
+	actions=/sys/kernel/debug/notifier-error-inject/memory/actions
+	put "$actions/$2/error" -12 || fail "cannot inject an error: $why"
+}
+
+offline_in_front() {
+	take_block
+	set_block "$block" online_movable
+	seq=$(sequence)
+	ctl "memory m1"
+	ctl "event e1 category=memory"
+	inject 100 MEM_GOING_OFFLINE
+	refused ENOMEM "$system/memory/memory$block/state" offline
+	expect_log <<-END
+	END
+	rmmod memory_notifier_error_inject
+	set_block "$block" offline
+	expect_log <<-END
+	m1 REMOVE_START $range
+	m1 REMOVE_COMPLETE $range
+	e1 REMOVAL $range seq $((seq + 1))
+	END
+}
+test_case offline_in_front 'E4 a removal refused in front of us is nothing'
+
+offline_behind() {
+	take_block
+	set_block "$block" online_movable
+	seq=$(sequence)
+	ctl "memory m1"
+	ctl "memory m2"
+	ctl "event e1 category=memory"
+	inject -100 MEM_GOING_OFFLINE
+	refused ENOMEM "$system/memory/memory$block/state" offline
+	expect_log <<-END
+	m1 REMOVE_START $range
+	m2 REMOVE_START $range
+	m2 REMOVE_FAILURE $range
+	m1 REMOVE_FAILURE $range
+	END
+	rmmod memory_notifier_error_inject
+	ctl clear
+	set_block "$block" offline
+	expect_log <<-END
+	m1 REMOVE_START $range
+	m2 REMOVE_START $range
+	m1 REMOVE_COMPLETE $range
+	m2 REMOVE_COMPLETE $range
+	e1 REMOVAL $range seq $((seq + 1))
+	END
+}
+test_case offline_behind 'E4 a removal refused behind us is REMOVE_FAILURE'
+
+# online_refused_by PRIORITY
+online_refused_by() {
+	take_block
+	seq=$(sequence)
+	ctl "memory m1"
+	ctl "event e1 category=memory"
+	inject "$1" MEM_GOING_ONLINE
+	refused ENOMEM "$system/memory/memory$block/state" online_movable
+	expect_log <<-END
+	END
+	rmmod memory_notifier_error_inject
+	set_block "$block" online_movable
+	expect_log <<-END
+	e1 ARRIVAL $range seq $((seq + 1))
+	END
+}
+
+online_in_front() {
+	online_refused_by 100
+}
+test_case online_in_front 'A1 an arrival refused in front of us is no event'
+
+online_behind() {
+	online_refused_by -100
+}
+test_case online_behind 'A1 an arrival refused behind us is no event'
+
+# Who registers while a block is on its way out hears the end of what it was told the beginning of.
+registers_between() {
+	take_block
+	set_block "$block" online_movable
+	settle
+	ctl "memory m1"
+	ctl "inside m1 state=remove_start action=register_memory arg=m2"
+	ctl "inside m1 state=remove_start action=unregister_self"
+	ctl "inside m1 state=remove_complete action=unregister arg=m1"
+	set_block "$block" offline
+	expect_log <<-END
+	m1 REMOVE_START $range
+	m1 register_memory m2: -35
+	m1 unregister_self: -35
+	m1 REMOVE_COMPLETE $range
+	m1 unregister m1: -35
+	END
+	equal "clients" 1 "$(cat "$dhp/clients")"
+}
+test_case registers_between 'R6 registering and unregistering inside a memory callback are refused'
+
+asleep() {
+	grep -q '^State:.[SD]' "/proc/$1/status"
+}
+
+unregister_waits() {
+	take_block
+	set_block "$block" online_movable
+	settle
+	ctl "memory m1"
+	ctl "inside m1 state=remove_start action=hold"
+	put "$system/memory/memory$block/state" offline &
+	await_line "m1 REMOVE_START $range"
+	echo "unregister m1" >"$test_dir/control" &
+	pid=$!
+	await_line "m1 unregister"
+	wait_or_fail 30 asleep "$pid"
+	ctl "note waiting"
+	ctl "release m1"
+	wait
+	settle
+	# Whether the end still came depends on who was faster.
+	grep -v "^m1 REMOVE_COMPLETE" "$test_dir/log" >"$tmp/seen"
+	cat >"$tmp/expected" <<-END
+	m1 REMOVE_START $range
+	m1 unregister
+	waiting
+	m1 released
+	m1 unregistered
+	END
+	same "$tmp/expected" "$tmp/seen"
+	tail -n 1 "$test_dir/log" | grep -Fxq "m1 unregistered" || fail "a call after unregistering"
+}
+test_case unregister_waits 'R5 unregistering waits for a running memory callback'
+
+sixteen() {
+	put "$system/memory/auto_online_blocks" online_movable
+	for round in $(seq 16); do
+		ctl "event e1 category=memory"
+		seq=$(sequence)
+		plug_dimm 256M
+		first=${plugged_blocks%%
+*}
+		range="mem $(block_start "$first")+0x10000000 node $(block_node "$first")"
+		expect_log <<-END
+		e1 ARRIVAL $range seq $((seq + 1))
+		END
+		ctl "unregister e1"
+		unplug_dimm "$plugged_dimm"
+		ctl clear
+	done
+	echo "$round rounds"
+}
+test_case sixteen 'A5 a DIMM plugged and pulled sixteen times'
+
+run_tests

@@ -1,0 +1,493 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Users of dhp's pools. They see that each item runs exactly once, in order
+ * where an order is promised, and that no buffer has two owners.
+ *
+ * The `pools` file has a line per pool:
+ *   NAME submitted S ran R twice T disorder D elsewhere E held H shared B watched W
+ * submitted	items that were accepted
+ * ran		items that ran
+ * twice	items that ran more than once
+ * disorder	items of one `submit` for one processor that overtook an earlier one
+ * elsewhere	items that ran on another processor than the one they were for
+ * held		buffers taken and not put back
+ * shared	buffers that somebody else wrote into meanwhile
+ * watched	buffers taken from the memory that `watch` has named
+ */
+#include <linux/atomic.h>
+#include <linux/cpumask.h>
+#include <linux/delay.h>
+#include <linux/err.h>
+#include <linux/io.h>
+#include <linux/kthread.h>
+#include <linux/mutex.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+
+#include "dhp.h"
+#include "test.h"
+
+#define LOAD_ITEMS 256	/* in flight at a time */
+
+struct pool_user {
+	struct list_head node;
+	struct dhp_pool *pool;
+	size_t buffer_size;
+	struct list_head buffers;	/* held by `get` */
+	long nr_buffers;
+	struct task_struct *load;
+	unsigned long hold_us;
+	long load_buffers;
+	atomic_long_t submitted, ran, twice, disorder, elsewhere, held, shared, watched;
+	phys_addr_t watch_start, watch_size;
+	char name[];
+};
+
+/*
+ * @runs: how often it ran
+ * @number: its place in its batch
+ */
+struct item {
+	struct dhp_work work;
+	struct pool_user *user;
+	struct batch *batch;
+	atomic_t runs;
+	long number;
+	long cpu;
+	unsigned long sleep_us;
+};
+
+/* What one `submit` command gave in; freed by its last item. */
+struct batch {
+	struct pool_user *user;
+	atomic_long_t pending;
+	atomic_long_t next;
+	bool ordered;
+	struct item items[];
+};
+
+/* A buffer that is held begins with this. */
+struct stamp {
+	struct list_head node;
+	u64 value;
+};
+
+static DEFINE_MUTEX(pools_lock);	/* the list, and one command at a time */
+static LIST_HEAD(pools);
+static atomic64_t stamps;
+
+static struct pool_user *find_pool(const char *name)
+{
+	struct pool_user *user;
+
+	list_for_each_entry(user, &pools, node)
+		if (!strcmp(user->name, name))
+			return user;
+	complain(-ENOENT, "there is no pool '%.40s'", name);
+	return NULL;
+}
+
+/* ---- Work --------------------------------------------------------------- */
+
+static void run_item(struct dhp_work *work)
+{
+	struct item *item = container_of(work, struct item, work);
+	struct batch *batch = item->batch;
+	struct pool_user *user = item->user;
+
+	atomic_long_inc(&user->ran);
+	if (atomic_inc_return(&item->runs) > 1)
+		atomic_long_inc(&user->twice);
+	if (item->cpu >= 0 && raw_smp_processor_id() != item->cpu)
+		atomic_long_inc(&user->elsewhere);
+	if (batch->ordered && atomic_long_inc_return(&batch->next) != item->number + 1)
+		atomic_long_inc(&user->disorder);
+	if (item->sleep_us)
+		usleep_range(item->sleep_us, item->sleep_us + 100);
+	if (atomic_long_dec_and_test(&batch->pending))
+		kvfree(batch);
+}
+
+int pool_submit(const struct command *command)
+{
+	long cpu = -1, count = 1, sleep_us = 0, twice = 0, i;
+	struct pool_user *user;
+	struct batch *batch;
+	long refused = 0;
+	int err;
+
+	err = number_option(command, "cpu", &cpu);
+	if (!err)
+		err = number_option(command, "count", &count);
+	if (!err)
+		err = number_option(command, "sleep_us", &sleep_us);
+	if (!err)
+		err = number_option(command, "twice", &twice);
+	if (err)
+		return err;
+	if (count < 1 || sleep_us < 0)
+		return complain(-EINVAL, "submit: count is one or more, sleep_us not negative");
+
+	batch = kvzalloc(struct_size(batch, items, count), GFP_KERNEL);
+	if (!batch)
+		return complain(-ENOMEM, "no memory for %ld items", count);
+	mutex_lock(&pools_lock);
+	user = find_pool(command->name);
+	if (!user) {
+		mutex_unlock(&pools_lock);
+		kvfree(batch);
+		return -ENOENT;
+	}
+	batch->user = user;
+	batch->ordered = cpu >= 0;
+	/* One more, so that the batch stays until it is all given in. */
+	atomic_long_set(&batch->pending, count + 1);
+	for (i = 0; i < count; i++) {
+		struct item *item = &batch->items[i];
+		bool accepted;
+
+		item->user = user;
+		item->batch = batch;
+		item->number = i;
+		item->cpu = cpu;
+		item->sleep_us = sleep_us;
+		dhp_work_init(&item->work, run_item);
+		atomic_long_inc(&user->submitted);
+		if (cpu >= 0)
+			accepted = dhp_pool_submit_on(user->pool, cpu, &item->work);
+		else
+			accepted = dhp_pool_submit(user->pool, &item->work);
+		if (!accepted)
+			refused++;
+	}
+	if (refused)
+		err = complain(-EBUSY, "%ld fresh items were refused", refused);
+	/* The last item waits behind the others, so it is queued still if they sleep. */
+	if (twice && !err && dhp_pool_submit(user->pool, &batch->items[count - 1].work))
+		err = complain(-EEXIST, "an item that was queued was accepted again");
+	mutex_unlock(&pools_lock);
+	if (atomic_long_dec_and_test(&batch->pending))
+		kvfree(batch);
+	return err;
+}
+
+int pool_flush(const struct command *command)
+{
+	struct pool_user *user;
+
+	mutex_lock(&pools_lock);
+	user = find_pool(command->name);
+	if (user)
+		dhp_pool_flush(user->pool);
+	mutex_unlock(&pools_lock);
+	return user ? 0 : -ENOENT;
+}
+
+/* ---- Buffers ------------------------------------------------------------ */
+
+/* Whoever gets the same buffer too overwrites the stamps at its ends and in its pages. */
+static void stamp_buffer(struct pool_user *user, void *buffer, u64 value)
+{
+	size_t at;
+
+	for (at = sizeof(struct stamp); at + sizeof(u64) <= user->buffer_size; at += 1024)
+		*(u64 *)(buffer + at) = value;
+	*(u64 *)(buffer + user->buffer_size - sizeof(u64)) = value;
+	((struct stamp *)buffer)->value = value;
+}
+
+static void check_buffer(struct pool_user *user, void *buffer)
+{
+	u64 value = ((struct stamp *)buffer)->value;
+	bool good = *(u64 *)(buffer + user->buffer_size - sizeof(u64)) == value;
+	size_t at;
+
+	for (at = sizeof(struct stamp); at + sizeof(u64) <= user->buffer_size; at += 1024)
+		good = good && *(u64 *)(buffer + at) == value;
+	if (!good)
+		atomic_long_inc(&user->shared);
+}
+
+static bool take_buffer(struct pool_user *user, struct list_head *buffers)
+{
+	struct stamp *stamp = dhp_buffer_get(user->pool);
+
+	if (!stamp)
+		return false;
+	if (virt_to_phys(stamp) - READ_ONCE(user->watch_start) < READ_ONCE(user->watch_size))
+		atomic_long_inc(&user->watched);
+	stamp_buffer(user, stamp, atomic64_inc_return(&stamps));
+	list_add_tail(&stamp->node, buffers);
+	atomic_long_inc(&user->held);
+	return true;
+}
+
+static void put_first(struct pool_user *user, struct list_head *buffers)
+{
+	struct stamp *stamp = list_first_entry(buffers, struct stamp, node);
+
+	list_del(&stamp->node);
+	check_buffer(user, stamp);
+	atomic_long_dec(&user->held);
+	dhp_buffer_put(user->pool, stamp);
+}
+
+int pool_get(const struct command *command)
+{
+	struct pool_user *user;
+	long count = 1, i;
+	int err = number_option(command, "count", &count);
+
+	if (err)
+		return err;
+	mutex_lock(&pools_lock);
+	user = find_pool(command->name);
+	if (!user || !user->buffer_size) {
+		err = user ? complain(-EINVAL, "the pool has no buffers") : -ENOENT;
+		goto unlock;
+	}
+	for (i = 0; i < count; i++, user->nr_buffers++) {
+		if (!take_buffer(user, &user->buffers)) {
+			err = complain(-ENOBUFS, "got %ld of %ld buffers", i, count);
+			break;
+		}
+	}
+unlock:
+	mutex_unlock(&pools_lock);
+	return err;
+}
+
+int pool_put(const struct command *command)
+{
+	struct pool_user *user;
+	long count = LONG_MAX;
+	int err = number_option(command, "count", &count);
+
+	if (err)
+		return err;
+	mutex_lock(&pools_lock);
+	user = find_pool(command->name);
+	if (!user)
+		err = -ENOENT;
+	for (; user && count > 0 && user->nr_buffers; count--, user->nr_buffers--)
+		put_first(user, &user->buffers);
+	mutex_unlock(&pools_lock);
+	return err;
+}
+
+/* Addresses are longer than other numbers. */
+int pool_watch(const struct command *command)
+{
+	const char *start = option(command, "start");
+	const char *size = option(command, "size");
+	struct pool_user *user;
+	u64 from, bytes;
+
+	if (!start || !size || kstrtou64(start, 0, &from) || kstrtou64(size, 0, &bytes))
+		return complain(-EINVAL, "watch: start=ADDRESS and size=BYTES, please");
+	mutex_lock(&pools_lock);
+	user = find_pool(command->name);
+	if (user) {
+		WRITE_ONCE(user->watch_start, from);
+		WRITE_ONCE(user->watch_size, bytes);
+		atomic_long_set(&user->watched, 0);
+	}
+	mutex_unlock(&pools_lock);
+	return user ? 0 : -ENOENT;
+}
+
+/* ---- Load --------------------------------------------------------------- */
+
+/* Submits items for every processor that there is or may be, and plays with buffers. */
+static int load_thread(void *data)
+{
+	struct pool_user *user = data;
+	LIST_HEAD(buffers);
+	long taken = 0, i;
+	unsigned int cpu = 0;
+
+	while (!kthread_should_stop()) {
+		struct batch *batch = kvzalloc(struct_size(batch, items, LOAD_ITEMS), GFP_KERNEL);
+
+		if (batch) {
+			batch->user = user;
+			atomic_long_set(&batch->pending, LOAD_ITEMS);
+			for (i = 0; i < LOAD_ITEMS; i++) {
+				struct item *item = &batch->items[i];
+
+				item->user = user;
+				item->batch = batch;
+				item->cpu = -1;
+				cpu = cpumask_next(cpu, cpu_possible_mask);
+				if (cpu >= nr_cpu_ids)
+					cpu = 0;
+				dhp_work_init(&item->work, run_item);
+				atomic_long_inc(&user->submitted);
+				if (!dhp_pool_submit_on(user->pool, cpu, &item->work))
+					atomic_long_inc(&user->twice);
+			}
+			dhp_pool_flush(user->pool);
+		}
+		while (taken < user->load_buffers && take_buffer(user, &buffers))
+			taken++;
+		usleep_range(user->hold_us, user->hold_us + 100);
+		for (; taken; taken--)
+			put_first(user, &buffers);
+	}
+	return 0;
+}
+
+static void stop_load(struct pool_user *user)
+{
+	if (user->load)
+		kthread_stop(user->load);
+	user->load = NULL;
+}
+
+int pool_load(const struct command *command)
+{
+	long hold_us = 1000, buffers = 0;
+	struct pool_user *user;
+	struct task_struct *task;
+	int err;
+
+	err = number_option(command, "hold_us", &hold_us);
+	if (!err)
+		err = number_option(command, "buffers", &buffers);
+	if (err)
+		return err;
+	if (hold_us < 1 || buffers < 0)
+		return complain(-EINVAL, "load: hold_us is one or more, buffers not negative");
+	mutex_lock(&pools_lock);
+	user = find_pool(command->name);
+	if (!user) {
+		err = -ENOENT;
+	} else if (user->load) {
+		err = complain(-EBUSY, "the pool is under load already");
+	} else {
+		user->hold_us = hold_us;
+		user->load_buffers = user->buffer_size ? buffers : 0;
+		task = kthread_run(load_thread, user, "load-%s", user->name);
+		if (IS_ERR(task))
+			err = PTR_ERR(task);
+		else
+			user->load = task;
+	}
+	mutex_unlock(&pools_lock);
+	return err;
+}
+
+int pool_rest(const struct command *command)
+{
+	struct pool_user *user;
+
+	mutex_lock(&pools_lock);
+	user = find_pool(command->name);
+	if (user)
+		stop_load(user);
+	mutex_unlock(&pools_lock);
+	return user ? 0 : -ENOENT;
+}
+
+/* ---- Pools -------------------------------------------------------------- */
+
+int pool_create(const struct command *command)
+{
+	long buffer_size = 0, permille = 4, min = 0, max = 0;
+	size_t length = strlen(command->name) + 1;
+	struct dhp_pool_config config = { .name = command->name };
+	struct pool_user *user;
+	int err;
+
+	err = number_option(command, "buffer_size", &buffer_size);
+	if (!err)
+		err = number_option(command, "permille", &permille);
+	if (!err)
+		err = number_option(command, "min", &min);
+	if (!err)
+		err = number_option(command, "max", &max);
+	if (err)
+		return err;
+	config.buffer_size = buffer_size;
+	config.buffer_permille = permille;
+	config.buffers_min = min;
+	config.buffers_max = max;
+
+	user = kzalloc(sizeof(*user) + length, GFP_KERNEL);
+	if (!user)
+		return complain(-ENOMEM, "no memory for another pool");
+	strscpy(user->name, command->name, length);
+	user->buffer_size = buffer_size;
+	INIT_LIST_HEAD(&user->buffers);
+
+	/* A pool may be made from inside a callback's hold, hence not under the lock. */
+	user->pool = dhp_pool_create(&config);
+	if (IS_ERR_OR_NULL(user->pool)) {
+		err = user->pool ? complain(PTR_ERR(user->pool), "dhp refused") :
+				   complain(-ENOTRECOVERABLE, "dhp returned NULL");
+		kfree(user);
+		return err;
+	}
+	mutex_lock(&pools_lock);
+	list_add_tail(&user->node, &pools);
+	mutex_unlock(&pools_lock);
+	return 0;
+}
+
+/* Buffers that are held stay with us: what the pool says to that is a test's business. */
+static int destroy(struct pool_user *user)
+{
+	long bad;
+
+	stop_load(user);
+	dhp_pool_destroy(user->pool);
+	bad = atomic_long_read(&user->submitted) - atomic_long_read(&user->ran);
+	kfree(user);
+	return bad ? complain(-EIO, "%ld items did not run", bad) : 0;
+}
+
+int pool_destroy(const struct command *command)
+{
+	struct pool_user *user;
+
+	mutex_lock(&pools_lock);
+	user = find_pool(command->name);
+	if (user)
+		list_del(&user->node);
+	mutex_unlock(&pools_lock);
+	return user ? destroy(user) : -ENOENT;
+}
+
+void pools_reset(void)
+{
+	struct pool_user *user;
+
+	do {
+		mutex_lock(&pools_lock);
+		user = list_first_entry_or_null(&pools, struct pool_user, node);
+		if (user)
+			list_del(&user->node);
+		mutex_unlock(&pools_lock);
+		if (user) {
+			for (; user->nr_buffers; user->nr_buffers--)
+				put_first(user, &user->buffers);
+			destroy(user);
+		}
+	} while (user);
+}
+
+void pools_show(struct seq_file *m)
+{
+	struct pool_user *user;
+
+	mutex_lock(&pools_lock);
+	list_for_each_entry(user, &pools, node)
+		seq_printf(m, "%s submitted %ld ran %ld twice %ld disorder %ld elsewhere %ld held %ld shared %ld watched %ld\n",
+			   user->name, atomic_long_read(&user->submitted),
+			   atomic_long_read(&user->ran), atomic_long_read(&user->twice),
+			   atomic_long_read(&user->disorder), atomic_long_read(&user->elsewhere),
+			   atomic_long_read(&user->held), atomic_long_read(&user->shared),
+			   atomic_long_read(&user->watched));
+	mutex_unlock(&pools_lock);
+}

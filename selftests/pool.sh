@@ -1,0 +1,394 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Contract E: the elastic pool. The tests use a pool of dhp_test's; the module's own shows the
+# workers.
+
+. ./lib.sh
+
+pools=$dhp/pools
+
+setup() {
+	load dhp pool=1
+	load dhp_test
+}
+
+# of POOL WHAT: a count of dhp_test's own
+of() {
+	awk -v pool="$1" -v what="$2" '
+	$1 == pool { for (i = 2; i < NF; i += 2) if ($i == what) print $(i + 1) }' "$test_dir/pools"
+}
+
+# reads POOL FILE VALUE
+reads() {
+	[ "$(cat "$pools/$1/$2")" = "$3" ]
+}
+
+# all_ran POOL: everything submitted has run, once; both sides agree.
+all_ran() {
+	ctl "flush $1"
+	equal "items of $1 that ran" "$(of "$1" submitted)" "$(of "$1" ran)"
+	equal "items of $1 that ran twice" 0 "$(of "$1" twice)"
+	equal "submitted, in sysfs" "$(of "$1" submitted)" "$(cat "$pools/$1/submitted")"
+	equal "completed, in sysfs" "$(of "$1" submitted)" "$(cat "$pools/$1/completed")"
+}
+
+# thread NAME: its process id
+thread() {
+	grep -lx "$1" /proc/[0-9]*/comm 2>/dev/null | sed 's,/proc/\([0-9]*\)/.*,\1,'
+}
+
+# workers POOL: there is one for every processor that is online, bound to it and on it, and no
+# other.
+check_workers() {
+	settle
+	equal "workers of $1" "$(cat "$system/cpu/online")" "$(cat "$pools/$1/workers")"
+	for one in $(online_cpus); do
+		pid=$(thread "$1/$one")
+		[ -n "$pid" ] || fail "no thread $1/$one"
+		equal "processors of $1/$one" "$one" \
+			"$(sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' "/proc/$pid/status")"
+		equal "processor of $1/$one" "$one" \
+			"$(sed 's/.*) //' "/proc/$pid/stat" | cut -d' ' -f37)"
+	done
+	equal "threads of $1" "$(online_cpus | wc -w)" \
+		"$(grep -lE "^$1/[0-9]+\$" /proc/[0-9]*/comm 2>/dev/null | wc -l)"
+}
+
+workers() {
+	cpu=$(pick_cpu)
+	check_workers dhp
+	offline "$cpu"
+	check_workers dhp
+	online "$cpu"
+	check_workers dhp
+}
+test_case workers 'E1 one worker for each processor, bound to it, from COMPLETE to REMOVE_START'
+
+workers_plugged() {
+	plug_cpu
+	check_workers dhp
+	online "$plugged_cpu"
+	check_workers dhp
+	unplug_cpu "$plugged_cpu"
+	check_workers dhp
+}
+test_case workers_plugged 'E1 a worker for a processor that is plugged'
+
+workers_failed() {
+	cpu=$(pick_cpu)
+	active=$(sed -n 's/^ *\([0-9]*\): sched:active$/\1/p' "$system/cpu/hotplug/states")
+	[ -n "$active" ] || skip "this kernel has no step sched:active"
+	for state in 0 1; do
+		put "$system/cpu/cpu$cpu/hotplug/fail" "$active" || fail "cannot arm: $why"
+		if [ "$state" = 0 ]; then
+			offline_refused "$cpu" EAGAIN
+			offline "$cpu"
+		else
+			online_refused "$cpu" EAGAIN
+			check_workers dhp
+			online "$cpu"
+		fi
+		check_workers dhp
+	done
+}
+test_case workers_failed 'E1 E5 no worker is left or lost by an add or a removal that fails'
+
+# Once begun, the removal is taken back.
+workers_vetoed() {
+	cpu=$(pick_cpu)
+	ctl "processor c1 flags=existing,removals"
+	ctl "veto c1 state=remove_start errno=-16"
+	# The pool is asked last, for it came first; so another pool that came later is asked
+	# before the veto.
+	ctl "pool t"
+	offline_refused "$cpu" EBUSY
+	check_workers dhp
+	check_workers t
+	ctl "submit t cpu=$cpu count=10"
+	all_ran t
+	equal "items elsewhere" 0 "$(of t elsewhere)"
+}
+test_case workers_vetoed 'E1 a worker is there again after a removal that was vetoed'
+
+own_processor() {
+	ctl "pool t"
+	for one in $(online_cpus); do
+		ctl "submit t cpu=$one count=200"
+	done
+	all_ran t
+	equal "items elsewhere" 0 "$(of t elsewhere)"
+	equal "items out of order" 0 "$(of t disorder)"
+}
+test_case own_processor 'E1 E3 items run on the processor that they are for, in order'
+
+# Within two percent.
+about() {
+	difference=$(($2 - $3))
+	[ "$difference" -ge 0 ] || difference=$((-difference))
+	[ $((difference * 50)) -le "$2" ] || fail "$1: expected about $2, is $3"
+}
+
+ram() {
+	echo $(($(sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p' /proc/meminfo) * 1024))
+}
+
+proportion() {
+	ctl "pool t buffer_size=16384 permille=20"
+	settle
+	equal "buffer size" 16384 "$(cat "$pools/t/buffer_size")"
+	about "buffers" $(($(ram) * 20 / 1000 / 16384)) "$(cat "$pools/t/buffers")"
+}
+test_case proportion 'E2 buffers are in proportion to the memory'
+
+follows_memory() {
+	ctl "pool t buffer_size=16384 permille=20"
+	settle
+	before=$(cat "$pools/t/buffers")
+	put "$system/memory/auto_online_blocks" online_movable
+	plug_dimm 1G
+	settle
+	grown=$(cat "$pools/t/buffers")
+	about "buffers after a DIMM" $(($(ram) * 20 / 1000 / 16384)) "$grown"
+	[ "$grown" -gt "$before" ] || fail "no more buffers with a DIMM: $before, then $grown"
+	unplug_dimm "$plugged_dimm"
+	settle
+	equal "buffers after the DIMM" "$before" "$(cat "$pools/t/buffers")"
+}
+test_case follows_memory 'E2 buffers follow the memory up and down'
+
+floor_and_ceiling() {
+	ctl "pool low buffer_size=4096 permille=1 min=5000"
+	ctl "pool high buffer_size=4096 permille=500 max=700"
+	settle
+	equal "buffers at the floor" 5000 "$(cat "$pools/low/buffers")"
+	equal "buffers at the ceiling" 700 "$(cat "$pools/high/buffers")"
+}
+test_case floor_and_ceiling 'E2 a floor and a ceiling of the buffers'
+
+each_processor() {
+	plug_cpu
+	ctl "pool t buffer_size=4096 permille=1 max=1"
+	online "$plugged_cpu"
+	settle
+	[ "$(cat "$pools/t/buffers")" -ge "$(online_cpus | wc -w)" ] ||
+		fail "fewer buffers than processors: $(cat "$pools/t/buffers")"
+}
+test_case each_processor 'E2 at least one buffer for every processor'
+
+all_buffers() {
+	ctl "pool t buffer_size=8192 permille=1 max=500"
+	settle
+	ctl "get t count=500"
+	equal "buffers in use" 500 "$(cat "$pools/t/buffers_in_use")"
+	ctl_refused ENOBUFS "get t"
+	ctl "put t count=200"
+	equal "buffers in use" 300 "$(cat "$pools/t/buffers_in_use")"
+	ctl "get t count=200"
+	ctl "put t"
+	equal "buffers in use" 0 "$(cat "$pools/t/buffers_in_use")"
+	equal "buffers with two owners" 0 "$(of t shared)"
+}
+test_case all_buffers 'E2 every buffer can be had, once, from whichever processor'
+
+leaves_with_items() {
+	cpu=$(pick_cpu)
+	ctl "pool t"
+	ctl "submit t cpu=$cpu count=300 sleep_us=1000"
+	offline "$cpu"
+	all_ran t
+	[ "$(of t elsewhere)" -gt 0 ] || fail "all items ran on CPU$cpu, which was offline"
+	equal "items that moved" "$(of t elsewhere)" "$(cat "$pools/t/migrated")"
+	ctl "submit t cpu=$cpu count=50"
+	all_ran t
+	online "$cpu"
+	settle
+	moved=$(of t elsewhere)
+	ctl "submit t cpu=$cpu count=50"
+	all_ran t
+	equal "items elsewhere after CPU$cpu is back" "$moved" "$(of t elsewhere)"
+}
+test_case leaves_with_items 'E3 what is queued for a processor that leaves runs on another one'
+
+queued_twice() {
+	ctl "pool t"
+	cpus=$(online_cpus)
+	ctl "submit t cpu=${cpus%% *} count=50 sleep_us=2000 twice=1"
+	all_ran t
+}
+test_case queued_twice 'E3 an item that is queued is not accepted again'
+
+under_load() {
+	cpu=$(pick_cpu)
+	ctl "pool t buffer_size=4096 permille=2"
+	ctl "load t buffers=50"
+	for _ in $(seq 20); do
+		offline "$cpu"
+		online "$cpu"
+	done
+	ctl "rest t"
+	all_ran t
+	[ "$(of t ran)" -gt 1000 ] || fail "hardly any load: $(of t ran) items"
+	equal "buffers with two owners" 0 "$(of t shared)"
+	equal "buffers in use" 0 "$(cat "$pools/t/buffers_in_use")"
+	check_workers t
+}
+test_case under_load 'E3 exactly once, while a processor goes and comes'
+
+under_load_failing() {
+	cpu=$(pick_cpu)
+	active=$(sed -n 's/^ *\([0-9]*\): sched:active$/\1/p' "$system/cpu/hotplug/states")
+	[ -n "$active" ] || skip "this kernel has no step sched:active"
+	ctl "pool t"
+	ctl "load t"
+	for _ in $(seq 5); do
+		put "$system/cpu/cpu$cpu/hotplug/fail" "$active" || fail "cannot arm: $why"
+		offline_refused "$cpu" EAGAIN
+		offline "$cpu"
+		put "$system/cpu/cpu$cpu/hotplug/fail" "$active" || fail "cannot arm: $why"
+		online_refused "$cpu" EAGAIN
+		online "$cpu"
+	done
+	ctl "rest t"
+	all_ran t
+	check_workers t
+}
+test_case under_load_failing 'E3 exactly once, while adds and removals fail'
+
+destroyed_under_way() {
+	cpus=$(online_cpus)
+	ctl "pool t"
+	ctl "submit t cpu=${cpus%% *} count=200 sleep_us=500"
+	# It says how many did not run, if any.
+	ctl "destroy t"
+	[ ! -e "$pools/t" ] || fail "the pool is still in sysfs"
+	[ -z "$(thread "t/${cpus%% *}")" ] || fail "a worker is left"
+}
+test_case destroyed_under_way 'E3 what was accepted runs before the pool is destroyed'
+
+# kernel_dimm SIZE: a DIMM for the kernel's own allocations, and pool t with buffers in it. On a
+# node without processors, if there is one: on others the kernel puts into it what does not move.
+kernel_dimm() {
+	put "$system/memory/auto_online_blocks" online_kernel
+	# shellcheck disable=SC2046 # an option and its value
+	plug_dimm "$1" $(lonely_node)
+	settle
+	first=${plugged_blocks%%
+*}
+	bytes=$(($(echo "$plugged_blocks" | wc -l) * $(block_bytes)))
+	ctl "watch t start=$(block_start "$first") size=$bytes"
+}
+
+lonely_node() {
+	for node in "$system"/node/node[1-9]*; do
+		[ -e "$node" ] || continue
+		[ -n "$(cat "$node/cpulist")" ] || echo "--node ${node##*/node}"
+	done | tail -n 1
+}
+
+given_back() {
+	ctl "pool t buffer_size=65536 permille=200"
+	kernel_dimm 256M
+	before=$(cat "$pools/t/buffers")
+	# Taken and put back, they are free buffers like the others.
+	ctl_refused ENOBUFS "get t count=1000000"
+	[ "$(of t watched)" -gt 0 ] || skip "the pool has no buffer in the DIMM"
+	ctl "put t"
+	unplug_dimm "$plugged_dimm"
+	settle
+	[ "$(cat "$pools/t/buffers")" -lt "$before" ] || fail "still $before buffers without the DIMM"
+}
+test_case given_back 'E4 free buffers are given back before a DIMM goes'
+
+in_use() {
+	ctl "pool t buffer_size=65536 permille=200"
+	kernel_dimm 128M
+	ctl_refused ENOBUFS "get t count=1000000"
+	[ "$(of t watched)" -gt 0 ] || skip "the pool has no buffer in the DIMM"
+	started=$(date +%s)
+	refused EBUSY "$system/memory/memory$first/state" offline
+	took=$(($(date +%s) - started))
+	[ "$took" -le 20 ] || fail "the kernel's answer took $took s"
+	equal "state of the block" online "$(cat "$system/memory/memory$first/state")"
+	logged 'dhp: .*pool t.*in use' || fail "the log does not say which pool has buffers there"
+	ctl "put t"
+	set_block "$first" offline
+	unplug_dimm "$plugged_dimm"
+}
+test_case in_use 'E4 buffers in use: a bounded wait, then the answer is no; afterwards it goes'
+
+sixteen_times() {
+	ctl "pool t buffer_size=16384 permille=200"
+	ctl "load t buffers=2000 hold_us=2000"
+	watched=0
+	for round in $(seq 16); do
+		kernel_dimm 256M
+		unplug_dimm "$plugged_dimm"
+		watched=$((watched + $(of t watched)))
+		echo "round $round: $watched buffers were taken from the DIMM"
+	done
+	ctl "rest t"
+	all_ran t
+	equal "buffers with two owners" 0 "$(of t shared)"
+	equal "buffers in use" 0 "$(cat "$pools/t/buffers_in_use")"
+	[ "$watched" -gt 0 ] || skip "the pool had no buffer in the DIMM, sixteen times"
+}
+test_case sixteen_times 'E4 a DIMM plugged and pulled sixteen times with buffers in use'
+
+# No new thread in the whole machine while the processor comes. The shell that does it may not
+# start any process either, hence no $(...).
+no_threads() {
+	cpu=$(pick_cpu)
+	limit=/proc/sys/kernel/threads-max
+	read -r old <"$limit"
+	offline "$cpu"
+	check_workers dhp
+	file=$system/cpu/cpu$cpu/online
+	echo 20 >"$limit"
+	code=0
+	echo 1 >"$file" || code=$?
+	echo "$old" >"$limit"
+	[ "$code" = 0 ] || fail "CPU$cpu does not come online without a worker for it"
+	logged 'dhp: pool dhp: ' || fail "the pool says nothing about a worker that it does not have"
+	wait_or_fail 60 reads dhp workers "$(cat "$system/cpu/online")"
+	check_workers dhp
+}
+test_case no_threads 'E5 a worker that cannot be made is no reason to refuse, and comes later'
+
+# What a pool does, any driver can: it is in the list of clients like all others.
+first_client() {
+	settle
+	before=$(cat "$dhp/clients")
+	[ "$before" -ge 2 ] || fail "the pool of dhp's own is $before clients"
+	ctl "pool t buffer_size=4096"
+	equal "clients of a second pool" "$before" "$(($(cat "$dhp/clients") - before))"
+	ctl "destroy t"
+	equal "clients without it" "$before" "$(cat "$dhp/clients")"
+}
+test_case first_client 'E6 a pool is a client of dhp like any other'
+
+bad_configurations() {
+	for bad in "buffer_size=65537" "buffer_size=4096 permille=0" "buffer_size=4096 permille=501" \
+		"buffer_size=4096 min=10 max=5"; do
+		ctl_refused EINVAL "pool t $bad"
+	done
+	ctl_refused EINVAL "pool elevenchars"
+	ctl_refused EINVAL "pool a/b"
+	ctl_refused EEXIST "pool dhp"
+	ctl "pool t buffer_size=1"
+	equal "buffer size" "$(getconf PAGESIZE 2>/dev/null || echo 4096)" "$(cat "$pools/t/buffer_size")"
+	ctl_refused EEXIST "pool t"
+	equal "pools" "dhp t" "$(cd "$pools" && echo *)"
+}
+test_case bad_configurations 'E2 a bad configuration is refused, and leaves nothing'
+
+left_in_use() {
+	ctl "pool t buffer_size=4096 permille=1"
+	settle
+	ctl "get t count=3"
+	ctl "destroy t"
+	logged 'dhp: .*pool t.* 3 buffers' || fail "the log does not name the buffers that are lost"
+}
+test_case left_in_use 'E2 buffers that were not put back are named when the pool is destroyed'
+
+run_tests

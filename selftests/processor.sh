@@ -1,0 +1,389 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Contract P: synchronous notification of processors that come.
+
+. ./lib.sh
+
+# A processor that is offline to begin with, in $cpu.
+take_cpu() {
+	cpu=$(pick_cpu)
+	offline "$cpu"
+	settle
+	ctl clear
+}
+
+five_clients() {
+	for i in 1 2 3 4 5; do
+		ctl "processor c$i"
+	done
+}
+
+twice() {
+	take_cpu
+	ctl "processor c1"
+	online "$cpu"
+	expect_log <<-END
+	c1 START $cpu 0
+	c1 COMPLETE $cpu 0
+	END
+}
+test_case twice 'P1 an add is START and COMPLETE'
+
+twice_failed() {
+	take_cpu
+	ctl "processor c1"
+	ctl "processor c2"
+	ctl "veto c2 state=start errno=-5"
+	online_refused "$cpu" EIO
+	expect_log <<-END
+	c1 START $cpu 0
+	c2 START $cpu 0
+	c1 FAILURE $cpu -5
+	END
+	online "$cpu"
+	expect_log <<-END
+	c1 START $cpu 0
+	c2 START $cpu 0
+	c1 FAILURE $cpu -5
+	c1 START $cpu 0
+	c2 START $cpu 0
+	c1 COMPLETE $cpu 0
+	c2 COMPLETE $cpu 0
+	END
+}
+test_case twice_failed 'P1 an add that fails is START and FAILURE, the next one is as good as new'
+
+# dhp_test itself marks a START of a processor that is online already.
+start_before() {
+	take_cpu
+	ctl "processor c1"
+	ctl "inside c1 state=start action=hold"
+	put "$system/cpu/cpu$cpu/online" 1 &
+	await_line "c1 START $cpu 0"
+	case " $(online_cpus) " in
+	*" $cpu "*) fail "CPU$cpu is online while START is running" ;;
+	esac
+	ctl "release c1"
+	wait
+	is_online "$cpu" || fail "CPU$cpu is not online"
+	expect_log <<-END
+	c1 START $cpu 0
+	c1 released
+	c1 COMPLETE $cpu 0
+	END
+}
+test_case start_before 'P2 START comes before the processor starts, and may sleep'
+
+veto_errno() {
+	take_cpu
+	ctl "processor c1"
+	for errno in "-5 EIO" "-12 ENOMEM" "-16 EBUSY" "-1 EPERM" "-11 EAGAIN"; do
+		ctl clear
+		ctl "veto c1 state=start errno=${errno% *}"
+		online_refused "$cpu" "${errno#* }"
+		is_online "$cpu" && fail "CPU$cpu is online after a veto"
+		expect_log <<-END
+		c1 START $cpu 0
+		END
+	done
+}
+test_case veto_errno 'P3 whoever asked for the processor sees the errno of the veto'
+
+veto_no_errno() {
+	take_cpu
+	ctl "processor c1"
+	ctl "inside c1 state=start action=write_status arg=7"
+	online "$cpu"
+	expect_log <<-END
+	c1 START $cpu 0
+	c1 COMPLETE $cpu 0
+	END
+}
+test_case veto_no_errno 'P3 a status that is no negative errno is no veto'
+
+veto_first() {
+	take_cpu
+	five_clients
+	ctl "veto c1 state=start errno=-12"
+	online_refused "$cpu" ENOMEM
+	expect_log <<-END
+	c1 START $cpu 0
+	END
+}
+test_case veto_first 'P4 veto by the first of five clients'
+
+veto_middle() {
+	take_cpu
+	five_clients
+	ctl "veto c3 state=start errno=-16"
+	online_refused "$cpu" EBUSY
+	expect_log <<-END
+	c1 START $cpu 0
+	c2 START $cpu 0
+	c3 START $cpu 0
+	c2 FAILURE $cpu -16
+	c1 FAILURE $cpu -16
+	END
+}
+test_case veto_middle 'P4 veto by the middle one of five clients'
+
+veto_last() {
+	take_cpu
+	five_clients
+	ctl "veto c5 state=start errno=-5"
+	online_refused "$cpu" EIO
+	expect_log <<-END
+	c1 START $cpu 0
+	c2 START $cpu 0
+	c3 START $cpu 0
+	c4 START $cpu 0
+	c5 START $cpu 0
+	c4 FAILURE $cpu -5
+	c3 FAILURE $cpu -5
+	c2 FAILURE $cpu -5
+	c1 FAILURE $cpu -5
+	END
+}
+test_case veto_last 'P4 veto by the last of five clients'
+
+veto_two() {
+	take_cpu
+	five_clients
+	ctl "veto c2 state=start errno=-12"
+	ctl "veto c4 state=start errno=-16"
+	online_refused "$cpu" ENOMEM
+	online_refused "$cpu" EBUSY
+	expect_log <<-END
+	c1 START $cpu 0
+	c2 START $cpu 0
+	c1 FAILURE $cpu -12
+	c1 START $cpu 0
+	c2 START $cpu 0
+	c3 START $cpu 0
+	c4 START $cpu 0
+	c3 FAILURE $cpu -16
+	c2 FAILURE $cpu -16
+	c1 FAILURE $cpu -16
+	END
+}
+test_case veto_two 'P4 the first veto wins, and the second comes to its turn the next time'
+
+# dhp_test marks a COMPLETE whose processor is not active, or where a thread that is bound to it
+# does not get to run.
+in_use() {
+	take_cpu
+	ctl "processor c1 probe=1"
+	online "$cpu"
+	expect_log <<-END
+	c1 START $cpu 0
+	c1 COMPLETE $cpu 0
+	END
+}
+test_case in_use 'P5 threads run on the processor in COMPLETE'
+
+late_failure() {
+	take_cpu
+	ctl "processor c1"
+	ctl "processor c2"
+	state=$(sed -n 's/^ *\([0-9]*\): sched:active$/\1/p' "$system/cpu/hotplug/states")
+	[ -n "$state" ] || skip "this kernel has no step sched:active"
+	put "$system/cpu/cpu$cpu/hotplug/fail" "$state" || fail "sched:active cannot be armed: $why"
+	online_refused "$cpu" EAGAIN
+	expect_log <<-END
+	c1 START $cpu 0
+	c2 START $cpu 0
+	c2 FAILURE $cpu -125
+	c1 FAILURE $cpu -125
+	END
+}
+test_case late_failure 'P5 P6 a step behind ours that fails is FAILURE with -ECANCELED, never COMPLETE'
+
+failure_errno() {
+	take_cpu
+	ctl "processor c1"
+	ctl "processor c2"
+	for errno in "-12 ENOMEM" "-19 ENODEV"; do
+		ctl clear
+		ctl "veto c2 state=start errno=${errno% *}"
+		online_refused "$cpu" "${errno#* }"
+		expect_log <<-END
+		c1 START $cpu 0
+		c2 START $cpu 0
+		c1 FAILURE $cpu ${errno% *}
+		END
+	done
+}
+test_case failure_errno 'P6 FAILURE carries the errno of the veto'
+
+ignored_status() {
+	take_cpu
+	ctl "processor c1"
+	ctl "processor c2"
+	ctl "inside c1 state=complete action=write_status arg=-5 count=0"
+	ctl "inside c1 state=failure action=write_status arg=-5 count=0"
+	online "$cpu"
+	settle
+	logged 'dhp: .*COMPLETE.*ignored' || fail "nothing in the kernel's log about the status"
+	offline "$cpu"
+	ctl "veto c2 state=start errno=-12"
+	expect_log <<-END
+	c1 START $cpu 0
+	c2 START $cpu 0
+	c1 COMPLETE $cpu 0
+	c2 COMPLETE $cpu 0
+	END
+	ctl "processor c3"
+	ctl "inside c3 state=complete action=write_status arg=-5 count=0"
+	online "$cpu"
+	settle
+	equal "lines about an ignored status" 2 "$(log_since_mark | grep -c 'dhp: .*ignored')"
+	is_online "$cpu" || fail "CPU$cpu is not online"
+}
+test_case ignored_status 'P6 a status outside START is ignored, and reported once per client'
+
+order() {
+	take_cpu
+	five_clients
+	online "$cpu"
+	expect_log <<-END
+	c1 START $cpu 0
+	c2 START $cpu 0
+	c3 START $cpu 0
+	c4 START $cpu 0
+	c5 START $cpu 0
+	c1 COMPLETE $cpu 0
+	c2 COMPLETE $cpu 0
+	c3 COMPLETE $cpu 0
+	c4 COMPLETE $cpu 0
+	c5 COMPLETE $cpu 0
+	END
+}
+test_case order 'P7 START and COMPLETE in the order of registration'
+
+# It is the registration that counts, not a name or an address.
+order_changed() {
+	take_cpu
+	five_clients
+	ctl "unregister c2"
+	ctl "unregister c4"
+	ctl "processor c2"
+	ctl "processor c6"
+	ctl clear
+	ctl "veto c6 state=start errno=-5"
+	online_refused "$cpu" EIO
+	expect_log <<-END
+	c1 START $cpu 0
+	c3 START $cpu 0
+	c5 START $cpu 0
+	c2 START $cpu 0
+	c6 START $cpu 0
+	c2 FAILURE $cpu -5
+	c5 FAILURE $cpu -5
+	c3 FAILURE $cpu -5
+	c1 FAILURE $cpu -5
+	END
+}
+test_case order_changed 'P7 FAILURE in the reverse order, also after some have come and gone'
+
+# dhp_test marks a call that begins while another one runs, and one that may not sleep. The two
+# sources of calls here are an add and the replay of a new client.
+serialised() {
+	take_cpu
+	ctl "processor c1"
+	ctl "inside c1 state=start action=hold"
+	put "$system/cpu/cpu$cpu/online" 1 &
+	await_line "c1 START $cpu 0"
+	put "$test_dir/control" "processor c2 flags=existing" &
+	ctl "note before"
+	ctl "release c1"
+	wait
+	settle
+	grep -v '^c2' "$test_dir/log" >"$tmp/seen"
+	cat >"$tmp/expected" <<-END
+	c1 START $cpu 0
+	before
+	c1 released
+	c1 COMPLETE $cpu 0
+	END
+	same "$tmp/expected" "$tmp/seen"
+	! grep '!' "$test_dir/log" || fail "a call was not as it should be"
+	grep -q "^c2 COMPLETE $cpu 0" "$test_dir/log" || fail "c2 was not told of CPU$cpu"
+}
+test_case serialised 'P8 no two callbacks at once, and all may sleep'
+
+# The change's node, and the status that is handed over, are checked by dhp_test in every call.
+change() {
+	take_cpu
+	ctl "processor c1 flags=removals"
+	online "$cpu"
+	offline "$cpu"
+	expect_log <<-END
+	c1 START $cpu 0
+	c1 COMPLETE $cpu 0
+	c1 REMOVE_START $cpu 0
+	c1 REMOVE_COMPLETE $cpu 0
+	END
+}
+test_case change 'P9 the change says state, processor, node and status'
+
+back() {
+	take_cpu
+	ctl "processor c1"
+	online "$cpu"
+	for i in 1 2 3; do
+		offline "$cpu"
+		online "$cpu"
+	done
+	expect_log <<-END
+	c1 START $cpu 0
+	c1 COMPLETE $cpu 0
+	END
+}
+test_case back 'P11 who did not ask for removals hears nothing when a processor goes and comes back'
+
+first_failed() {
+	take_cpu
+	ctl "processor c1"
+	ctl "veto c1 state=start errno=-5"
+	online_refused "$cpu" EIO
+	online "$cpu"
+	offline "$cpu"
+	online "$cpu"
+	expect_log <<-END
+	c1 START $cpu 0
+	c1 START $cpu 0
+	c1 COMPLETE $cpu 0
+	END
+}
+test_case first_failed 'P11 if the first add failed, a later one is an add like any other'
+
+# It was online before the client came and the client did not ask for it.
+online_before() {
+	cpu=$(pick_cpu)
+	ctl "processor c1"
+	offline "$cpu"
+	online "$cpu"
+	expect_log <<-END
+	c1 START $cpu 0
+	c1 COMPLETE $cpu 0
+	END
+}
+test_case online_before 'P11 a processor that the client never held is an add when it comes back'
+
+plugged() {
+	ctl "processor c1 probe=1"
+	plug_cpu
+	expect_log <<-END
+	END
+	online "$plugged_cpu"
+	offline "$plugged_cpu"
+	unplug_cpu "$plugged_cpu"
+	expect_log <<-END
+	c1 START $plugged_cpu 0
+	c1 COMPLETE $plugged_cpu 0
+	END
+}
+test_case plugged 'P1 P5 a processor that is plugged'
+
+run_tests

@@ -1,0 +1,197 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# The tests' own means: that what must fail a test does.
+
+. ./lib.sh
+
+# must_fail COMMAND...: it has to end the test; in a subshell, it ends that.
+must_fail() {
+	if ("$@") >"$tmp/said" 2>&1; then
+		fail "this should have failed: $*"
+	fi
+}
+
+clean_log() {
+	cat <<-END | badness 'the mark' >"$tmp/found"
+	[    1.0] WARNING: CPU: 0 PID: 1 at before.c:1 before_the_mark+0x1/0x2
+	[    1.1] the mark
+	[    1.2] smpboot: CPU 1 is now offline
+	[    1.3] dhp: CPU1 went away
+	[    1.4] systemd[1]: no bugs here, and no warnings: none
+	END
+	: >"$tmp/none"
+	same "$tmp/none" "$tmp/found"
+}
+test_case clean_log 'self a clean log is clean, whatever was before the mark'
+
+bad_log() {
+	cat >"$tmp/bad_lines" <<-END
+	BUG: kernel NULL pointer dereference, address: 0000000000000008
+	kernel BUG at mm/slub.c:379!
+	Oops: 0002 [#1] PREEMPT SMP NOPTI
+	general protection fault, probably for non-canonical address
+	WARNING: CPU: 1 PID: 12 at kernel/cpu.c:1 cpuhp_thread_fun+0x1/0x2
+	WARNING: possible recursive locking detected
+	WARNING: possible circular locking dependency detected
+	WARNING: suspicious RCU usage
+	INFO: task cpuhp/1:16 blocked for more than 120 seconds.
+	INFO: rcu_preempt detected stalls on CPUs/tasks:
+	INFO: trying to register non-static key.
+	BUG: KASAN: use-after-free in on_event+0x1/0x2
+	BUG: sleeping function called from invalid context at mm/slab.h:1
+	BUG: scheduling while atomic: swapper/0/0x2
+	BUG: workqueue lockup - pool cpus=1 node=0
+	UBSAN: array-index-out-of-bounds in x.c:1
+	watchdog: BUG: soft lockup - CPU#1 stuck for 26s! [sh:1]
+	kmemleak: 3 new suspected memory leaks
+	BUG: Bad page state in process sh  pfn:1234
+	list_del corruption. prev->next should be
+	refcount_t: underflow; use-after-free.
+	kworker/0:1: page allocation failure: order:4
+	Call Trace:
+	END
+	{
+		echo 'the mark'
+		cat "$tmp/bad_lines"
+	} | badness 'the mark' >"$tmp/found"
+	same "$tmp/bad_lines" "$tmp/found"
+}
+test_case bad_log 'self every kind of bad line is found'
+
+lost_mark() {
+	echo 'WARNING: CPU: 1 PID: 12 at kernel/cpu.c:1 f+0x1/0x2' >"$tmp/expected"
+	badness 'the mark' <"$tmp/expected" >"$tmp/found"
+	same "$tmp/expected" "$tmp/found"
+}
+test_case lost_mark 'self without the mark all of the log counts'
+
+announced() {
+	cat <<-END | badness 'the mark' >"$tmp/found"
+	the mark
+	vm: expect WARNING: on_purpose
+	------------[ cut here ]------------
+	WARNING: CPU: 1 PID: 12 at x.c:1 on_purpose+0x1/0x2
+	Call Trace:
+	---[ end trace 0000000000000000 ]---
+	WARNING: CPU: 1 PID: 12 at x.c:2 on_purpose+0x1/0x2
+	Call Trace:
+	---[ end trace 0000000000000000 ]---
+	END
+	cat >"$tmp/expected" <<-END
+	WARNING: CPU: 1 PID: 12 at x.c:2 on_purpose+0x1/0x2
+	Call Trace:
+	END
+	same "$tmp/expected" "$tmp/found"
+}
+test_case announced 'self a warning that was announced is excused, once'
+
+# The same, through the real log. What looks at the console from outside has to be told, too.
+real_log() {
+	expect_warning 'dhp selftest: on purpose'
+	echo 'WARNING: dhp selftest: on purpose' >/dev/kmsg
+	echo '---[ end trace ]---' >/dev/kmsg
+	dmesg | sed 's/vm: expect WARNING/vm: said/' | badness "$mark" >"$tmp/found"
+	grep -q 'on purpose' "$tmp/found" || fail "a WARNING in the kernel's log was not found"
+	[ -z "$(dmesg | badness "$mark")" ] || fail "an announced WARNING was not excused"
+	logged 'on purpose' || fail "'logged' does not see the log"
+}
+test_case real_log "self the kernel's log is read"
+
+compare() {
+	echo a >"$tmp/one"
+	printf 'a\nb\n' >"$tmp/two"
+	must_fail same "$tmp/one" "$tmp/two"
+	same "$tmp/one" "$tmp/one"
+	must_fail equal what 1 2
+	equal what 1 1
+	ctl "note seen"
+	must_fail expect_log <"$tmp/one"
+	echo seen >"$tmp/one"
+	expect_log <"$tmp/one"
+}
+test_case compare 'self a sequence that is not as expected fails'
+
+refusals() {
+	must_fail ctl "processor c1 fn=none"
+	must_fail ctl_refused EINVAL "processor c1"
+	must_fail ctl_refused ENOMEM "processor c2 fn=none"
+	must_fail put "$system/cpu/nothing" 1
+	must_fail wait_or_fail 1 false
+}
+test_case refusals 'self a command that fails, succeeds, or fails otherwise than expected fails'
+
+nested() {
+	cat >"$tmp/inner" <<-'END'
+	. ./lib.sh
+	setup() { :; }
+	teardown() { :; }
+	module_loaded() { false; }
+	good() { :; }
+	bad() { false; echo unreachable; }
+	worse() { fail "with a reason"; }
+	skipped() { skip "for a reason"; }
+	test_case good 'is good'
+	test_case bad 'is bad'
+	test_case worse 'is worse'
+	test_case skipped 'is skipped'
+	run_tests
+	END
+	cat >"$tmp/expected" <<-END
+	TAP version 13
+	1..4
+	ok 1 is good
+	# a command failed without a word (status 1)
+	not ok 2 is bad
+	# with a reason
+	not ok 3 is worse
+	ok 4 is skipped # SKIP for a reason
+	END
+	code=0
+	sh "$tmp/inner" >"$tmp/said" 2>&1 || code=$?
+	grep -v '^# took' "$tmp/said" >"$tmp/seen"
+	same "$tmp/expected" "$tmp/seen"
+	equal "exit status" 1 "$code"
+	grep -v 'bad\|worse' "$tmp/inner" >"$tmp/inner2"
+	sh "$tmp/inner2" >/dev/null 2>&1 || fail "a script without a failure has failed"
+	grep -v 'bad\|worse\|good' "$tmp/inner" >"$tmp/inner3"
+	code=0
+	sh "$tmp/inner3" >/dev/null 2>&1 || code=$?
+	equal "exit status of skipped tests" 4 "$code"
+}
+test_case nested 'self results and exit statuses'
+
+# A test that is interrupted in the middle leaves everything as it was.
+interrupted() {
+	cpu=$(pick_cpu)
+	cat >"$tmp/inner" <<-END
+	. ./lib.sh
+	setup() { :; }
+	module_loaded() { false; }
+	teardown() { :; }
+	test() {
+		offline $cpu
+		ctl "processor inner"
+		touch "\$tmp/../dhp-selftest-ready"
+		wait_for 60 false
+	}
+	test_case test 'takes long'
+	run_tests
+	END
+	ready=/tmp/dhp-selftest-ready
+	rm -f "$ready"
+	setsid sh "$tmp/inner" >"$tmp/said" 2>&1 &
+	pid=$!
+	wait_or_fail 30 test -e "$ready"
+	rm -f "$ready"
+	is_online "$cpu" && fail "CPU$cpu is online"
+	# As timeout does it: the whole group.
+	group=$(awk '{ print $5 }' "/proc/$pid/stat")
+	kill -TERM "-$group"
+	wait "$pid" || true
+	is_online "$cpu" || fail "CPU$cpu was left offline: $(cat "$tmp/said")"
+	ctl_refused ENOENT "unregister inner"
+}
+test_case interrupted 'self an interrupted test leaves everything as it was'
+
+run_tests

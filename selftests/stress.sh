@@ -1,0 +1,316 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Much of it, and at the same time. What each client has seen is still compared as a whole.
+
+. ./lib.sh
+
+setup() {
+	load dhp pool=1
+	load dhp_test
+}
+
+# legal: checks the log (standard input) of processor clients. Per client and processor, only what
+# can follow may follow; nothing comes to who has unregistered.
+legal() {
+	awk '
+	function bad(why) { print NR ": " $0 ": " why; failed = 1 }
+	/!/ { bad("not as it should be") }
+	$2 == "unregistered" { gone[$1] = 1; next }
+	$2 == "unregister" { next }
+	gone[$1] { bad("after unregistering") }
+	{ at = $1 " " $3; was = state[at] }
+	$2 == "START" { if (was != "") bad("after " was) }
+	$2 == "COMPLETE" || $2 == "FAILURE" { if (was != "START") bad("after " was) }
+	$2 == "REMOVE_START" {
+		if (was != "COMPLETE" && was != "REMOVE_FAILURE") bad("after " was)
+	}
+	$2 == "REMOVE_COMPLETE" || $2 == "REMOVE_FAILURE" {
+		if (was != "REMOVE_START") bad("after " was)
+	}
+	{ state[at] = $2 == "FAILURE" || $2 == "REMOVE_COMPLETE" ? "" : $2 }
+	END { exit failed }' || fail "an impossible sequence"
+}
+
+# No process is started in the loop, so that nothing comes between the two.
+thousand() {
+	cpu=$(pick_cpu)
+	offline "$cpu"
+	seq=$(sequence)
+	ctl clear
+	ctl "processor c1 flags=removals"
+	ctl "processor c2"
+	ctl "event e1 category=processor"
+	file=$system/cpu/cpu$cpu/online
+	failed=0
+	for _ in $(seq 1000); do
+		echo 1 >"$file" || failed=$((failed + 1))
+		echo 0 >"$file" || failed=$((failed + 1))
+	done
+	equal "operations that failed" 0 "$failed"
+	settle
+	awk -v cpu="$cpu" -v seq="$seq" 'BEGIN {
+		for (i = 1; i <= 1000; i++) {
+			print "c1 START " cpu " 0"
+			print "c1 COMPLETE " cpu " 0"
+			print "c1 REMOVE_START " cpu " 0"
+			print "c1 REMOVE_COMPLETE " cpu " 0"
+		}
+		print "c2 START " cpu " 0"
+		print "c2 COMPLETE " cpu " 0"
+		for (i = 1; i <= 1000; i++) {
+			print "e1 ARRIVAL cpu " cpu " seq " seq + 2 * i - 1
+			print "e1 REMOVAL cpu " cpu " seq " seq + 2 * i
+		}
+	}' >"$tmp/expected"
+	cat "$test_dir/log" >"$tmp/log"
+	for client in c1 c2 e1; do
+		grep "^$client " "$tmp/log"
+	done >"$tmp/seen"
+	same "$tmp/expected" "$tmp/seen"
+}
+test_case thousand 'P1 X4 offline straight after online, a thousand times without a pause'
+
+# toggle COUNT: a processor goes and comes so many times, meanwhile
+toggle() {
+	cpu=$(pick_cpu)
+	(
+		for _ in $(seq "$1"); do
+			echo 0 >"$system/cpu/cpu$cpu/online" || echo "offline failed"
+			echo 1 >"$system/cpu/cpu$cpu/online" || echo "online failed"
+		done
+		touch "$tmp/over"
+	) >"$tmp/toggle" 2>&1 &
+	rm -f "$tmp/over"
+}
+
+toggled() {
+	wait
+	[ ! -s "$tmp/toggle" ] || fail "$(cat "$tmp/toggle")"
+}
+
+come_and_go() {
+	ctl "processor c0 flags=existing,removals"
+	toggle 60
+	i=0
+	while [ ! -e "$tmp/over" ]; do
+		i=$((i + 1))
+		ctl "processor c$i flags=existing,removals"
+		ctl "processor d$i"
+		ctl "unregister c$i"
+		ctl "unregister d$i"
+	done
+	toggled
+	settle
+	legal <"$test_dir/log"
+	echo "$i times"
+	# Whoever registers now finds what is online.
+	ctl clear
+	ctl "processor last flags=existing"
+	{
+		for one in $(online_cpus); do
+			echo "last START $one 0"
+		done
+		for one in $(online_cpus); do
+			echo "last COMPLETE $one 0"
+		done
+	} >"$tmp/in"
+	expect_log <"$tmp/in"
+}
+test_case come_and_go 'R4 registering and unregistering in a loop while processors go and come'
+
+events_come_and_go() {
+	toggle 60
+	ctl "event e0 category=processor"
+	seq=$(sequence)
+	i=0
+	while [ ! -e "$tmp/over" ]; do
+		i=$((i + 1))
+		ctl "event e$i category=processor flags=existing"
+		ctl "event f$i category=memory flags=existing"
+		ctl "unregister e$i"
+		ctl "unregister f$i"
+	done
+	toggled
+	settle
+	! grep '!' "$test_dir/log" || fail "a call was not as it should be"
+	awk '
+	$2 == "unregistered" { gone[$1] = 1 }
+	($2 == "ARRIVAL" || $2 == "REMOVAL") && gone[$1] { print; failed = 1 }
+	END { exit failed }' "$test_dir/log" || fail "an event after unregistering"
+	# The one that stayed has all of them, arrivals and removals in turn.
+	grep '^e0 ' "$test_dir/log" | awk '
+	{ if (last && $6 != last + 1 || $2 == before) { print; failed = 1 }; last = $6; before = $2 }
+	END { exit failed }' || fail "a gap, or two of the same kind"
+	echo "$i times"
+}
+test_case events_come_and_go 'A6 A7 event clients come and go while processors do'
+
+vetoes() {
+	cpu=$(pick_cpu)
+	for i in 1 2 3; do
+		ctl "processor c$i flags=existing,removals"
+	done
+	settle
+	ctl clear
+	# In turn, from each client, in each direction.
+	for _ in 1 2 3 4 5; do
+		for i in 1 2 3; do
+			ctl "veto c$i state=remove_start errno=-16"
+			offline_refused "$cpu" EBUSY
+			offline "$cpu"
+			ctl "veto c$i state=start errno=-12"
+			online_refused "$cpu" ENOMEM
+			online "$cpu"
+		done
+	done
+	for _ in 1 2 3 4 5; do
+		for i in 1 2 3; do
+			for j in $(seq 3 -1 "$i"); do
+				echo "c$j REMOVE_START $cpu 0"
+			done
+			for j in $(seq $((i + 1)) 3); do
+				echo "c$j REMOVE_FAILURE $cpu -16"
+			done
+			for j in 3 2 1; do
+				echo "c$j REMOVE_START $cpu 0"
+			done
+			for j in 3 2 1; do
+				echo "c$j REMOVE_COMPLETE $cpu 0"
+			done
+			for j in $(seq "$i"); do
+				echo "c$j START $cpu 0"
+			done
+			for j in $(seq $((i - 1)) -1 1); do
+				echo "c$j FAILURE $cpu -12"
+			done
+			for j in 1 2 3; do
+				echo "c$j START $cpu 0"
+			done
+			for j in 1 2 3; do
+				echo "c$j COMPLETE $cpu 0"
+			done
+		done
+	done >"$tmp/in"
+	expect_log <"$tmp/in"
+}
+test_case vetoes 'P4 X3 vetoes of everybody in turn'
+
+five_hundred() {
+	cpu=$(pick_cpu)
+	ctl "bulk c count=500 flags=existing,removals"
+	settle
+	ctl clear
+	for _ in 1 2 3; do
+		offline "$cpu"
+		online "$cpu"
+	done
+	awk -v cpu="$cpu" 'BEGIN {
+		for (n = 0; n < 3; n++) {
+			for (i = 500; i; i--) print "c" i " REMOVE_START " cpu " 0"
+			for (i = 500; i; i--) print "c" i " REMOVE_COMPLETE " cpu " 0"
+			for (i = 1; i <= 500; i++) print "c" i " START " cpu " 0"
+			for (i = 1; i <= 500; i++) print "c" i " COMPLETE " cpu " 0"
+		}
+	}' >"$tmp/in"
+	expect_log <"$tmp/in"
+	ctl "unregister c*"
+}
+test_case five_hundred 'R7 500 clients while a processor goes and comes'
+
+# Every slot there is.
+to_the_maximum() {
+	ctl "processor c1 flags=removals"
+	ctl "event e1 category=processor"
+	seq=$(sequence)
+	new=
+	: >"$tmp/in"
+	while
+		plug_or_full
+	do
+		online "$plugged_cpu"
+		settle
+		seq=$((seq + 1))
+		new="$plugged_cpu $new"
+		cat <<-END >>"$tmp/in"
+		c1 START $plugged_cpu 0
+		c1 COMPLETE $plugged_cpu 0
+		e1 ARRIVAL cpu $plugged_cpu seq $seq
+		END
+	done
+	[ -n "$new" ] || skip "nothing could be plugged: $(cat "$tmp/refusal")"
+	equal "processors that are present and not online" '' "$(cat "$dhp/present_offline")"
+	equal workers "$(cat "$system/cpu/online")" "$(cat "$dhp/pools/dhp/workers")"
+	for one in $new; do
+		unplug_cpu "$one"
+		settle
+		seq=$((seq + 1))
+		cat <<-END >>"$tmp/in"
+		c1 REMOVE_START $one 0
+		c1 REMOVE_COMPLETE $one 0
+		e1 REMOVAL cpu $one seq $seq
+		END
+	done
+	expect_log <"$tmp/in"
+	equal workers "$(cat "$system/cpu/online")" "$(cat "$dhp/pools/dhp/workers")"
+}
+
+# As plug_cpu, but for the end.
+plug_or_full() {
+	command -v hotplug >/dev/null || skip "nothing to plug here: no 'hotplug' command"
+	full=$(hotplug cpu list | awk '$2 == "free"' | wc -l)
+	[ "$full" -gt 0 ] || {
+		hotplug cpu add >/dev/null 2>"$tmp/refusal" && fail "one more than there are slots"
+		return 1
+	}
+	plug_cpu
+}
+test_case to_the_maximum 'P1 A8 plugged to the maximum and back'
+
+again_and_again() {
+	ctl "processor c1 flags=removals"
+	: >"$tmp/in"
+	for _ in 1 2 3 4; do
+		plug_cpu
+		online "$plugged_cpu"
+		unplug_cpu "$plugged_cpu"
+		cat <<-END >>"$tmp/in"
+		c1 START $plugged_cpu 0
+		c1 COMPLETE $plugged_cpu 0
+		c1 REMOVE_START $plugged_cpu 0
+		c1 REMOVE_COMPLETE $plugged_cpu 0
+		END
+	done
+	expect_log <"$tmp/in"
+}
+test_case again_and_again 'X4 the same processor plugged and unplugged again and again'
+
+# Everything at once: processors, a DIMM, clients, and a pool under load.
+everything() {
+	ctl "pool t buffer_size=4096 permille=10"
+	ctl "load t buffers=100"
+	ctl "processor c0 flags=existing,removals"
+	ctl "event e0 category=memory"
+	put "$system/memory/auto_online_blocks" online_movable
+	toggle 40
+	i=0
+	while [ ! -e "$tmp/over" ]; do
+		i=$((i + 1))
+		plug_dimm 128M
+		ctl "processor c$i flags=existing"
+		unplug_dimm "$plugged_dimm"
+		ctl "unregister c$i"
+	done
+	toggled
+	ctl "rest t"
+	settle
+	echo "$i DIMMs"
+	grep '^c' "$test_dir/log" | legal
+	ctl "flush t"
+	cat "$test_dir/pools"
+	awk '{ exit !($3 == $5 && $7 == 0 && $15 == 0) }' "$test_dir/pools" ||
+		fail "items were lost or ran twice, or a buffer had two owners"
+}
+test_case everything 'E3 E4 processors, DIMMs, clients and a pool under load, all at once'
+
+run_tests

@@ -1,0 +1,125 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Suspend and resume, at the level that parks all processors but one.
+
+. ./lib.sh
+
+# Everything that suspend does up to the processors, and back.
+nap() {
+	[ -w /sys/power/pm_test ] || skip "needs CONFIG_PM_SLEEP_DEBUG"
+	grep -q mem /sys/power/state || skip "no suspend to memory here"
+	if [ -e /sys/power/mem_sleep ]; then
+		grep -q deep /sys/power/mem_sleep || skip "no deep sleep here, which parks processors"
+		mem_sleep=$(sed 's/.*\[\(.*\)\].*/\1/' /sys/power/mem_sleep)
+		echo deep >/sys/power/mem_sleep
+	fi
+	# How long it stays there; nobody looks meanwhile.
+	delay=/sys/module/suspend/parameters/pm_test_delay
+	[ ! -w "$delay" ] || {
+		old_delay=$(cat "$delay")
+		echo 1 >"$delay"
+	}
+	echo processors >/sys/power/pm_test
+	parked=$(dmesg | grep -c 'is now offline' || true)
+	put /sys/power/state mem || failed="$why"
+	echo none >/sys/power/pm_test
+	[ ! -w "$delay" ] || echo "$old_delay" >"$delay"
+	[ ! -e /sys/power/mem_sleep ] || echo "$mem_sleep" >/sys/power/mem_sleep
+	[ -z "${failed-}" ] || fail "suspend does not work: $failed"
+	[ "$(dmesg | grep -c 'is now offline')" -gt "$parked" ] || fail "no processor was parked"
+}
+
+no_add() {
+	cpu=$(pick_cpu)
+	before=$(online_cpus)
+	ctl "processor c1"
+	ctl "processor c2 flags=existing"
+	ctl "processor c3 flags=existing,removals"
+	ctl "event e1 category=processor"
+	settle
+	ctl clear
+	nap
+	expect_log <<-END
+	END
+	equal "processors online" "$before" "$(online_cpus)"
+}
+test_case no_add 'P10 processors that suspend parks and resume brings back are not reported'
+
+veto() {
+	cpu=$(pick_cpu)
+	before=$(online_cpus)
+	ctl "processor c1 flags=existing,removals"
+	ctl "veto c1 state=remove_start errno=-16 count=0"
+	ctl "veto c1 state=start errno=-16 count=0"
+	settle
+	ctl clear
+	nap
+	expect_log <<-END
+	END
+	equal "processors online" "$before" "$(online_cpus)"
+}
+test_case veto 'P10 X3 suspend and resume cannot be vetoed'
+
+afterwards() {
+	cpu=$(pick_cpu)
+	ctl "processor c1 flags=existing,removals"
+	settle
+	nap
+	settle
+	ctl clear
+	offline "$cpu"
+	online "$cpu"
+	expect_log <<-END
+	c1 REMOVE_START $cpu 0
+	c1 REMOVE_COMPLETE $cpu 0
+	c1 START $cpu 0
+	c1 COMPLETE $cpu 0
+	END
+}
+test_case afterwards 'P10 after a suspend, processors come and go as before'
+
+# One that was offline before stays it, and is an add afterwards.
+offline_before() {
+	cpu=$(pick_cpu)
+	plug_cpu
+	online "$plugged_cpu"
+	offline "$cpu"
+	ctl "processor c1"
+	settle
+	ctl clear
+	nap
+	is_online "$cpu" && fail "resume has brought CPU$cpu online"
+	online "$cpu"
+	expect_log <<-END
+	c1 START $cpu 0
+	c1 COMPLETE $cpu 0
+	END
+}
+test_case offline_before 'P10 a processor that was offline before is none of the business of suspend'
+
+# The COMPLETE of an add is due just when everything is frozen.
+right_after_add() {
+	cpu=$(pick_cpu)
+	offline "$cpu"
+	settle
+	ctl clear
+	ctl "processor c1 flags=removals"
+	for _ in 1 2 3; do
+		online "$cpu"
+		nap
+		offline "$cpu"
+	done
+	for _ in 1 2 3; do
+		cat <<-END
+		c1 START $cpu 0
+		c1 COMPLETE $cpu 0
+		c1 REMOVE_START $cpu 0
+		c1 REMOVE_COMPLETE $cpu 0
+		END
+	done >"$tmp/in"
+	expect_log <"$tmp/in"
+}
+test_case right_after_add 'P10 suspend straight after an add and before a removal'
+
+run_tests

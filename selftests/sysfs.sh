@@ -1,0 +1,201 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# What dhp shows: /sys/kernel/dhp, debugfs, tracepoints, uevents.
+
+. ./lib.sh
+
+setup() {
+	load dhp pool=1
+	load dhp_test
+}
+
+files() {
+	for file in clients sequence settle present_offline pools/dhp/workers pools/dhp/buffers \
+		pools/dhp/buffer_size pools/dhp/buffers_in_use pools/dhp/submitted \
+		pools/dhp/completed pools/dhp/migrated; do
+		[ -r "$dhp/$file" ] || fail "no $file"
+		equal "lines in $file" 1 "$(wc -l <"$dhp/$file")"
+		if put "$dhp/$file" 1; then
+			fail "$file can be written"
+		fi
+	done
+}
+test_case files 'sysfs every file is there, has one value, and is read-only'
+
+clients() {
+	before=$(cat "$dhp/clients")
+	ctl "processor c1"
+	ctl "event e1 category=memory"
+	ctl "memory m1"
+	equal clients $((before + 3)) "$(cat "$dhp/clients")"
+	ctl "unregister c1"
+	equal clients $((before + 2)) "$(cat "$dhp/clients")"
+}
+test_case clients 'sysfs clients counts them'
+
+sequences() {
+	cpu=$(pick_cpu)
+	seq=$(sequence)
+	offline "$cpu"
+	online "$cpu"
+	equal settle $((seq + 2)) "$(sequence)"
+	equal sequence $((seq + 2)) "$(cat "$dhp/sequence")"
+}
+test_case sequences 'sysfs sequence and settle have the number of the last event'
+
+settles() {
+	cpu=$(pick_cpu)
+	seq=$(sequence)
+	ctl "event e1 category=processor"
+	ctl "inside e1 state=removal action=hold"
+	offline "$cpu"
+	await_line "e1 REMOVAL cpu $cpu seq $((seq + 1))"
+	cat "$dhp/settle" >"$tmp/settled" &
+	pid=$!
+	wait_or_fail 30 grep -q '^State:.[SD]' "/proc/$pid/status"
+	[ ! -s "$tmp/settled" ] || fail "settle has returned while an event is being delivered"
+	ctl "release e1"
+	wait
+	equal settle $((seq + 1)) "$(cat "$tmp/settled")"
+}
+test_case settles 'sysfs settle returns when nothing is pending any more'
+
+settle_interrupted() {
+	cpu=$(pick_cpu)
+	seq=$(sequence)
+	ctl "event e1 category=processor"
+	ctl "inside e1 state=removal action=hold"
+	offline "$cpu"
+	await_line "e1 REMOVAL cpu $cpu seq $((seq + 1))"
+	cat "$dhp/settle" >/dev/null 2>&1 &
+	pid=$!
+	wait_or_fail 30 grep -q '^State:.S' "/proc/$pid/status"
+	kill "$pid"
+	wait "$pid" || true
+	ctl "release e1"
+	settle
+}
+test_case settle_interrupted 'sysfs a read of settle can be interrupted'
+
+present_offline() {
+	cpu=$(pick_cpu)
+	equal present_offline '' "$(cat "$dhp/present_offline")"
+	offline "$cpu"
+	equal present_offline "$cpu" "$(cat "$dhp/present_offline")"
+	online "$cpu"
+	equal present_offline '' "$(cat "$dhp/present_offline")"
+}
+test_case present_offline 'sysfs present_offline lists processors that are offline'
+
+present_offline_plugged() {
+	plug_cpu
+	equal present_offline "$plugged_cpu" "$(cat "$dhp/present_offline")"
+	online "$plugged_cpu"
+	equal present_offline '' "$(cat "$dhp/present_offline")"
+}
+test_case present_offline_plugged 'sysfs present_offline lists a processor that was plugged'
+
+debug_clients() {
+	cpu=$(pick_cpu)
+	file=/sys/kernel/debug/dhp/clients
+	ctl "processor c1 flags=existing"
+	ctl "event e1 category=memory"
+	ctl "memory m1"
+	grep -q 'dhp_test.*on_processor' "$file" || fail "$file does not name the processor client"
+	grep -q 'dhp_test.*on_event' "$file" || fail "$file does not name the event client"
+	grep -q 'dhp_test.*on_memory' "$file" || fail "$file does not name the memory client"
+	grep -q '^dhp.*processor\|[^_]dhp/.*processor' "$file" || fail "$file does not name the pool"
+	offline "$cpu"
+	settle
+	cat "$file"
+	ctl "unregister c1"
+	! grep -q 'dhp_test.*on_processor' "$file" || fail "$file names a client that has gone"
+}
+test_case debug_clients 'debugfs clients names who is registered'
+
+debug_log() {
+	cpu=$(pick_cpu)
+	offline "$cpu"
+	settle
+	ctl "processor c1"
+	ctl "veto c1 state=start errno=-5"
+	ctl "event e1 category=processor"
+	online_refused "$cpu" EIO
+	online "$cpu"
+	settle
+	seq=$(sequence)
+	grep "dhp_test" /sys/kernel/debug/dhp/log | tail -n 4 |
+		sed -E 's/^[0-9]+\.[0-9]+ //; s/client=[^ ]*on_([a-z]*)[^ ]*/\1/; s/ node=-?[0-9]+//; s/ took=[0-9]+us$//' >"$tmp/seen"
+	cat >"$tmp/expected" <<-END
+	START cpu=$cpu processor result=-5
+	START cpu=$cpu processor result=0
+	COMPLETE cpu=$cpu processor result=0
+	ARRIVAL cpu=$cpu seq=$seq event
+	END
+	same "$tmp/expected" "$tmp/seen"
+}
+test_case debug_log 'debugfs log has the last notifications, with their durations'
+
+tracing=/sys/kernel/tracing
+tracepoints() {
+	cpu=$(pick_cpu)
+	[ -d "$tracing/events" ] || skip "no tracefs at $tracing"
+	[ -d "$tracing/events/dhp" ] || fail "no tracepoints of dhp's"
+	ctl "processor c1 flags=existing,removals"
+	ctl "event e1 category=processor"
+	settle
+	echo >"$tracing/trace"
+	echo 1 >"$tracing/events/dhp/enable"
+	offline "$cpu"
+	online "$cpu"
+	settle
+	echo 0 >"$tracing/events/dhp/enable"
+	grep -v '^#' "$tracing/trace" >"$tmp/trace"
+	echo >"$tracing/trace"
+	for what in 'dhp_processor:.*REMOVE_START' 'dhp_processor:.*REMOVE_COMPLETE' \
+		'dhp_processor:.*START' 'dhp_processor:.*COMPLETE' 'dhp_event:.*REMOVAL' \
+		'dhp_event:.*ARRIVAL'; do
+		grep -q "$what" "$tmp/trace" || fail "no $what in the trace: $(cat "$tmp/trace")"
+	done
+}
+test_case tracepoints 'tracepoints of notifications and events'
+
+# listen: uevents as lines of variables into $tmp/uevents, from busybox's listener
+listen() {
+	busybox uevent --help >/dev/null 2>&1 || skip "needs busybox's uevent to listen with"
+	: >"$tmp/uevents"
+	cat >"$tmp/on_uevent" <<-END
+	[ -n "\$DHP_ACTION" ] || exit 0
+	echo \$(env | grep ^DHP_ | sort) >>"$tmp/uevents"
+	END
+	busybox uevent sh "$tmp/on_uevent" >/dev/null 2>&1 &
+	listener=$!
+	wait_or_fail 30 grep -q '^State:.S' "/proc/$listener/status"
+}
+
+# heard NUMBER: so many lines, complete
+heard() {
+	[ "$(wc -l <"$tmp/uevents")" -ge "$1" ]
+}
+
+uevents() {
+	cpu=$(pick_cpu)
+	seq=$(sequence)
+	listen
+	offline "$cpu"
+	online "$cpu"
+	settle
+	wait_for 60 heard 2 || {
+		kill "$listener"
+		fail "uevents: $(cat "$tmp/uevents")"
+	}
+	kill "$listener"
+	for n in 1 2; do
+		grep -q "DHP_ACTION=.* DHP_CATEGORY=processor DHP_CPU=$cpu .*DHP_SEQUENCE=$((seq + n))\$" \
+			"$tmp/uevents" || fail "uevents: $(cat "$tmp/uevents")"
+	done
+}
+test_case uevents 'uevents for each event'
+
+run_tests

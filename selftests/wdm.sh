@@ -1,0 +1,215 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Contract W: Windows' names. What the listings have seen is in their parameters.
+
+. ./lib.sh
+
+setup() {
+	load dhp pool=0
+	load dhp_test
+}
+
+listings='wdm_listing_sync_en wdm_listing_sync_ru wdm_listing_sync_zh'
+
+# has MODULE PARAMETER VALUE
+has() {
+	equal "$1: $2" "$3" "$(cat "/sys/module/$1/parameters/$2")"
+}
+
+# counts MODULE STARTS COMPLETES FAILURES
+counts() {
+	has "$1" starts "$2"
+	has "$1" completes "$3"
+	has "$1" failures "$4"
+	has "$1" held $(($2 - $4))
+	has "$1" errors 0
+}
+
+sync_listings() {
+	cpu=$(pick_cpu)
+	offline "$cpu"
+	settle
+	number=$(online_cpus | wc -w)
+	for listing in $listings; do
+		load "$listing"
+		counts "$listing" "$number" "$number" 0
+	done
+	online "$cpu"
+	settle
+	for listing in $listings; do
+		counts "$listing" $((number + 1)) $((number + 1)) 0
+	done
+	offline "$cpu"
+	online "$cpu"
+	settle
+	for listing in $listings; do
+		counts "$listing" $((number + 1)) $((number + 1)) 0
+		unload "$listing"
+	done
+	equal "clients" 0 "$(cat "$dhp/clients")"
+}
+test_case sync_listings 'W1 the listings of synchronous notification, in three languages'
+
+sync_plugged() {
+	number=$(online_cpus | wc -w)
+	for listing in $listings; do
+		load "$listing"
+	done
+	plug_cpu
+	online "$plugged_cpu"
+	settle
+	for listing in $listings; do
+		counts "$listing" $((number + 1)) $((number + 1)) 0
+	done
+	unplug_cpu "$plugged_cpu"
+	settle
+	for listing in $listings; do
+		counts "$listing" $((number + 1)) $((number + 1)) 0
+		unload "$listing"
+	done
+}
+test_case sync_plugged 'W1 a processor plugged under the listings of synchronous notification'
+
+# One vetoes: STATUS_DEVICE_BUSY and its twin. The one that came first is told of the failure.
+sync_veto() {
+	cpu=$(pick_cpu)
+	offline "$cpu"
+	settle
+	number=$(online_cpus | wc -w)
+	load wdm_listing_sync_en
+	load wdm_listing_sync_ru
+	echo "$cpu" >/sys/module/wdm_listing_sync_ru/parameters/veto_cpu
+	echo $((0x80000011)) >/sys/module/wdm_listing_sync_ru/parameters/veto_status
+	online_refused "$cpu" EBUSY
+	settle
+	counts wdm_listing_sync_en $((number + 1)) "$number" 1
+	has wdm_listing_sync_en last_failure $((0x80000011))
+	echo -1 >/sys/module/wdm_listing_sync_ru/parameters/veto_cpu
+	online "$cpu"
+	settle
+	counts wdm_listing_sync_en $((number + 2)) $((number + 1)) 1
+	unload wdm_listing_sync_ru
+	unload wdm_listing_sync_en
+}
+test_case sync_veto 'W1 W2 a veto is an NTSTATUS to drivers and an errno to everybody else'
+
+# insmod_fails MODULE ERRNO PARAMETER...: with that errno in the log
+insmod_fails() {
+	module=$1
+	errno=$2
+	shift 2
+	if try_load "$module" "$@" 2>"$tmp/said"; then
+		fail "$module $* could be loaded"
+	fi
+	logged "$module: DriverEntry failed with status .*$errno" ||
+		fail "the log does not say $errno for $module $*"
+	module_loaded "$module" && fail "$module is still loaded"
+	equal "clients" 0 "$(cat "$dhp/clients")"
+}
+
+failed_entry() {
+	cpus=$(online_cpus)
+	first=${cpus%% *}
+	insmod_fails wdm_listing_sync_en ENOMEM "veto_cpu=$first"
+	insmod_fails wdm_listing_sync_en EBUSY "veto_cpu=$first" veto_status=0x80000011
+	# The last one that is online: the others are told of the failure.
+	insmod_fails wdm_listing_sync_zh EACCES "veto_cpu=${cpus##* }" veto_status=0xC0000022
+	# No twin
+	insmod_fails wdm_listing_sync_ru EIO "veto_cpu=$first" veto_status=0xC0FFEE00
+}
+test_case failed_entry 'W2 W3 a DriverEntry that fails is an insmod that fails, with the twin of its status'
+
+async_listing() {
+	cpu=$(pick_cpu)
+	offline "$cpu"
+	settle
+	load wdm_listing_async_zh
+	has wdm_listing_async_zh processor_arrivals 0
+	online "$cpu"
+	settle
+	has wdm_listing_async_zh processor_arrivals 1
+	has wdm_listing_async_zh processors "$(online_cpus | wc -w)"
+	mask=0
+	for one in $(online_cpus); do
+		mask=$((mask | 1 << one))
+	done
+	has wdm_listing_async_zh affinity "$mask"
+	offline "$cpu"
+	settle
+	has wdm_listing_async_zh processor_arrivals 1
+	unload wdm_listing_async_zh
+}
+test_case async_listing 'W1 W4 the listing of asynchronous notification, and an arrival of a processor'
+
+async_plugged() {
+	load wdm_listing_async_zh
+	plug_cpu
+	online "$plugged_cpu"
+	settle
+	has wdm_listing_async_zh processor_arrivals 1
+	has wdm_listing_async_zh memory_arrivals 0
+	put "$system/memory/auto_online_blocks" online_movable
+	plug_dimm 1G
+	settle
+	has wdm_listing_async_zh processor_arrivals 1
+	has wdm_listing_async_zh memory_arrivals 1
+	unload wdm_listing_async_zh
+}
+test_case async_plugged 'W1 W4 a processor and a DIMM plugged under the listing of asynchronous notification'
+
+async_existing() {
+	load wdm_listing_async_zh existing=1
+	settle
+	has wdm_listing_async_zh processor_arrivals "$(online_cpus | wc -w)"
+	[ "$(cat /sys/module/wdm_listing_async_zh/parameters/memory_arrivals)" -gt 0 ] ||
+		fail "no memory was there already"
+	unload wdm_listing_async_zh
+}
+test_case async_existing 'W4 what is there already is reported to who asks'
+
+values() {
+	load wdm_values
+	unload wdm_values
+}
+test_case values 'W2 W3 W4 W5 values, status twins, refusals and counting'
+
+values_gap() {
+	plug_cpu
+	first=$plugged_cpu
+	online "$first"
+	plug_cpu
+	online "$plugged_cpu"
+	offline "$first"
+	load wdm_values
+	unload wdm_values
+}
+test_case values_gap 'W5 counting with a gap between the processors'
+
+sample() {
+	cpu=$(pick_cpu)
+	load dhp_sample_wdm
+	offline "$cpu"
+	online "$cpu"
+	plug_cpu
+	online "$plugged_cpu"
+	settle
+	unload dhp_sample_wdm
+	equal "clients" 0 "$(cat "$dhp/clients")"
+}
+test_case sample "W1 the sample driver in Windows' shape"
+
+native_sample() {
+	cpu=$(pick_cpu)
+	load dhp_sample_native
+	offline "$cpu"
+	online "$cpu"
+	plug_cpu
+	online "$plugged_cpu"
+	settle
+	unload dhp_sample_native
+	equal "clients" 0 "$(cat "$dhp/clients")"
+}
+test_case native_sample 'R5 the native sample driver'
+
+run_tests
