@@ -192,6 +192,17 @@ static bool worker_pin(struct dhp_worker *worker)
 	return true;
 }
 
+/* The worker's next thread begins anew. */
+static void worker_unpin(struct dhp_worker *worker)
+{
+	if (!worker->pinned)
+		return;
+	migrate_enable();
+	raw_spin_lock_irq(&worker->pool->lock);
+	worker->pinned = false;
+	raw_spin_unlock_irq(&worker->pool->lock);
+}
+
 static void worker_run(struct dhp_worker *worker, struct dhp_work *work,
 		       unsigned int colour)
 {
@@ -225,8 +236,7 @@ static int worker_main(void *data)
 			schedule();
 	}
 	__set_current_state(TASK_RUNNING);
-	if (worker->pinned)
-		migrate_enable();
+	worker_unpin(worker);
 	return 0;
 }
 
@@ -430,10 +440,11 @@ static int worker_make(struct dhp_pool *pool, unsigned int cpu)
 /*
  * Opens every worker that is to be open, and tries once more to make those that
  * could not be made before. The hotplug lock is held, or a suspend is near.
+ * Returns false when one is still missing.
  */
-static void open_workers(struct dhp_pool *pool)
+static bool open_workers(struct dhp_pool *pool)
 {
-	bool retry = false;
+	bool all = true;
 	unsigned int cpu;
 	int err;
 
@@ -446,21 +457,24 @@ static void open_workers(struct dhp_pool *pool)
 			continue;
 		if (pool->parked && cpu != pool->stays)
 			continue;
-		/* Going again already: it could not be pinned there. */
+		/* On its way, up or down: a worker could not pin itself there. */
 		if (!cpu_active(cpu)) {
-			retry = true;
+			all = false;
 			continue;
 		}
 		err = worker_make(pool, cpu);
 		if (err) {
-			retry = true;
-			pr_warn_ratelimited("pool %s: no worker for processor %u: error %d; its items run elsewhere, next try in %d s\n",
+			all = false;
+			pr_warn_ratelimited("pool %s: no worker for processor %u: error %d; its items run elsewhere, and it is tried again every %d s\n",
 					    pool->name, cpu, err, RETRY_SECONDS);
 		}
 	}
-	if (retry)
-		queue_delayed_work(system_unbound_wq, &pool->retry,
-				   RETRY_SECONDS * HZ);
+	return all;
+}
+
+static void retry_in(struct dhp_pool *pool, unsigned int seconds)
+{
+	mod_delayed_work(system_unbound_wq, &pool->retry, seconds * HZ);
 }
 
 static void pool_retry(struct work_struct *work)
@@ -468,9 +482,11 @@ static void pool_retry(struct work_struct *work)
 	struct dhp_pool *pool = container_of(to_delayed_work(work),
 					     struct dhp_pool, retry);
 
+	/* Once we have it, the operation in progress is over. */
 	cpus_read_lock();
 	mutex_lock(&pool->mutex);
-	open_workers(pool);
+	if (!open_workers(pool))
+		retry_in(pool, RETRY_SECONDS);
 	mutex_unlock(&pool->mutex);
 	cpus_read_unlock();
 }
@@ -542,7 +558,8 @@ static void processor_changed(void *context,
 		processor_gone(pool, cpu);
 		break;
 	}
-	open_workers(pool);
+	if (!open_workers(pool))
+		retry_in(pool, 0);
 	mutex_unlock(&pool->mutex);
 }
 
@@ -593,7 +610,8 @@ static void pool_unpark(struct dhp_pool *pool)
 {
 	mutex_lock(&pool->mutex);
 	pool->parked = false;
-	open_workers(pool);
+	if (!open_workers(pool))
+		retry_in(pool, 0);
 	mutex_unlock(&pool->mutex);
 }
 
@@ -880,14 +898,16 @@ EXPORT_SYMBOL_GPL(dhp_pool_destroy);
 
 /* ---- For sysfs ----------------------------------------------------------- */
 
-/* Returns when every pool has tried to reach its size. */
+/* Returns when every pool has tried to have its workers and its size. */
 void dhp_pool_settle(void)
 {
 	struct dhp_pool *pool;
 
 	mutex_lock(&pools_mutex);
-	list_for_each_entry(pool, &pools, node)
+	list_for_each_entry(pool, &pools, node) {
+		flush_delayed_work(&pool->retry);
 		dhp_buffers_settle(pool);
+	}
 	mutex_unlock(&pools_mutex);
 }
 

@@ -177,7 +177,7 @@ each_processor() {
 test_case each_processor 'E2 at least one buffer for every processor'
 
 all_buffers() {
-	ctl "pool t buffer_size=8192 permille=1 max=500"
+	ctl "pool t buffer_size=8192 permille=10 max=500"
 	settle
 	ctl "get t count=500"
 	equal "buffers in use" 500 "$(cat "$pools/t/buffers_in_use")"
@@ -279,11 +279,11 @@ kernel_dimm() {
 	ctl "watch t start=$(block_start "$first") size=$bytes"
 }
 
+# It need not be online yet.
 lonely_node() {
-	for node in "$system"/node/node[1-9]*; do
-		[ -e "$node" ] || continue
-		[ -n "$(cat "$node/cpulist")" ] || echo "--node ${node##*/node}"
-	done | tail -n 1
+	for node in $(expand "$(cat "$system/node/possible")"); do
+		[ -n "$(cat "$system/node/node$node/cpulist" 2>/dev/null)" ] || echo "--node $node"
+	done | head -n 1
 }
 
 given_back() {
@@ -340,7 +340,7 @@ test_case sixteen_times 'E4 a DIMM plugged and pulled sixteen times with buffers
 no_threads() {
 	cpu=$(pick_cpu)
 	limit=/proc/sys/kernel/threads-max
-	read -r old <"$limit"
+	old=$(cat "$limit")
 	offline "$cpu"
 	check_workers dhp
 	file=$system/cpu/cpu$cpu/online

@@ -122,4 +122,27 @@ right_after_add() {
 }
 test_case right_after_add 'P10 suspend straight after an add and before a removal'
 
+pool() {
+	ctl "pool t buffer_size=4096"
+	ctl "load t buffers=10"
+	workers=$(cat "$dhp/pools/t/workers")
+	for _ in 1 2 3; do
+		nap
+	done
+	settle
+	equal "workers" "$workers" "$(cat "$dhp/pools/t/workers")"
+	cpu=$(pick_cpu)
+	offline "$cpu"
+	online "$cpu"
+	nap
+	ctl "rest t"
+	settle
+	equal "workers" "$workers" "$(cat "$dhp/pools/t/workers")"
+	ctl "flush t"
+	cat "$test_dir/pools"
+	awk '{ exit !($3 == $5 && $7 == 0 && $15 == 0) }' "$test_dir/pools" ||
+		fail "items were lost or ran twice, or a buffer had two owners"
+}
+test_case pool 'P10 E1 E3 a pool under load survives a suspend'
+
 run_tests

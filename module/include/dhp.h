@@ -28,9 +28,12 @@ struct module;
  *	whole has succeeded and ordinary threads run there.
  * @DHP_PROCESSOR_FAILURE: the processor did not come into use. Undo what START
  *	did.
- * @DHP_PROCESSOR_REMOVE_START: the processor is about to go; threads bound to it
- *	can still run there. Stop them. The client may veto. Sent only with
- *	%DHP_PROCESSOR_REMOVALS, as are the next two.
+ * @DHP_PROCESSOR_REMOVE_START: the processor is about to go; per-CPU threads and
+ *	threads with migration disabled can still run there. Stop them. Others, even
+ *	if they were bound to it, the scheduler may have moved away already, for
+ *	good. The client may veto. Sent only with %DHP_PROCESSOR_REMOVALS, as are
+ *	the next two. Firmware that unplugs a processor asks twice, so a veto that
+ *	is to keep it must be given twice.
  * @DHP_PROCESSOR_REMOVE_COMPLETE: the processor is gone; free its resources.
  * @DHP_PROCESSOR_REMOVE_FAILURE: the processor stays in use. Undo what
  *	REMOVE_START did.
