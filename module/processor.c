@@ -10,10 +10,11 @@
  *	offline	on the way down, or rolling an add back	REMOVE_START
  *	dead	gone, or never come			REMOVE_COMPLETE or FAILURE
  *
- * COMPLETE is due when the operation as a whole has succeeded, and no place of the
- * machine says so. Hence a work item that takes the lock for reading, which it gets
- * only when the operation is over, looks which of the processors that were being
- * added are online. The next operation may be faster; it begins by doing the same.
+ * COMPLETE is due when the operation as a whole has succeeded, REMOVE_FAILURE when
+ * it has failed and the processor is in use again, and no place of the machine says
+ * so. Hence a work item that takes the lock for reading, which it gets only when the
+ * operation is over, tells them. The next operation may be faster; it begins by
+ * doing the same.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -57,10 +58,12 @@ static LIST_HEAD(processor_clients);
 static struct task_struct *processor_task;	/* who runs a callback */
 static cpumask_var_t adding;	/* START done, outcome not told */
 static cpumask_var_t by_device;	/* of these: added through their device */
+static int staying_cpu = -1;	/* its removal has failed, which is not told yet */
+static int staying_status;	/* why */
 static enum cpuhp_state prepare_state, online_state;
 
-static void complete_fn(struct work_struct *work);
-static DECLARE_WORK(complete_work, complete_fn);
+static void outcome_fn(struct work_struct *work);
+static DECLARE_WORK(outcome_work, outcome_fn);
 
 /* ---- Calling clients ---------------------------------------------------- */
 
@@ -169,18 +172,6 @@ static void all_complete(unsigned int cpu)
 	dhp_event_processor(DHP_EVENT_ARRIVAL, cpu);
 }
 
-static void all_remove_failure(unsigned int cpu, int status)
-{
-	struct dhp_processor_client *client;
-
-	list_for_each_entry(client, &processor_clients, node) {
-		if (client->told[cpu] != LEAVING)
-			continue;
-		client->told[cpu] = HELD;
-		processor_call(client, DHP_PROCESSOR_REMOVE_FAILURE, cpu, status);
-	}
-}
-
 static int all_remove_start(unsigned int cpu)
 {
 	struct dhp_processor_client *client;
@@ -191,13 +182,23 @@ static int all_remove_start(unsigned int cpu)
 		    client->told[cpu] != HELD)
 			continue;
 		ret = processor_call(client, DHP_PROCESSOR_REMOVE_START, cpu, 0);
-		if (ret) {
-			all_remove_failure(cpu, ret);
+		if (ret)
 			return ret;
-		}
 		client->told[cpu] = LEAVING;
 	}
 	return 0;
+}
+
+static void all_remove_failure(unsigned int cpu, int status)
+{
+	struct dhp_processor_client *client;
+
+	list_for_each_entry(client, &processor_clients, node) {
+		if (client->told[cpu] != LEAVING)
+			continue;
+		client->told[cpu] = HELD;
+		processor_call(client, DHP_PROCESSOR_REMOVE_FAILURE, cpu, status);
+	}
 }
 
 static void all_remove_complete(unsigned int cpu)
@@ -213,32 +214,55 @@ static void all_remove_complete(unsigned int cpu)
 	dhp_event_processor(DHP_EVENT_REMOVAL, cpu);
 }
 
+/* ---- Outcomes ----------------------------------------------------------- */
+
 /*
- * Tells the outcome of adds that are over. @busy is the processor that the
- * operation in progress is about, nr_cpu_ids for none. One that suspend has parked
- * before its COMPLETE waits until it is back.
+ * Tells the outcome of operations that are over. @busy is the processor that the
+ * operation in progress is about, nr_cpu_ids for none. A processor that suspend has
+ * parked before its outcome was told waits until it is back.
  */
-static void complete_added(unsigned int busy)
+static void tell_outcomes(unsigned int busy)
 {
 	unsigned int cpu;
 
 	for_each_cpu(cpu, adding)
 		if (cpu != busy && cpu_online(cpu))
 			all_complete(cpu);
+	if (staying_cpu >= 0 && cpu_online(staying_cpu)) {
+		cpu = staying_cpu;
+		staying_cpu = -1;
+		all_remove_failure(cpu, staying_status);
+	}
 }
 
-static void complete_fn(struct work_struct *work)
+static void outcome_fn(struct work_struct *work)
 {
 	cpus_read_lock();
 	mutex_lock(&processor_mutex);
-	complete_added(nr_cpu_ids);
+	tell_outcomes(nr_cpu_ids);
 	mutex_unlock(&processor_mutex);
 	cpus_read_unlock();
 }
 
+static void tell_outcomes_later(void)
+{
+	queue_work(system_unbound_wq, &outcome_work);
+}
+
+/*
+ * One is enough to remember: before there can be another, the next operation has
+ * begun and told this one.
+ */
+static void removal_failed(unsigned int cpu, int status)
+{
+	staying_cpu = cpu;
+	staying_status = status;
+	tell_outcomes_later();
+}
+
 void dhp_processor_settle(void)
 {
-	flush_work(&complete_work);
+	flush_work(&outcome_work);
 }
 
 /* ---- The hotplug machine ------------------------------------------------ */
@@ -257,7 +281,7 @@ static int processor_prepare(unsigned int cpu)
 	if (cpuhp_tasks_frozen)
 		return 0;
 	mutex_lock(&processor_mutex);
-	complete_added(cpu);
+	tell_outcomes(cpu);
 	ret = all_start(cpu);
 	if (!ret) {
 		cpumask_set_cpu(cpu, adding);
@@ -270,14 +294,14 @@ static int processor_prepare(unsigned int cpu)
 	return ret;
 }
 
-/* An add has come this far, or a failed removal has come back. */
+/* An add has come this far, a failed removal has come back, or resume brings it. */
 static int processor_online(unsigned int cpu)
 {
 	mutex_lock(&processor_mutex);
-	if (cpumask_test_cpu(cpu, adding))
-		queue_work(system_unbound_wq, &complete_work);
+	if (cpuhp_tasks_frozen || cpumask_test_cpu(cpu, adding))
+		tell_outcomes_later();
 	else
-		all_remove_failure(cpu, -ECANCELED);
+		removal_failed(cpu, -ECANCELED);
 	mutex_unlock(&processor_mutex);
 	return 0;
 }
@@ -301,13 +325,15 @@ static int processor_offline(unsigned int cpu)
 	if (cpuhp_tasks_frozen)
 		return 0;
 	mutex_lock(&processor_mutex);
-	complete_added(cpu);
+	tell_outcomes(cpu);
 	if (cpumask_test_cpu(cpu, adding)) {
 		if (!add_succeeded(cpu))
 			goto unlock;	/* dead tells the failure */
 		all_complete(cpu);
 	}
 	ret = all_remove_start(cpu);
+	if (ret)
+		removal_failed(cpu, ret);
 unlock:
 	mutex_unlock(&processor_mutex);
 	return ret;
@@ -318,7 +344,7 @@ static int processor_dead(unsigned int cpu)
 	if (cpuhp_tasks_frozen)
 		return 0;
 	mutex_lock(&processor_mutex);
-	complete_added(cpu);
+	tell_outcomes(cpu);
 	if (cpumask_test_and_clear_cpu(cpu, adding))
 		all_failure(cpu, -ECANCELED);
 	else
@@ -502,7 +528,7 @@ void dhp_processor_exit(void)
 	__cpuhp_remove_state_cpuslocked(online_state, false);
 	__cpuhp_remove_state_cpuslocked(prepare_state, false);
 	cpus_read_unlock();
-	cancel_work_sync(&complete_work);
+	cancel_work_sync(&outcome_work);
 	free_cpumask_var(by_device);
 	free_cpumask_var(adding);
 }

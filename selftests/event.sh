@@ -348,10 +348,6 @@ existing_coming() {
 }
 test_case existing_coming 'A6 a processor that is about to come is reported once'
 
-asleep() {
-	grep -q '^State:.[SD]' "/proc/$1/status"
-}
-
 unregister_waits() {
 	take_cpu
 	ctl "event e1 category=processor"
@@ -479,6 +475,5 @@ fast() {
 	expect_log <"$tmp/in"
 }
 test_case fast 'A10 events that come faster than a client takes them are not lost'
-
 
 run_tests

@@ -52,6 +52,11 @@ wait_or_fail() {
 	}
 }
 
+# Does this process sleep?
+asleep() {
+	grep -q '^State:.[SD]' "/proc/$1/status"
+}
+
 # same EXPECTED SEEN: two files
 same() {
 	diff -u "$1" "$2" >"$tmp/diff" && return 0

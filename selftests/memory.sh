@@ -149,10 +149,6 @@ registers_between() {
 }
 test_case registers_between 'R6 registering and unregistering inside a memory callback are refused'
 
-asleep() {
-	grep -q '^State:.[SD]' "/proc/$1/status"
-}
-
 unregister_waits() {
 	take_block
 	set_block "$block" online_movable

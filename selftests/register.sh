@@ -232,10 +232,6 @@ c1 released"
 test_case goes_while_registering 'R4 a processor that goes during a replay is seen once, afterwards'
 
 # Is process $1 asleep in the kernel?
-asleep() {
-	grep -q '^State:.[SD]' "/proc/$1/status"
-}
-
 waits() {
 	cpu=$(pick_cpu)
 	offline "$cpu"

@@ -5,10 +5,10 @@
 
 . ./lib.sh
 
-# clients COUNT: that many, which follow removals and hold everything that is online
+# clients COUNT [WORD]: that many, which follow removals and hold everything that is online
 clients() {
 	for i in $(seq "$1"); do
-		ctl "processor c$i flags=existing,removals"
+		ctl "processor c$i flags=existing,removals ${2-}"
 	done
 	settle
 	ctl clear
@@ -64,10 +64,10 @@ order() {
 test_case order 'X2 REMOVE_START while threads run there, REMOVE_COMPLETE when it is gone, both in reverse'
 
 # A step that the machine takes on the way down behind ours. It is ours that says whether the
-# removal has failed.
+# removal has failed. dhp_test marks a REMOVE_FAILURE where a bound thread does not get to run.
 late_failure() {
 	cpu=$(pick_cpu)
-	clients 3
+	clients 3 probe=1
 	state=$(sed -n 's/^ *\([0-9]*\): .*:online$/\1/p' "$system/cpu/hotplug/states" | head -n 20 |
 		while read -r number; do
 			put "$system/cpu/cpu$cpu/hotplug/fail" "$number" && echo "$number" && break

@@ -35,8 +35,8 @@ struct module;
  *	the next two. Firmware that unplugs a processor asks twice, so a veto that
  *	is to keep it must be given twice.
  * @DHP_PROCESSOR_REMOVE_COMPLETE: the processor is gone; free its resources.
- * @DHP_PROCESSOR_REMOVE_FAILURE: the processor stays in use. Undo what
- *	REMOVE_START did.
+ * @DHP_PROCESSOR_REMOVE_FAILURE: the removal as a whole is over and has failed;
+ *	the processor stays in use. Undo what REMOVE_START did.
  *
  * For each add a client gets START and then exactly one of COMPLETE or FAILURE;
  * for each removal REMOVE_START and then exactly one of REMOVE_COMPLETE or
@@ -48,6 +48,11 @@ struct module;
  * started again: a client without %DHP_PROCESSOR_REMOVALS hears nothing when
  * such a processor goes offline and comes back. Processors that suspend parks
  * and resume brings back are not reported to anybody.
+ *
+ * COMPLETE and REMOVE_FAILURE wait for the end of their operation. When the next
+ * operation is faster they are told at its beginning, in the right order; if it is
+ * about the same processor, that one may be on its way out again by then, and a
+ * thread that is woken for it may not get there.
  */
 enum dhp_processor_state {
 	DHP_PROCESSOR_START,
@@ -363,8 +368,11 @@ struct dhp_work;
  * @work: the item; the function may free or resubmit the structure around it
  *
  * Context: Process context in a worker thread, normally on the processor that
- * the item was submitted for. May sleep. On the way out of a processor, items
- * run on another one.
+ * the item was submitted for. May sleep, but must not take the CPU hotplug lock
+ * or wait for somebody who does: a processor that goes waits for the item that
+ * runs there. On the way out of a processor, items run on another one. An item
+ * that is submitted again while its function runs can run on another processor
+ * at the same time.
  */
 typedef void (*dhp_work_fn)(struct dhp_work *work);
 
@@ -418,7 +426,13 @@ struct dhp_pool_config {
  *
  * The pool has one worker thread per online processor, bound to it, named
  * NAME/CPU, from the processor's COMPLETE to its REMOVE_START, and buffers in
- * proportion to the online memory. Both follow the machine.
+ * proportion to the online memory. Both follow the machine. When memory is short
+ * a processor comes without a worker, or with fewer buffers; the log says so, and
+ * they follow as soon as there is memory.
+ *
+ * Buffers are marked as given away (PageOffline), so that memory they are in can
+ * go: crash dumps leave their contents out, and they cannot be mapped into user
+ * space page by page.
  *
  * Context: Process context; may sleep. Takes the CPU hotplug lock for reading.
  * Return: the pool; or ERR_PTR(): -EINVAL for a bad @config, -EEXIST for a name

@@ -352,6 +352,7 @@ static const char *wrong_processor(struct client *c, const struct dhp_processor_
 	case DHP_PROCESSOR_START:
 		return cpu_online(cpu) == c->replaying ? "" : " !online";
 	case DHP_PROCESSOR_COMPLETE:
+	case DHP_PROCESSOR_REMOVE_FAILURE:
 		if (c->probe && !cpu_active(cpu))
 			return " !inactive";
 		return c->probe ? start_probe(c, cpu) : "";
@@ -361,8 +362,6 @@ static const char *wrong_processor(struct client *c, const struct dhp_processor_
 		return c->probe ? end_probe(c, cpu) : "";
 	case DHP_PROCESSOR_REMOVE_COMPLETE:
 		return cpu_online(cpu) ? " !online" : "";
-	case DHP_PROCESSOR_REMOVE_FAILURE:
-		return c->probe ? start_probe(c, cpu) : "";
 	default:
 		return "";
 	}
