@@ -74,7 +74,7 @@ dkms:
 	rm -rf $(DKMS_SOURCE)
 	mkdir -p $(DKMS_SOURCE)
 	cp -r Kbuild dkms.conf module $(DKMS_SOURCE)
-	dkms install -m dhp -v $(VERSION) $(DKMS_ARGS)
+	dkms install --force -m dhp -v $(VERSION) $(DKMS_ARGS)
 
 # ------------------------------------------------------------------ care
 
@@ -83,5 +83,5 @@ style: tools
 	@scripts/style $(guest_kdir)
 
 clean:
-	rm -rf build/modules build/selftests build/vm build/guest/init
+	rm -rf build/modules build/check.* build/vm build/guest/init
 	find . -name __pycache__ -prune -exec rm -rf {} +

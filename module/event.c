@@ -77,6 +77,7 @@ static u64 event_seq;
 static bool event_run_held;		/* a memory block is in transit */
 static struct task_struct *event_task;	/* who delivers */
 static struct dhp_event_client *event_current;	/* to whom, right now */
+static struct module *event_owner;	/* and whose that one is */
 
 /* For when memory is short; one a category is enough, the rest is merged. */
 static struct event_item event_reserve[] = {
@@ -207,6 +208,20 @@ void dhp_event_processor_known(unsigned int cpu)
 	mutex_unlock(&event_lock);
 }
 
+/* Does a block border on the run at the end of the queue, if there is one? */
+static bool event_in_run(const struct event_item *last, enum dhp_event_action action,
+			 const struct dhp_range *range)
+{
+	const struct dhp_event *run;
+
+	if (!last || !last->open_until)
+		return false;
+	run = &last->event;
+	return run->action == action && run->nid == range->nid &&
+	       (run->start + run->size == range->start ||
+		range->start + range->size == run->start);
+}
+
 /**
  * dhp_event_memory() - queue the arrival or removal of a memory block
  * @action: which
@@ -230,10 +245,7 @@ void dhp_event_memory(enum dhp_event_action action, const struct dhp_range *rang
 
 	mutex_lock(&event_lock);
 	last = event_last();
-	if (last && last->open_until && last->event.action == action &&
-	    last->event.nid == event.nid &&
-	    (last->event.start + last->event.size == event.start ||
-	     event.start + event.size == last->event.start)) {
+	if (event_in_run(last, action, range)) {
 		event_extend(&last->event, &event);
 		last->event.time = event.time;
 		last->open_until = open_until;
@@ -245,17 +257,26 @@ void dhp_event_memory(enum dhp_event_action action, const struct dhp_range *rang
 
 /**
  * dhp_event_hold_run() - wait for the outcome of a memory block in transit
- * @hold: a block has set out; or its outcome is known
+ * @action: what it is to become
+ * @range: the block
  *
- * On a slow machine a block may take longer than the window, and may border on
- * the run that it comes after.
+ * On a slow machine a block of the run may take longer than the window.
  */
-void dhp_event_hold_run(bool hold)
+void dhp_event_hold_run(enum dhp_event_action action, const struct dhp_range *range)
 {
 	mutex_lock(&event_lock);
-	event_run_held = hold;
-	if (!hold)
-		event_kick();
+	event_run_held = event_in_run(event_last(), action, range);
+	mutex_unlock(&event_lock);
+}
+
+/**
+ * dhp_event_release_run() - the outcome of the memory block is known
+ */
+void dhp_event_release_run(void)
+{
+	mutex_lock(&event_lock);
+	event_run_held = false;
+	event_kick();
 	mutex_unlock(&event_lock);
 }
 
@@ -276,6 +297,7 @@ static void event_call(struct dhp_event_client *client,
 	u64 start, duration;
 
 	WRITE_ONCE(event_current, client);
+	WRITE_ONCE(event_owner, client->info.owner);
 	mutex_unlock(&event_lock);
 	start = ktime_get_ns();
 	client->fn(client->context, event);
@@ -284,6 +306,7 @@ static void event_call(struct dhp_event_client *client,
 	dhp_client_called(&client->info, duration);
 	dhp_log_event(&client->info, event, duration);
 	WRITE_ONCE(event_current, NULL);
+	WRITE_ONCE(event_owner, NULL);
 	wake_up_all(&event_wait);
 }
 
@@ -506,6 +529,8 @@ __dhp_register_event_callback(enum dhp_category category, dhp_event_fn fn,
 		return ERR_PTR(-EINVAL);
 	if (flags & ~DHP_EVENT_INCLUDE_EXISTING)
 		return ERR_PTR(-EOPNOTSUPP);
+	if (dhp_memory_inside("registering an event callback"))
+		return ERR_PTR(-EDEADLK);
 
 	client = kzalloc(sizeof(*client), GFP_KERNEL);
 	if (!client)
@@ -517,9 +542,7 @@ __dhp_register_event_callback(enum dhp_category category, dhp_event_fn fn,
 
 	/* No memory event may slip in between looking and entering. */
 	if (category == DHP_MEMORY) {
-		ret = dhp_memory_freeze();
-		if (ret)
-			goto free_client;
+		dhp_memory_freeze();
 		if (existing) {
 			nr = dhp_memory_ranges(&ranges);
 			if (nr < 0) {
@@ -538,7 +561,6 @@ thaw:
 	if (category == DHP_MEMORY)
 		dhp_memory_thaw();
 	kvfree(ranges);
-free_client:
 	if (ret) {
 		kvfree(client->existing);
 		kfree(client);
@@ -548,25 +570,34 @@ free_client:
 }
 EXPORT_SYMBOL_GPL(__dhp_register_event_callback);
 
-int dhp_unregister_event_callback(struct dhp_event_client *client)
+/* May drop event_lock to wait for a running callback. */
+static void event_drop(struct dhp_event_client *client)
 {
-	if (IS_ERR_OR_NULL(client))
-		return -EINVAL;
-
-	mutex_lock(&event_lock);
 	client->gone = true;
 	list_del_init(&client->replay.node);
 	if (event_current == client && event_task == current) {
 		client->orphaned = true;
-		mutex_unlock(&event_lock);
-		return 0;
+		return;
 	}
-	mutex_unlock(&event_lock);
+	while (event_current == client) {
+		mutex_unlock(&event_lock);
+		wait_event(event_wait, READ_ONCE(event_current) != client);
+		mutex_lock(&event_lock);
+	}
+	event_free_client(client);
+}
 
-	wait_event(event_wait, READ_ONCE(event_current) != client);
+int dhp_unregister_event_callback(struct dhp_event_client *client)
+{
+	if (IS_ERR_OR_NULL(client))
+		return -EINVAL;
+	/* The callback that it waits for may be waiting for the hotplug lock. */
+	if (dhp_processor_inside("unregistering an event callback") ||
+	    dhp_memory_inside("unregistering an event callback"))
+		return -EDEADLK;
 
 	mutex_lock(&event_lock);
-	event_free_client(client);
+	event_drop(client);
 	mutex_unlock(&event_lock);
 	return 0;
 }
@@ -579,24 +610,25 @@ EXPORT_SYMBOL_GPL(dhp_unregister_event_callback);
 void dhp_event_forget(struct module *owner)
 {
 	struct dhp_event_client *client;
+	bool found;
 
-	for (;;) {
-		bool found = false;
-
-		mutex_lock(&event_lock);
+	mutex_lock(&event_lock);
+	do {
+		found = false;
 		list_for_each_entry(client, &event_clients, node) {
-			if (client->info.owner == owner && !client->gone) {
-				found = true;
-				break;
-			}
+			if (client->info.owner != owner || client->gone)
+				continue;
+			found = true;
+			pr_err("%s leaves without unregistering event callback %s; dropped\n",
+			       module_name(owner), client->info.name);
+			event_drop(client);
+			break;
 		}
-		mutex_unlock(&event_lock);
-		if (!found)
-			return;
-		pr_err("%s leaves without unregistering event callback %s; dropped\n",
-		       module_name(owner), client->info.name);
-		dhp_unregister_event_callback(client);
-	}
+	} while (found);
+	mutex_unlock(&event_lock);
+
+	/* A callback that has unregistered itself may be running still. */
+	wait_event(event_wait, READ_ONCE(event_owner) != owner);
 }
 
 int dhp_event_init(void)

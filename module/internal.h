@@ -58,10 +58,12 @@ int dhp_processor_init(void);
 void dhp_processor_exit(void);
 void dhp_processor_settle(void);
 void dhp_processor_forget(struct module *owner);
+bool dhp_processor_inside(const char *what);
 
 /* present.c: processors that become present */
 int dhp_present_init(void);
 void dhp_present_exit(void);
+void dhp_present_settle(void);
 
 /**
  * struct dhp_range - a contiguous range of memory
@@ -78,8 +80,9 @@ struct dhp_range {
 /* memory.c: memory notification */
 int dhp_memory_init(void);
 void dhp_memory_exit(void);
-int dhp_memory_freeze(void);
+void dhp_memory_freeze(void);
 void dhp_memory_thaw(void);
+bool dhp_memory_inside(const char *what);
 int dhp_memory_ranges(struct dhp_range **ranges);
 void dhp_memory_forget(struct module *owner);
 
@@ -89,7 +92,8 @@ void dhp_event_exit(void);
 void dhp_event_processor(enum dhp_event_action action, unsigned int cpu);
 void dhp_event_processor_known(unsigned int cpu);
 void dhp_event_memory(enum dhp_event_action action, const struct dhp_range *range);
-void dhp_event_hold_run(bool hold);
+void dhp_event_hold_run(enum dhp_event_action action, const struct dhp_range *range);
+void dhp_event_release_run(void);
 int dhp_event_settle(u64 *seq);
 u64 dhp_event_sequence(void);
 void dhp_event_forget(struct module *owner);

@@ -57,10 +57,12 @@ static void memory_transit_begin(int direction, const struct memory_notify *arg)
 	transit_block.start_pfn = arg->start_pfn;
 	transit_block.nr_pages = arg->nr_pages;
 	transit_block.nid = pfn_to_nid(arg->start_pfn);
-	dhp_event_hold_run(true);
 }
 
-/* Is this the outcome of what we were told? CANCEL goes to those, too, who were not. */
+/*
+ * Is this the outcome of what we were told? CANCEL goes to those, too, who were not,
+ * and so does success to who was loaded in between.
+ */
 static bool memory_transit_end(int direction, const struct memory_notify *arg)
 {
 	if (transit != direction || transit_block.start_pfn != arg->start_pfn)
@@ -69,41 +71,44 @@ static bool memory_transit_end(int direction, const struct memory_notify *arg)
 	return true;
 }
 
-/* The event speaks of whole blocks; the kernel may keep the head for its own. */
-static void memory_event(enum dhp_event_action action)
+/* An event speaks of whole blocks; the kernel may keep the head for its own. */
+static struct dhp_range memory_range(const struct memory_notify *arg)
 {
 	u64 block = memory_block_size_bytes();
-	u64 start = PFN_PHYS(transit_block.start_pfn);
-	u64 end = start + PFN_PHYS(transit_block.nr_pages);
+	u64 start = PFN_PHYS(arg->start_pfn);
+	u64 end = start + PFN_PHYS(arg->nr_pages);
 	struct dhp_range range = {
 		.start = round_down(start, block),
-		.nid = transit_block.nid,
+		.nid = pfn_to_nid(arg->start_pfn),
 	};
 
 	range.size = round_up(end, block) - range.start;
-	dhp_event_memory(action, &range);
+	return range;
 }
 
 static int memory_notifier(struct notifier_block *nb, unsigned long action,
 			   void *data)
 {
 	const struct memory_notify *arg = data;
+	struct dhp_range range = memory_range(arg);
 	struct dhp_memory_client *client;
 
 	mutex_lock(&memory_mutex);
 	switch (action) {
 	case MEM_GOING_ONLINE:
 		memory_transit_begin(TRANSIT_ONLINE, arg);
+		dhp_event_hold_run(DHP_EVENT_ARRIVAL, &range);
 		break;
 	case MEM_ONLINE:
-		if (memory_transit_end(TRANSIT_ONLINE, arg))
-			memory_event(DHP_EVENT_ARRIVAL);
+		memory_transit_end(TRANSIT_ONLINE, arg);
+		dhp_event_memory(DHP_EVENT_ARRIVAL, &range);
 		break;
 	case MEM_CANCEL_ONLINE:
 		memory_transit_end(TRANSIT_ONLINE, arg);
 		break;
 	case MEM_GOING_OFFLINE:
 		memory_transit_begin(TRANSIT_OFFLINE, arg);
+		dhp_event_hold_run(DHP_EVENT_REMOVAL, &range);
 		list_for_each_entry(client, &memory_clients, node)
 			memory_call(client, DHP_MEMORY_REMOVE_START);
 		break;
@@ -114,15 +119,14 @@ static int memory_notifier(struct notifier_block *nb, unsigned long action,
 			memory_call(client, DHP_MEMORY_REMOVE_FAILURE);
 		break;
 	case MEM_OFFLINE:
-		if (!memory_transit_end(TRANSIT_OFFLINE, arg))
-			break;
-		list_for_each_entry(client, &memory_clients, node)
-			memory_call(client, DHP_MEMORY_REMOVE_COMPLETE);
-		memory_event(DHP_EVENT_REMOVAL);
+		if (memory_transit_end(TRANSIT_OFFLINE, arg))
+			list_for_each_entry(client, &memory_clients, node)
+				memory_call(client, DHP_MEMORY_REMOVE_COMPLETE);
+		dhp_event_memory(DHP_EVENT_REMOVAL, &range);
 		break;
 	}
 	if (transit == TRANSIT_NONE)
-		dhp_event_hold_run(false);
+		dhp_event_release_run();
 	mutex_unlock(&memory_mutex);
 	return NOTIFY_OK;
 }
@@ -134,18 +138,26 @@ static struct notifier_block memory_nb = {
 /* ---- What is online ----------------------------------------------------- */
 
 /**
- * dhp_memory_freeze() - keep memory events from happening
+ * dhp_memory_inside() - refuse what may not be done in a memory callback
+ * @what: what it is, for the log
  *
- * Return: 0; -EDEADLK from inside a memory callback.
+ * Return: whether the caller is a synchronous memory callback.
  */
-int dhp_memory_freeze(void)
+bool dhp_memory_inside(const char *what)
 {
-	if (READ_ONCE(memory_task) == current) {
-		pr_warn("registering from inside a memory callback is refused; do it from a work item\n");
-		return -EDEADLK;
-	}
+	if (READ_ONCE(memory_task) != current)
+		return false;
+	pr_warn("%s from inside a synchronous memory callback is refused; do it from a work item\n",
+		what);
+	return true;
+}
+
+/**
+ * dhp_memory_freeze() - keep memory events from happening
+ */
+void dhp_memory_freeze(void)
+{
 	mutex_lock(&memory_mutex);
-	return 0;
 }
 
 void dhp_memory_thaw(void)
@@ -232,21 +244,18 @@ __dhp_register_memory_callback(dhp_memory_fn fn, void *context,
 			       struct module *owner)
 {
 	struct dhp_memory_client *client;
-	int ret;
 
 	if (!fn)
 		return ERR_PTR(-EINVAL);
+	if (dhp_memory_inside("registering a memory callback"))
+		return ERR_PTR(-EDEADLK);
 	client = kzalloc(sizeof(*client), GFP_KERNEL);
 	if (!client)
 		return ERR_PTR(-ENOMEM);
 	client->fn = fn;
 	client->context = context;
 
-	ret = dhp_memory_freeze();
-	if (ret) {
-		kfree(client);
-		return ERR_PTR(ret);
-	}
+	dhp_memory_freeze();
 	/* One that comes in mid-removal has nothing in the range, and is told the outcome. */
 	dhp_client_add(&client->info, fn, "memory", owner);
 	list_add_tail(&client->node, &memory_clients);
@@ -266,13 +275,11 @@ static void memory_drop(struct dhp_memory_client *client)
 
 int dhp_unregister_memory_callback(struct dhp_memory_client *client)
 {
-	int ret;
-
 	if (IS_ERR_OR_NULL(client))
 		return -EINVAL;
-	ret = dhp_memory_freeze();
-	if (ret)
-		return ret;
+	if (dhp_memory_inside("unregistering a memory callback"))
+		return -EDEADLK;
+	dhp_memory_freeze();
 	memory_drop(client);
 	dhp_memory_thaw();
 	return 0;

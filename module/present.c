@@ -79,6 +79,11 @@ static int present_bus_event(struct notifier_block *nb, unsigned long event,
 	return NOTIFY_DONE;
 }
 
+void dhp_present_settle(void)
+{
+	flush_work(&present_work);
+}
+
 static struct notifier_block present_nb = {
 	.notifier_call = present_bus_event,
 };

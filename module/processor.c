@@ -21,9 +21,11 @@
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
 #include <linux/device.h>
+#include <linux/kernel.h>
 #include <linux/mutex.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/suspend.h>
 #include <linux/topology.h>
 #include <linux/workqueue.h>
 
@@ -56,10 +58,12 @@ struct dhp_processor_client {
 static DEFINE_MUTEX(processor_mutex);
 static LIST_HEAD(processor_clients);
 static struct task_struct *processor_task;	/* who runs a callback */
+static cpumask_var_t parked;	/* by suspend */
 static cpumask_var_t adding;	/* START done, outcome not told */
 static cpumask_var_t by_device;	/* of these: added through their device */
 static int staying_cpu = -1;	/* its removal has failed, which is not told yet */
 static int staying_status;	/* why */
+static bool suspended;		/* what is offline may be back soon */
 static enum cpuhp_state prepare_state, online_state;
 
 static void outcome_fn(struct work_struct *work);
@@ -172,7 +176,8 @@ static void all_complete(unsigned int cpu)
 	dhp_event_processor(DHP_EVENT_ARRIVAL, cpu);
 }
 
-static int all_remove_start(unsigned int cpu)
+/* With @refusable, a veto ends it. */
+static int all_remove_start(unsigned int cpu, bool refusable)
 {
 	struct dhp_processor_client *client;
 	int ret;
@@ -182,7 +187,7 @@ static int all_remove_start(unsigned int cpu)
 		    client->told[cpu] != HELD)
 			continue;
 		ret = processor_call(client, DHP_PROCESSOR_REMOVE_START, cpu, 0);
-		if (ret)
+		if (ret && refusable)
 			return ret;
 		client->told[cpu] = LEAVING;
 	}
@@ -217,6 +222,27 @@ static void all_remove_complete(unsigned int cpu)
 /* ---- Outcomes ----------------------------------------------------------- */
 
 /*
+ * Suspend parks processors without a word, but for one that resume fails to bring
+ * back this was a removal, or the failure of an add. Nobody can refuse it any more.
+ */
+static void tell_lost(void)
+{
+	unsigned int cpu;
+
+	for_each_cpu(cpu, parked) {
+		cpumask_clear_cpu(cpu, parked);
+		pr_warn("CPU%u has not come back from suspend; write 0 and then 1 to its online file to try again\n",
+			cpu);
+		if (cpumask_test_and_clear_cpu(cpu, adding)) {
+			all_failure(cpu, -ECANCELED);
+		} else {
+			all_remove_start(cpu, false);
+			all_remove_complete(cpu);
+		}
+	}
+}
+
+/*
  * Tells the outcome of operations that are over. @busy is the processor that the
  * operation in progress is about, nr_cpu_ids for none. A processor that suspend has
  * parked before its outcome was told waits until it is back.
@@ -233,6 +259,8 @@ static void tell_outcomes(unsigned int busy)
 		staying_cpu = -1;
 		all_remove_failure(cpu, staying_status);
 	}
+	if (!suspended)
+		tell_lost();
 }
 
 static void outcome_fn(struct work_struct *work)
@@ -281,7 +309,7 @@ static int processor_prepare(unsigned int cpu)
 	if (cpuhp_tasks_frozen)
 		return 0;
 	mutex_lock(&processor_mutex);
-	tell_outcomes(cpu);
+	tell_outcomes(nr_cpu_ids);
 	ret = all_start(cpu);
 	if (!ret) {
 		cpumask_set_cpu(cpu, adding);
@@ -298,6 +326,7 @@ static int processor_prepare(unsigned int cpu)
 static int processor_online(unsigned int cpu)
 {
 	mutex_lock(&processor_mutex);
+	cpumask_clear_cpu(cpu, parked);
 	if (cpuhp_tasks_frozen || cpumask_test_cpu(cpu, adding))
 		tell_outcomes_later();
 	else
@@ -320,6 +349,8 @@ static bool add_succeeded(unsigned int cpu)
 
 static int processor_offline(unsigned int cpu)
 {
+	/* Some architectures take processors down on their way to a reboot or kexec. */
+	bool refusable = system_state <= SYSTEM_RUNNING;
 	int ret = 0;
 
 	if (cpuhp_tasks_frozen)
@@ -331,7 +362,7 @@ static int processor_offline(unsigned int cpu)
 			goto unlock;	/* dead tells the failure */
 		all_complete(cpu);
 	}
-	ret = all_remove_start(cpu);
+	ret = all_remove_start(cpu, refusable);
 	if (ret)
 		removal_failed(cpu, ret);
 unlock:
@@ -341,17 +372,45 @@ unlock:
 
 static int processor_dead(unsigned int cpu)
 {
-	if (cpuhp_tasks_frozen)
-		return 0;
 	mutex_lock(&processor_mutex);
+	if (cpuhp_tasks_frozen) {
+		cpumask_set_cpu(cpu, parked);
+		goto unlock;
+	}
 	tell_outcomes(cpu);
 	if (cpumask_test_and_clear_cpu(cpu, adding))
 		all_failure(cpu, -ECANCELED);
 	else
 		all_remove_complete(cpu);
+unlock:
 	mutex_unlock(&processor_mutex);
 	return 0;
 }
+
+static int processor_pm_event(struct notifier_block *nb, unsigned long event,
+			      void *data)
+{
+	mutex_lock(&processor_mutex);
+	switch (event) {
+	case PM_SUSPEND_PREPARE:
+	case PM_HIBERNATION_PREPARE:
+	case PM_RESTORE_PREPARE:
+		suspended = true;
+		break;
+	case PM_POST_SUSPEND:
+	case PM_POST_HIBERNATION:
+	case PM_POST_RESTORE:
+		suspended = false;
+		tell_outcomes_later();
+		break;
+	}
+	mutex_unlock(&processor_mutex);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block processor_pm_nb = {
+	.notifier_call = processor_pm_event,
+};
 
 /* ---- Clients ------------------------------------------------------------ */
 
@@ -375,8 +434,15 @@ fail_started:
 	return ret;
 }
 
-/* A callback that came back here would wait for itself. */
-static bool inside_callback(const char *what)
+/**
+ * dhp_processor_inside() - refuse what may not be done in a processor callback
+ * @what: what it is, for the log
+ *
+ * Whoever came back from a callback to wait for callbacks would wait for itself.
+ *
+ * Return: whether the caller is a synchronous processor callback.
+ */
+bool dhp_processor_inside(const char *what)
 {
 	if (READ_ONCE(processor_task) != current)
 		return false;
@@ -396,7 +462,8 @@ __dhp_register_processor_callback(dhp_processor_fn fn, void *context,
 		return ERR_PTR(-EINVAL);
 	if (flags & ~(DHP_PROCESSOR_ADD_EXISTING | DHP_PROCESSOR_REMOVALS))
 		return ERR_PTR(-EOPNOTSUPP);
-	if (inside_callback("registering"))
+	if (dhp_processor_inside("registering a processor callback") ||
+	    dhp_memory_inside("registering a processor callback"))
 		return ERR_PTR(-EDEADLK);
 
 	client = kvzalloc(struct_size(client, told, nr_cpu_ids), GFP_KERNEL);
@@ -408,6 +475,8 @@ __dhp_register_processor_callback(dhp_processor_fn fn, void *context,
 
 	cpus_read_lock();
 	mutex_lock(&processor_mutex);
+	/* Those who were first are told first. */
+	tell_outcomes(nr_cpu_ids);
 	dhp_client_add(&client->info, fn, "processor", owner);
 	if (flags & DHP_PROCESSOR_ADD_EXISTING)
 		ret = processor_replay(client);
@@ -437,7 +506,8 @@ int dhp_unregister_processor_callback(struct dhp_processor_client *client)
 {
 	if (IS_ERR_OR_NULL(client))
 		return -EINVAL;
-	if (inside_callback("unregistering"))
+	if (dhp_processor_inside("unregistering a processor callback") ||
+	    dhp_memory_inside("unregistering a processor callback"))
 		return -EDEADLK;
 
 	mutex_lock(&processor_mutex);
@@ -506,19 +576,29 @@ int dhp_processor_init(void)
 {
 	int ret = -ENOMEM;
 
-	if (!zalloc_cpumask_var(&adding, GFP_KERNEL))
+	if (!zalloc_cpumask_var(&parked, GFP_KERNEL))
 		return ret;
+	if (!zalloc_cpumask_var(&adding, GFP_KERNEL))
+		goto free_parked;
 	if (!zalloc_cpumask_var(&by_device, GFP_KERNEL))
 		goto free_adding;
-	ret = processor_setup_states();
+	ret = register_pm_notifier(&processor_pm_nb);
 	if (ret)
 		goto free_by_device;
+	ret = processor_setup_states();
+	if (ret)
+		goto unregister_pm;
 	return 0;
 
+unregister_pm:
+	unregister_pm_notifier(&processor_pm_nb);
+	cancel_work_sync(&outcome_work);
 free_by_device:
 	free_cpumask_var(by_device);
 free_adding:
 	free_cpumask_var(adding);
+free_parked:
+	free_cpumask_var(parked);
 	return ret;
 }
 
@@ -528,7 +608,9 @@ void dhp_processor_exit(void)
 	__cpuhp_remove_state_cpuslocked(online_state, false);
 	__cpuhp_remove_state_cpuslocked(prepare_state, false);
 	cpus_read_unlock();
+	unregister_pm_notifier(&processor_pm_nb);
 	cancel_work_sync(&outcome_work);
 	free_cpumask_var(by_device);
 	free_cpumask_var(adding);
+	free_cpumask_var(parked);
 }

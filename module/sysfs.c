@@ -27,13 +27,14 @@ static ssize_t sequence_show(struct kobject *kobj, struct kobj_attribute *attr,
 	return sysfs_emit(page, "%llu\n", dhp_event_sequence());
 }
 
-/* Pools grow because of events, so they settle after them. */
+/* In the order in which one brings about the other. */
 static ssize_t settle_show(struct kobject *kobj, struct kobj_attribute *attr,
 			   char *page)
 {
 	u64 sequence;
 	int err;
 
+	dhp_present_settle();
 	err = dhp_event_settle(&sequence);
 	if (err)
 		return err;

@@ -515,10 +515,17 @@ NTSTATUS IoUnregisterPlugPlayNotificationEx(PVOID NotificationEntry)
 {
 	struct dhp_wdm_registration *reg = dhp_wdm_take(NotificationEntry, false);
 
+	int err;
+
 	if (!reg)
 		return STATUS_INVALID_PARAMETER;
 
-	dhp_unregister_event_callback(reg->event);
+	/* Refused from inside a synchronous callback, with a warning: it stays. */
+	err = dhp_unregister_event_callback(reg->event);
+	if (err) {
+		dhp_wdm_publish(reg);
+		return dhp_ntstatus_from_errno(err);
+	}
 	kfree(reg);
 	return STATUS_SUCCESS;
 }

@@ -41,6 +41,7 @@ class Client:
         self._name = name
         self._buffer = b""
         self._events = []
+        self._last_id = 0
         self.max_cpus = None  # how many CPU slots are meant to be used, if not all
         deadline = time.monotonic() + timeout
         try:
@@ -56,7 +57,8 @@ class Client:
         self._sock.close()
 
     def command(self, name, deadline=None, **arguments):
-        request = {"execute": name, "arguments": arguments}
+        self._last_id += 1
+        request = {"execute": name, "arguments": arguments, "id": self._last_id}
         deadline = deadline or time.monotonic() + 30
         try:
             self._sock.sendall(json.dumps(request).encode() + b"\n")
@@ -64,11 +66,14 @@ class Client:
             raise Gone("QEMU has ended") from None
         while True:
             message = self._receive(deadline)
-            if "return" in message:
-                return message["return"]
-            if "error" in message:
+            if "event" in message:
+                self._events.append(message)
+            elif message.get("id") != self._last_id:
+                continue  # the late answer to a command that was given up
+            elif "error" in message:
                 raise Error(message["error"]["desc"])
-            self._events.append(message)
+            else:
+                return message["return"]
 
     def forget_events(self):
         self._events.clear()

@@ -134,9 +134,12 @@ registers_between() {
 	set_block "$block" online_movable
 	settle
 	ctl "memory m1"
+	ctl "event e1 category=processor"
 	ctl "inside m1 state=remove_start action=register_memory arg=m2"
 	ctl "inside m1 state=remove_start action=unregister_self"
 	ctl "inside m1 state=remove_complete action=unregister arg=m1"
+	ctl "inside m1 state=remove_complete action=register arg=c1"
+	ctl "inside m1 state=remove_complete action=unregister arg=e1"
 	set_block "$block" offline
 	expect_log <<-END
 	m1 REMOVE_START $range
@@ -144,8 +147,10 @@ registers_between() {
 	m1 unregister_self: -35
 	m1 REMOVE_COMPLETE $range
 	m1 unregister m1: -35
+	m1 register c1: -35
+	m1 unregister e1: -35
 	END
-	equal "clients" 1 "$(cat "$dhp/clients")"
+	equal "clients" 2 "$(cat "$dhp/clients")"
 }
 test_case registers_between 'R6 registering and unregistering inside a memory callback are refused'
 
@@ -178,6 +183,26 @@ unregister_waits() {
 	tail -n 1 "$test_dir/log" | grep -Fxq "m1 unregistered" || fail "a call after unregistering"
 }
 test_case unregister_waits 'R5 unregistering waits for a running memory callback'
+
+# A block that goes cannot belong to the run of blocks that come.
+not_held() {
+	take_block
+	set_block "$block" online_movable
+	settle
+	ctl "memory m1"
+	ctl "event e1 category=memory"
+	ctl "inside m1 state=remove_start action=hold"
+	seq=$(sequence)
+	plug_dimm 128M
+	second=$plugged_blocks
+	set_block "$second" online_movable
+	put "$system/memory/memory$block/state" offline &
+	await_line "m1 REMOVE_START $range"
+	await_line "e1 ARRIVAL mem $(block_start "$second")+$(block_size) node $(block_node "$second") seq $((seq + 1))"
+	ctl "release m1"
+	wait
+}
+test_case not_held 'A1 an arrival does not wait for a block that has nothing to do with it'
 
 sixteen() {
 	put "$system/memory/auto_online_blocks" online_movable

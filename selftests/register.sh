@@ -361,7 +361,7 @@ c1 unregister c2: -35"
 }
 test_case from_inside_replay 'R6 unregistering from inside a replay is refused'
 
-# Events' clients may be dealt with from there, for they have nothing to do with the lock.
+# Registering an event's client waits for nobody, unregistering may wait for who waits for us.
 event_from_inside() {
 	cpu=$(pick_cpu)
 	offline "$cpu"
@@ -370,17 +370,19 @@ event_from_inside() {
 	ctl "processor c1"
 	ctl "event e1 category=processor"
 	ctl "inside c1 state=start action=register_event arg=e2"
+	ctl "inside c1 state=start action=unregister arg=e1"
 	seq=$(sequence)
 	online "$cpu"
 	expect_log <<-END
 	c1 START $cpu 0
 	c1 register_event e2: 0
+	c1 unregister e1: -35
 	c1 COMPLETE $cpu 0
 	e1 ARRIVAL cpu $cpu seq $((seq + 1))
 	e2 ARRIVAL cpu $cpu seq $((seq + 1))
 	END
 }
-test_case event_from_inside 'R6 event clients may be registered from inside a synchronous callback'
+test_case event_from_inside 'R6 event clients may be registered in a synchronous callback, and not unregistered'
 
 hotplug_states() {
 	grep -c ': dhp:' "$system/cpu/hotplug/states"
@@ -442,6 +444,26 @@ forgetful() {
 	load dhp_test
 }
 test_case forgetful 'R8 a client that leaves without unregistering is named, and nothing crashes'
+
+# It returns into the module's code, which must be there still.
+leaves_running() {
+	cpu=$(pick_cpu)
+	unload dhp_test
+	load dhp_test forget=1
+	ctl "event e1 category=processor"
+	ctl "inside e1 state=removal action=unregister_self"
+	ctl "inside e1 state=removal action=sleep_ms arg=3000"
+	settle
+	seq=$(sequence)
+	offline "$cpu"
+	await_line "e1 unregister_self: 0"
+	unload dhp_test
+	equal "clients" 0 "$(clients)"
+	online "$cpu"
+	settle
+	load dhp_test
+}
+test_case leaves_running 'A7 R8 a module that leaves is not gone before its last callback has ended'
 
 dhp_in_use() {
 	ctl "processor c1"

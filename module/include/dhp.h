@@ -47,7 +47,9 @@ struct module;
  * Removals are reported for held processors only, and a held processor is not
  * started again: a client without %DHP_PROCESSOR_REMOVALS hears nothing when
  * such a processor goes offline and comes back. Processors that suspend parks
- * and resume brings back are not reported to anybody.
+ * and resume brings back are not reported to anybody; one that resume fails to bring
+ * back is, afterwards: nothing runs there any more, and REMOVE_START cannot veto. Nor
+ * can it while the system goes down.
  *
  * COMPLETE and REMOVE_FAILURE wait for the end of their operation. When the next
  * operation is faster they are told at its beginning, in the right order; if it is
@@ -132,7 +134,7 @@ __dhp_register_processor_callback(dhp_processor_fn fn, void *context,
  * Return: the registration, owned by dhp until
  * dhp_unregister_processor_callback(); or ERR_PTR(): -EINVAL for a NULL @fn,
  * -EOPNOTSUPP for unknown bits in @flags, -ENOMEM, -EDEADLK from inside a
- * synchronous processor callback, or the errno of a veto during the replay.
+ * synchronous callback, or the errno of a veto during the replay.
  * Nothing stays registered on failure.
  */
 #define dhp_register_processor_callback(fn, context, flags) \
@@ -146,7 +148,7 @@ __dhp_register_processor_callback(dhp_processor_fn fn, void *context,
  * and @client is gone. It makes no calls itself: the client frees what it holds.
  *
  * Context: Process context; may sleep. Takes no CPU hotplug lock. Refused, with
- * a warning in the log, from inside a synchronous processor callback.
+ * a warning in the log, from inside a synchronous callback.
  * Return: 0; -EDEADLK when refused; -EINVAL for NULL or ERR_PTR().
  */
 int dhp_unregister_processor_callback(struct dhp_processor_client *client);
@@ -194,8 +196,8 @@ struct dhp_memory_change {
  * REMOVE_COMPLETE or REMOVE_FAILURE.
  *
  * Context: Process context, may sleep. The memory hotplug lock and dhp's lock
- * are held: no memory or CPU hotplug, no large allocation, no registering or
- * unregistering of memory callbacks.
+ * are held: no memory or CPU hotplug, no large allocation, and nothing may be
+ * registered or unregistered.
  */
 typedef void (*dhp_memory_fn)(void *context,
 			      const struct dhp_memory_change *change);
@@ -340,7 +342,8 @@ __dhp_register_event_callback(enum dhp_category category, dhp_event_fn fn,
  *
  * Context: Process context; may sleep. Not from inside a memory callback.
  * Return: the registration; or ERR_PTR(): -EINVAL for a NULL @fn or an unknown
- * @category, -EOPNOTSUPP for unknown bits in @flags, -ENOMEM.
+ * @category, -EOPNOTSUPP for unknown bits in @flags, -ENOMEM, -EDEADLK from inside
+ * a memory callback.
  */
 #define dhp_register_event_callback(category, fn, context, flags) \
 	__dhp_register_event_callback(category, fn, context, flags, THIS_MODULE)
@@ -353,8 +356,10 @@ __dhp_register_event_callback(enum dhp_category category, dhp_event_fn fn,
  * that very callback. No call begins after it has returned; events that were
  * not delivered yet are dropped for this client.
  *
- * Context: Process context; may sleep.
- * Return: 0; -EINVAL for NULL or ERR_PTR().
+ * Context: Process context; may sleep. Refused, with a warning in the log, from
+ * inside a synchronous callback: the callback that it would wait for may be waiting
+ * for the operation that the synchronous one is part of.
+ * Return: 0; -EDEADLK when refused; -EINVAL for NULL or ERR_PTR().
  */
 int dhp_unregister_event_callback(struct dhp_event_client *client);
 

@@ -530,7 +530,8 @@ NTSTATUS __dhp_wdm_register_pnp(IO_NOTIFICATION_EVENT_CATEGORY category, ULONG f
  * Context: Process context; may sleep.
  * Return: STATUS_SUCCESS; STATUS_INVALID_PARAMETER for a NULL pointer other than
  * @Context; STATUS_NOT_SUPPORTED for another category, GUID or flag;
- * STATUS_INSUFFICIENT_RESOURCES.
+ * STATUS_INSUFFICIENT_RESOURCES; STATUS_POSSIBLE_DEADLOCK from inside a synchronous
+ * memory callback of dhp's own.
  */
 static inline NTSTATUS
 IoRegisterPlugPlayNotification(IO_NOTIFICATION_EVENT_CATEGORY EventCategory,
@@ -555,7 +556,8 @@ IoRegisterPlugPlayNotification(IO_NOTIFICATION_EVENT_CATEGORY EventCategory,
  *
  * Context: Process context; may sleep.
  * Return: STATUS_SUCCESS; STATUS_INVALID_PARAMETER when @NotificationEntry is no
- * such handle.
+ * such handle; STATUS_POSSIBLE_DEADLOCK from inside a synchronous callback, where it
+ * is refused with a warning in the log.
  */
 NTSTATUS IoUnregisterPlugPlayNotificationEx(PVOID NotificationEntry);
 
