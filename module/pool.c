@@ -1,30 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The elastic pool: worker threads that follow the processors, and the life of
- * a pool as a whole. Its buffers are in buffer.c. The pool knows the machine
+ * The elastic pool: the life of a pool as a whole, and how its workers follow the
+ * processors. Workers are in worker.c, buffers in buffer.c. The pool knows the machine
  * through dhp's public header only, as any client does.
  *
- * A worker is bound to its processor. Its thread is created in START, woken for
- * the first time in COMPLETE and stopped in REMOVE_START. It is not parked in
- * between: a parked thread of a module comes back unbound.
- *
- * Being bound is not enough. Taking a processor down begins with the scheduler
- * pushing all threads off it that are not per-CPU ones of the kernel's own, bound
- * or not, and only then comes REMOVE_START. A thread that has disabled migration
- * is let be until it is done. So a worker is *pinned* by migrate_disable() as long
- * as it lives; whoever opens it waits until it is.
- *
- * A worker is *open* while it takes items. Closing it moves its queued items to
- * an open worker, in order, under the same lock under which items are submitted
- * and taken; so no item can be left behind, or run twice.
+ * A worker's thread is created in START, woken for the first time in COMPLETE and
+ * stopped in REMOVE_START. It is not parked in between: a parked thread of a module
+ * comes back unbound. What it does in between is in worker.c.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/cpu.h>
 #include <linux/ctype.h>
-#include <linux/kthread.h>
 #include <linux/moduleparam.h>
-#include <linux/sched.h>
+#include <linux/percpu.h>
 #include <linux/slab.h>
 #include <linux/suspend.h>
 
@@ -33,9 +22,6 @@
 
 /* How long a suspend waits for items that are running. */
 #define PARK_TIMEOUT_SECONDS 20
-
-/* How long a new worker may take to get onto its processor. */
-#define OPEN_TIMEOUT_SECONDS 10
 
 /* When to try again what could not be had. */
 #define RETRY_SECONDS 10
@@ -59,382 +45,11 @@ static bool pools_hibernating;
 
 static struct dhp_pool *own_pool;
 
-/**
- * struct dhp_worker - one processor's worker
- * @pool: its pool
- * @cpu: its processor
- * @task: its thread; NULL while there is none
- * @items: what it has to do
- * @wanted: it is to pin itself to its processor, or not
- * @pinned: it has done so
- *
- * @task is under the pool's mutex, the others are under its lock.
- */
-struct dhp_worker {
-	struct dhp_pool *pool;
-	unsigned int cpu;
-	struct task_struct *task;
-	struct list_head items;
-	bool wanted;
-	bool pinned;
-};
-
-/* ---- Items --------------------------------------------------------------- */
-
-/* The open worker for @cpu, or else another one; NULL when none is open. */
-static struct dhp_worker *pick_worker(struct dhp_pool *pool, unsigned int cpu)
-{
-	lockdep_assert_held(&pool->lock);
-
-	if (cpu >= nr_cpu_ids || !cpumask_test_cpu(cpu, pool->open)) {
-		cpu = cpu < nr_cpu_ids ? cpumask_next(cpu, pool->open) : nr_cpu_ids;
-		if (cpu >= nr_cpu_ids)
-			cpu = cpumask_first(pool->open);
-		if (cpu >= nr_cpu_ids)
-			return NULL;
-	}
-	return pool->worker[cpu];
-}
-
-bool dhp_pool_submit_on(struct dhp_pool *pool, unsigned int cpu,
-			struct dhp_work *work)
-{
-	struct dhp_worker *worker;
-	unsigned long flags;
-	bool idle;
-
-	raw_spin_lock_irqsave(&pool->lock, flags);
-	if (work->queued) {
-		raw_spin_unlock_irqrestore(&pool->lock, flags);
-		return false;
-	}
-	work->queued = pool->colour + 1;
-	pool->pending[pool->colour]++;
-	pool->submitted++;
-
-	worker = pick_worker(pool, cpu);
-	if (worker) {
-		/* With items left it does not sleep. */
-		idle = list_empty(&worker->items);
-		list_add_tail(&work->node, &worker->items);
-		if (idle)
-			wake_up_process(worker->task);
-	} else {
-		list_add_tail(&work->node, &pool->orphans);
-	}
-	raw_spin_unlock_irqrestore(&pool->lock, flags);
-	return true;
-}
-EXPORT_SYMBOL_GPL(dhp_pool_submit_on);
-
-bool dhp_pool_submit(struct dhp_pool *pool, struct dhp_work *work)
-{
-	return dhp_pool_submit_on(pool, raw_smp_processor_id(), work);
-}
-EXPORT_SYMBOL_GPL(dhp_pool_submit);
-
-/* The worker's next item, dequeued, and its colour; NULL when there is none. */
-static struct dhp_work *take_item(struct dhp_worker *worker, unsigned int *colour)
-{
-	struct dhp_pool *pool = worker->pool;
-	struct dhp_work *work = NULL;
-
-	raw_spin_lock_irq(&pool->lock);
-	if (cpumask_test_cpu(worker->cpu, pool->open)) {
-		work = list_first_entry_or_null(&worker->items, struct dhp_work, node);
-		if (!work)
-			work = list_first_entry_or_null(&pool->orphans,
-							struct dhp_work, node);
-	}
-	if (work) {
-		list_del_init(&work->node);
-		*colour = work->queued - 1;
-		work->queued = 0;
-	}
-	raw_spin_unlock_irq(&pool->lock);
-	return work;
-}
-
-static void item_done(struct dhp_worker *worker, unsigned int colour)
-{
-	struct dhp_pool *pool = worker->pool;
-
-	raw_spin_lock_irq(&pool->lock);
-	pool->pending[colour]--;
-	pool->completed++;
-	raw_spin_unlock_irq(&pool->lock);
-	if (wq_has_sleeper(&pool->wait))
-		wake_up_all(&pool->wait);
-}
-
-/* Does what worker->wanted says; returns false if there was nothing to do. */
-static bool worker_pin(struct dhp_worker *worker)
-{
-	struct dhp_pool *pool = worker->pool;
-	bool pin = READ_ONCE(worker->wanted);
-
-	if (pin == worker->pinned)
-		return false;
-	__set_current_state(TASK_RUNNING);
-	if (pin) {
-		migrate_disable();
-		/* Pushed off before it could: it waits for the next try. */
-		pin = raw_smp_processor_id() == worker->cpu;
-	}
-	if (!pin)
-		migrate_enable();
-	raw_spin_lock_irq(&pool->lock);
-	worker->pinned = pin;
-	if (!pin)
-		worker->wanted = false;
-	raw_spin_unlock_irq(&pool->lock);
-	wake_up_all(&pool->wait);
-	return true;
-}
-
-/* The worker's next thread begins anew. */
-static void worker_unpin(struct dhp_worker *worker)
-{
-	if (!worker->pinned)
-		return;
-	migrate_enable();
-	raw_spin_lock_irq(&worker->pool->lock);
-	worker->pinned = false;
-	raw_spin_unlock_irq(&worker->pool->lock);
-}
-
-static void worker_run(struct dhp_worker *worker, struct dhp_work *work,
-		       unsigned int colour)
-{
-	__set_current_state(TASK_RUNNING);
-	WARN_ONCE(raw_smp_processor_id() != worker->cpu,
-		  "worker %s/%u runs on processor %u\n", worker->pool->name,
-		  worker->cpu, raw_smp_processor_id());
-	/* The item may be gone as soon as its function runs. */
-	work->fn(work);
-	item_done(worker, colour);
-	cond_resched();
-}
-
-static int worker_main(void *data)
-{
-	struct dhp_worker *worker = data;
-	struct dhp_work *work;
-	unsigned int colour;
-
-	for (;;) {
-		/* Before the checks, so that no wake-up after them is lost. */
-		set_current_state(TASK_IDLE);
-		if (kthread_should_stop())
-			break;
-		if (worker_pin(worker))
-			continue;
-		work = take_item(worker, &colour);
-		if (work)
-			worker_run(worker, work, colour);
-		else
-			schedule();
-	}
-	__set_current_state(TASK_RUNNING);
-	worker_unpin(worker);
-	return 0;
-}
-
-static bool in_own_worker(struct dhp_pool *pool)
-{
-	struct dhp_worker *worker;
-
-	if (kthread_func(current) != worker_main)
-		return false;
-	worker = kthread_data(current);
-	return worker->pool == pool;
-}
-
-static unsigned long nr_pending(struct dhp_pool *pool, unsigned int colour)
-{
-	unsigned long flags, nr;
-
-	raw_spin_lock_irqsave(&pool->lock, flags);
-	nr = pool->pending[colour];
-	raw_spin_unlock_irqrestore(&pool->lock, flags);
-	return nr;
-}
-
-/*
- * Items that are submitted from now on get the other colour, so those of the
- * present one can only become fewer, wherever they are. There are none of the
- * other colour yet, because the last flush has waited for them.
- */
-void dhp_pool_flush(struct dhp_pool *pool)
-{
-	unsigned int colour;
-
-	if (WARN_ONCE(in_own_worker(pool),
-		      "pool %s: an item of its own flushes it, and would wait for itself\n",
-		      pool->name))
-		return;
-
-	mutex_lock(&pool->flush_mutex);
-	raw_spin_lock_irq(&pool->lock);
-	colour = pool->colour;
-	pool->colour = !colour;
-	raw_spin_unlock_irq(&pool->lock);
-	wait_event(pool->wait, !nr_pending(pool, colour));
-	mutex_unlock(&pool->flush_mutex);
-}
-EXPORT_SYMBOL_GPL(dhp_pool_flush);
-
-/* ---- Workers ------------------------------------------------------------- */
-
-/*
- * Makes what is missing of a worker, up to a thread that was never woken. The
- * processor may be offline still.
- */
-static int worker_prepare(struct dhp_pool *pool, unsigned int cpu, int nid)
-{
-	struct dhp_worker *worker = pool->worker[cpu];
-	struct task_struct *task;
-
-	lockdep_assert_held(&pool->mutex);
-
-	if (!worker) {
-		worker = kzalloc(sizeof(*worker), GFP_KERNEL);
-		if (!worker)
-			return -ENOMEM;
-		worker->pool = pool;
-		worker->cpu = cpu;
-		INIT_LIST_HEAD(&worker->items);
-		raw_spin_lock_irq(&pool->lock);
-		pool->worker[cpu] = worker;
-		raw_spin_unlock_irq(&pool->lock);
-	}
-	if (worker->task)
-		return 0;
-
-	task = kthread_create_on_node(worker_main, worker, nid, "%s/%u",
-				      pool->name, cpu);
-	if (IS_ERR(task))
-		return PTR_ERR(task);
-	kthread_bind(task, cpu);
-	worker->task = task;
-	return 0;
-}
-
-static bool worker_pinned(struct dhp_worker *worker)
-{
-	bool pinned;
-
-	raw_spin_lock_irq(&worker->pool->lock);
-	pinned = worker->pinned;
-	raw_spin_unlock_irq(&worker->pool->lock);
-	return pinned;
-}
-
-/* It has pinned itself, or found that it could not. */
-static bool worker_answered(struct dhp_worker *worker)
-{
-	bool answered;
-
-	raw_spin_lock_irq(&worker->pool->lock);
-	answered = worker->pinned || !worker->wanted;
-	raw_spin_unlock_irq(&worker->pool->lock);
-	return answered;
-}
-
-/*
- * Has a worker pin itself to its processor, and then take items. The processor
- * must not begin to go meanwhile; the hotplug lock or a suspend sees to that.
- */
-static int worker_open(struct dhp_pool *pool, unsigned int cpu)
-{
-	struct dhp_worker *worker = pool->worker[cpu];
-	int err;
-
-	lockdep_assert_held(&pool->mutex);
-
-	/* In case that it was awake while suspend took the processor down. */
-	err = set_cpus_allowed_ptr(worker->task, cpumask_of(cpu));
-	if (err)
-		return err;
-	raw_spin_lock_irq(&pool->lock);
-	worker->wanted = true;
-	wake_up_process(worker->task);
-	raw_spin_unlock_irq(&pool->lock);
-	wait_event_timeout(pool->wait, worker_answered(worker),
-			   OPEN_TIMEOUT_SECONDS * HZ);
-
-	raw_spin_lock_irq(&pool->lock);
-	if (worker->pinned) {
-		cpumask_set_cpu(cpu, pool->open);
-		wake_up_process(worker->task);
-	} else {
-		worker->wanted = false;
-		err = -ETIMEDOUT;
-	}
-	raw_spin_unlock_irq(&pool->lock);
-	return err;
-}
-
-/* No more items for this worker; those that wait there move to another one. */
-static void worker_close(struct dhp_pool *pool, unsigned int cpu)
-{
-	struct dhp_worker *worker = pool->worker[cpu];
-	struct dhp_worker *other;
-	struct list_head *items;
-	struct dhp_work *work;
-
-	lockdep_assert_held(&pool->mutex);
-
-	raw_spin_lock_irq(&pool->lock);
-	if (!cpumask_test_and_clear_cpu(cpu, pool->open))
-		goto unlock;
-	other = pick_worker(pool, cpu);
-	items = other ? &other->items : &pool->orphans;
-	while (!list_empty(&worker->items)) {
-		work = list_first_entry(&worker->items, struct dhp_work, node);
-		list_move_tail(&work->node, items);
-		pool->migrated++;
-	}
-	if (other)
-		wake_up_process(other->task);
-	worker->wanted = false;
-	wake_up_process(worker->task);
-unlock:
-	raw_spin_unlock_irq(&pool->lock);
-}
-
-/*
- * Ends a closed worker's thread, after the item that it is running. A thread
- * that was never woken ends without ever running worker_main().
- */
-static void worker_stop(struct dhp_pool *pool, unsigned int cpu)
-{
-	struct dhp_worker *worker = pool->worker[cpu];
-
-	lockdep_assert_held(&pool->mutex);
-
-	if (!worker || !worker->task)
-		return;
-	kthread_stop(worker->task);
-	worker->task = NULL;
-}
-
-static void worker_free(struct dhp_pool *pool, unsigned int cpu)
-{
-	struct dhp_worker *worker = pool->worker[cpu];
-
-	worker_stop(pool, cpu);
-	raw_spin_lock_irq(&pool->lock);
-	pool->worker[cpu] = NULL;
-	raw_spin_unlock_irq(&pool->lock);
-	kfree(worker);
-}
-
 static int worker_make(struct dhp_pool *pool, unsigned int cpu)
 {
-	int err = worker_prepare(pool, cpu, cpu_to_node(cpu));
+	int err = dhp_worker_prepare(pool, cpu, cpu_to_node(cpu));
 
-	return err ?: worker_open(pool, cpu);
+	return err ?: dhp_worker_open(pool, cpu);
 }
 
 /*
@@ -498,14 +113,14 @@ static void processor_start(struct dhp_pool *pool, unsigned int cpu, int nid,
 {
 	int err;
 
-	err = worker_prepare(pool, cpu, nid);
+	err = dhp_worker_prepare(pool, cpu, nid);
 	if (!err)
 		err = dhp_buffers_share_add(pool, cpu, nid);
 	if (!err)
 		return;
 	if (!pool->created) {
 		/* Nobody tells the client that vetoed to clean up. */
-		worker_free(pool, cpu);
+		dhp_worker_free(pool, cpu);
 		*status = err;
 		return;
 	}
@@ -524,14 +139,14 @@ static void processor_remove_start(struct dhp_pool *pool, unsigned int cpu)
 {
 	cpumask_clear_cpu(cpu, pool->in_use);
 	dhp_buffers_share_close(pool, cpu);
-	worker_close(pool, cpu);
-	worker_stop(pool, cpu);
+	dhp_worker_close(pool, cpu);
+	dhp_worker_stop(pool, cpu);
 }
 
 static void processor_gone(struct dhp_pool *pool, unsigned int cpu)
 {
 	dhp_buffers_share_del(pool, cpu);
-	worker_free(pool, cpu);
+	dhp_worker_free(pool, cpu);
 }
 
 static void processor_changed(void *context,
@@ -565,12 +180,6 @@ static void processor_changed(void *context,
 
 /* ---- Suspend ------------------------------------------------------------- */
 
-/* Something of the worker's is still going on there. */
-static bool worker_present(struct dhp_pool *pool, unsigned int cpu)
-{
-	return pool->worker[cpu] && worker_pinned(pool->worker[cpu]);
-}
-
 /*
  * Suspend takes processors down without any notification. A thread that is
  * pinned there would keep it waiting for ever; one that is not, and is woken
@@ -590,11 +199,11 @@ static int pool_park(struct dhp_pool *pool)
 	open_workers(pool);
 	for_each_cpu(cpu, pool->in_use)
 		if (cpu != pool->stays)
-			worker_close(pool, cpu);
+			dhp_worker_close(pool, cpu);
 	for_each_cpu(cpu, pool->in_use) {
 		if (cpu == pool->stays)
 			continue;
-		left = wait_event_timeout(pool->wait, !worker_present(pool, cpu), left);
+		left = wait_event_timeout(pool->wait, !dhp_worker_present(pool, cpu), left);
 		if (!left) {
 			pr_err("pool %s: an item has been running on processor %u for %d seconds: no suspend; it must end sooner\n",
 			       pool->name, cpu, PARK_TIMEOUT_SECONDS);
@@ -753,7 +362,7 @@ static void pool_delist(struct dhp_pool *pool)
 	mutex_unlock(&pools_mutex);
 }
 
-static struct dhp_pool *pool_alloc(const char *name)
+static struct dhp_pool *pool_alloc(const struct dhp_pool_config *config)
 {
 	struct dhp_pool *pool;
 
@@ -768,15 +377,21 @@ static struct dhp_pool *pool_alloc(const char *name)
 	if (!pool->worker)
 		goto free_open;
 
-	strscpy(pool->name, name, sizeof(pool->name));
+	pool->count = alloc_percpu(struct dhp_pool_count);
+	if (!pool->count)
+		goto free_worker;
+
+	strscpy(pool->name, config->name, sizeof(pool->name));
+	pool->stealing = config->stealing;
 	mutex_init(&pool->mutex);
 	mutex_init(&pool->flush_mutex);
-	raw_spin_lock_init(&pool->lock);
 	init_waitqueue_head(&pool->wait);
-	INIT_LIST_HEAD(&pool->orphans);
+	dhp_workers_init(pool);
 	INIT_DELAYED_WORK(&pool->retry, pool_retry);
 	return pool;
 
+free_worker:
+	kvfree(pool->worker);
 free_open:
 	free_cpumask_var(pool->open);
 free_in_use:
@@ -788,6 +403,7 @@ free_pool:
 
 static void pool_free(struct dhp_pool *pool)
 {
+	free_percpu(pool->count);
 	kvfree(pool->worker);
 	free_cpumask_var(pool->open);
 	free_cpumask_var(pool->in_use);
@@ -823,11 +439,11 @@ static void pool_free_workers(struct dhp_pool *pool)
 
 	mutex_lock(&pool->mutex);
 	for (cpu = 0; cpu < nr_cpu_ids; cpu++) {
-		if (!pool->worker[cpu])
+		if (!rcu_access_pointer(pool->worker[cpu]))
 			continue;
 		dhp_buffers_share_close(pool, cpu);
-		worker_close(pool, cpu);
-		worker_free(pool, cpu);
+		dhp_worker_close(pool, cpu);
+		dhp_worker_free(pool, cpu);
 	}
 	mutex_unlock(&pool->mutex);
 }
@@ -840,7 +456,7 @@ struct dhp_pool *dhp_pool_create(const struct dhp_pool_config *config)
 	err = check_config(config);
 	if (err)
 		return ERR_PTR(err);
-	pool = pool_alloc(config->name);
+	pool = pool_alloc(config);
 	if (!pool)
 		return ERR_PTR(-ENOMEM);
 	err = dhp_buffers_init(pool, config);
@@ -872,23 +488,17 @@ free_pool:
 }
 EXPORT_SYMBOL_GPL(dhp_pool_create);
 
-static bool pool_drained(struct dhp_pool *pool)
-{
-	return !nr_pending(pool, 0) && !nr_pending(pool, 1);
-}
-
 void dhp_pool_destroy(struct dhp_pool *pool)
 {
 	if (IS_ERR_OR_NULL(pool))
 		return;
-	if (WARN_ONCE(in_own_worker(pool),
+	if (WARN_ONCE(dhp_worker_is_me(pool),
 		      "pool %s: an item of its own destroys it; it stays\n",
 		      pool->name))
 		return;
 
 	dhp_sysfs_remove_pool(pool);
-	/* Not a flush: items may submit further items. */
-	wait_event(pool->wait, pool_drained(pool));
+	dhp_workers_drain(pool);
 	pool_free_workers(pool);
 	pool_delist(pool);
 	dhp_buffers_exit(pool);
@@ -909,26 +519,6 @@ void dhp_pool_settle(void)
 		dhp_buffers_settle(pool);
 	}
 	mutex_unlock(&pools_mutex);
-}
-
-/* All of one moment: submitted = completed + pending. */
-void dhp_pool_counts(struct dhp_pool *pool, struct dhp_pool_counts *counts)
-{
-	raw_spin_lock_irq(&pool->lock);
-	counts->submitted = pool->submitted;
-	counts->completed = pool->completed;
-	counts->migrated = pool->migrated;
-	raw_spin_unlock_irq(&pool->lock);
-}
-
-int dhp_pool_print_workers(struct dhp_pool *pool, char *page)
-{
-	int len;
-
-	raw_spin_lock_irq(&pool->lock);
-	len = sysfs_emit(page, "%*pbl\n", cpumask_pr_args(pool->open));
-	raw_spin_unlock_irq(&pool->lock);
-	return len;
 }
 
 /* ---- The module's own pool ----------------------------------------------- */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What pool.c, buffer.c and sysfs.c know of a pool and no client needs.
+ * What pool.c, worker.c, buffer.c and sysfs.c know of a pool and no client needs.
  *
- * Lock order within a pool: mutex > lock; buffers.lock nests with neither.
- * pools_mutex is outside of all of them, and not held while the pool registers
- * with the sources of notification.
+ * Lock order within a pool: mutex > a worker's lock, of which nobody holds two;
+ * buffers.lock nests with neither. pools_mutex is outside of all of them, and not
+ * held while the pool registers with the sources of notification.
  */
 #ifndef _DHP_POOL_H
 #define _DHP_POOL_H
@@ -12,6 +12,7 @@
 #include <linux/completion.h>
 #include <linux/cpumask.h>
 #include <linux/kobject.h>
+#include <linux/llist.h>
 #include <linux/mutex.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
@@ -20,8 +21,53 @@
 #include "dhp.h"
 
 #define DHP_POOL_NAME_MAX 10
+#define DHP_WORKER_SLOTS 16
 
-struct dhp_worker;
+/**
+ * struct dhp_worker - one processor's worker
+ * @incoming: items that were submitted, the newest first; anybody adds, anybody may
+ *	take all
+ * @attention: what a submitter has to look at when it has added an item
+ * @address: its processor, as an item's state has it
+ * @cpu: its processor; nr_cpu_ids for the orphans
+ * @pool: its pool
+ * @task: its thread; NULL while there is none; written under the pool's mutex
+ * @lock: for what follows
+ * @first: what it has to do next, in order; a list that ends with NULL
+ * @last: the last of these, if there are any
+ * @running: the item whose function runs, or is about to
+ * @slot: what it does before that; filled by the worker, emptied by anybody
+ * @wanted: it is to pin itself to its processor, or not
+ * @pinned: it has done so
+ * @rcu: for freeing it under those who submit
+ */
+struct dhp_worker {
+	struct llist_head incoming;
+	unsigned long attention;
+	unsigned long address;
+	unsigned int cpu;
+	struct dhp_pool *pool;
+	struct task_struct *task;
+
+	raw_spinlock_t lock ____cacheline_aligned; /* the worker's own line */
+	struct llist_node *first;
+	struct llist_node *last;
+	struct dhp_work *running;
+	unsigned long slot[DHP_WORKER_SLOTS];
+	bool wanted;
+	bool pinned;
+	struct rcu_head rcu;
+};
+
+/**
+ * struct dhp_pool_count - what a processor has counted, of each colour of item
+ * @submitted: items that were submitted there
+ * @completed: items that have run there to their end, or were cancelled there
+ */
+struct dhp_pool_count {
+	u64 submitted[2];
+	u64 completed[2];
+};
 
 /* A list of free buffers, linked through their struct page. */
 struct dhp_buffer_list {
@@ -125,17 +171,16 @@ struct dhp_buffers {
  * @parked: suspend is near, only @stays has an open worker; under @mutex
  * @stays: the processor that suspend leaves running; under @mutex
  * @retry: tries again to open workers that could not be
- * @lock: for what follows
- * @open: processors whose workers take items
- * @worker: nr_cpu_ids pointers; NULL without a worker. Written under both @mutex
- *	and @lock.
- * @orphans: items that found no open worker
- * @colour: colour of the items that are submitted now, 0 or 1
- * @pending: items of each colour that have not run to their end
- * @submitted: items since creation
- * @completed: items that have run
- * @migrated: items that were moved from a worker that closed to another
- * @wait: for pending items to become none, or a worker to become idle
+ * @stealing: workers help each other; constant
+ * @open: processors whose workers take items; written under @mutex
+ * @worker: nr_cpu_ids pointers; NULL without a worker. Written under @mutex, freed
+ *	when nobody can be submitting to it any more.
+ * @orphans: has the items that found no open worker
+ * @colour: colour of the items that are submitted now, 0 or 1; under @flush_mutex
+ * @count: what each processor has counted
+ * @migrated: items that were moved from one worker to another
+ * @wait: for items to be done, or a worker to be pinned or not
+ * @waiters: how many wait for items
  * @flush_mutex: one flush at a time
  * @buffers: its buffers
  */
@@ -153,29 +198,39 @@ struct dhp_pool {
 	unsigned int stays;
 	struct delayed_work retry;
 
-	raw_spinlock_t lock; /* items, and where they may go */
+	bool stealing;
 	cpumask_var_t open;
-	struct dhp_worker **worker;
-	struct list_head orphans;
+	struct dhp_worker __rcu **worker;
+	struct dhp_worker orphans;
 	unsigned int colour;
-	unsigned long pending[2];
-	u64 submitted;
-	u64 completed;
-	u64 migrated;
+	struct dhp_pool_count __percpu *count;
+	atomic_long_t migrated;
 	wait_queue_head_t wait;
+	atomic_t waiters;
 	struct mutex flush_mutex; /* one flush at a time */
 
 	struct dhp_buffers buffers;
 };
 
 /* pool.c */
+void dhp_pool_settle(void);
+
+/* worker.c */
 struct dhp_pool_counts {
 	u64 submitted;
 	u64 completed;
 	u64 migrated;
 };
 
-void dhp_pool_settle(void);
+void dhp_workers_init(struct dhp_pool *pool);
+void dhp_workers_drain(struct dhp_pool *pool);
+int dhp_worker_prepare(struct dhp_pool *pool, unsigned int cpu, int nid);
+int dhp_worker_open(struct dhp_pool *pool, unsigned int cpu);
+void dhp_worker_close(struct dhp_pool *pool, unsigned int cpu);
+void dhp_worker_stop(struct dhp_pool *pool, unsigned int cpu);
+void dhp_worker_free(struct dhp_pool *pool, unsigned int cpu);
+bool dhp_worker_present(struct dhp_pool *pool, unsigned int cpu);
+bool dhp_worker_is_me(struct dhp_pool *pool);
 void dhp_pool_counts(struct dhp_pool *pool, struct dhp_pool_counts *counts);
 int dhp_pool_print_workers(struct dhp_pool *pool, char *page);
 

@@ -12,7 +12,7 @@
 #include <linux/bits.h>
 #include <linux/export.h>
 #include <linux/ktime.h>
-#include <linux/list.h>
+#include <linux/llist.h>
 #include <linux/types.h>
 
 struct module;
@@ -383,14 +383,14 @@ typedef void (*dhp_work_fn)(struct dhp_work *work);
 
 /**
  * struct dhp_work - a work item, embedded in a structure of the caller's
- * @node: the pool's
+ * @incoming: the pool's
  * @fn: set by dhp_work_init()
- * @queued: the pool's; non-zero from submission until just before @fn runs
+ * @state: the pool's; non-zero from submission until just before @fn runs
  */
 struct dhp_work {
-	struct list_head node;
+	struct llist_node incoming;
 	dhp_work_fn fn;
-	unsigned long queued;
+	unsigned long state;
 };
 
 /**
@@ -400,9 +400,8 @@ struct dhp_work {
  */
 static inline void dhp_work_init(struct dhp_work *work, dhp_work_fn fn)
 {
-	INIT_LIST_HEAD(&work->node);
 	work->fn = fn;
-	work->queued = 0;
+	work->state = 0;
 }
 
 /**
@@ -416,6 +415,8 @@ static inline void dhp_work_init(struct dhp_work *work, dhp_work_fn fn)
  * @buffers_min: floor of their number; at least one per online processor is kept
  *	in any case
  * @buffers_max: ceiling of their number; 0 for none
+ * @stealing: a worker with nothing to do helps one that is behind, by taking over
+ *	items of dhp_pool_submit()
  */
 struct dhp_pool_config {
 	const char *name;
@@ -423,6 +424,7 @@ struct dhp_pool_config {
 	unsigned int buffer_permille;
 	unsigned long buffers_min;
 	unsigned long buffers_max;
+	bool stealing;
 };
 
 /**
@@ -461,7 +463,11 @@ void dhp_pool_destroy(struct dhp_pool *pool);
  * @pool: the pool
  * @work: the item; the caller's again as soon as its function runs
  *
- * Context: Any, interrupts included.
+ * Without &dhp_pool_config.stealing, this is dhp_pool_submit_on() for the processor
+ * that it is called on. With it, another worker that has nothing to do may run the
+ * item, and no order is kept between such items, nor between them and others.
+ *
+ * Context: Any, interrupts included. Takes no lock.
  * Return: true; false, and nothing done, when the item is queued already.
  */
 bool dhp_pool_submit(struct dhp_pool *pool, struct dhp_work *work);
@@ -473,10 +479,11 @@ bool dhp_pool_submit(struct dhp_pool *pool, struct dhp_work *work);
  *	offline or on its way out, the item runs on another one.
  * @work: the item; the caller's again as soon as its function runs
  *
- * Items submitted for one processor run in the order of submission as long as
- * that processor stays; when it leaves, none is promised.
+ * Items submitted for one processor run one at a time, in the order of submission,
+ * as long as that processor stays; when it leaves, no order is promised. Nobody
+ * steals them.
  *
- * Context: Any, interrupts included.
+ * Context: Any, interrupts included. Takes no lock.
  * Return: true; false, and nothing done, when the item is queued already.
  */
 bool dhp_pool_submit_on(struct dhp_pool *pool, unsigned int cpu,
@@ -490,6 +497,21 @@ bool dhp_pool_submit_on(struct dhp_pool *pool, unsigned int cpu,
  * not from a synchronous callback.
  */
 void dhp_pool_flush(struct dhp_pool *pool);
+
+/**
+ * dhp_work_cancel() - see to it that a work item does not run
+ * @pool: the pool that it was submitted to
+ * @work: the item
+ *
+ * When it returns, the item is neither queued nor running, whatever it was before,
+ * unless somebody else submits it again. Submissions meanwhile are refused, also
+ * those of the item's own function.
+ *
+ * Context: Process context; may sleep. Not from the item's own function, and not
+ * from a synchronous callback.
+ * Return: true if the item was queued, and so has not run for its last submission.
+ */
+bool dhp_work_cancel(struct dhp_pool *pool, struct dhp_work *work);
 
 /**
  * dhp_buffer_get() - take a buffer
