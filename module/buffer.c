@@ -1166,7 +1166,7 @@ static void *get_from_others(struct dhp_buffers *b)
 	return depots_take(b);
 }
 
-static void debug_check_free(struct dhp_pool *pool, void *buffer)
+static noinline void debug_check_free(struct dhp_pool *pool, void *buffer)
 {
 	u8 *wrong = memchr_inv(buffer, POISON_FREE, pool->buffers.size);
 
@@ -1231,7 +1231,7 @@ static bool cache_put_slow(struct dhp_buffers *b, void *buffer)
 }
 
 /* Says what is wrong with a buffer, or makes use of it after this show. */
-static bool debug_check_put(struct dhp_pool *pool, void *buffer)
+static noinline bool debug_check_put(struct dhp_pool *pool, void *buffer)
 {
 	struct dhp_buffers *b = &pool->buffers;
 	const char *wrong = "is no memory that a buffer can be in";
