@@ -2,18 +2,20 @@
 /*
  * What pool.c, worker.c, buffer.c and sysfs.c know of a pool and no client needs.
  *
- * Lock order within a pool: mutex > a worker's lock, of which nobody holds two;
- * buffers.lock nests with neither. pools_mutex is outside of all of them, and not
+ * Lock order within a pool: mutex > a worker's lock, of which nobody holds two, and
+ * mutex > buffers.mutex > node.lock. pools_mutex is outside of all of them, and not
  * held while the pool registers with the sources of notification.
  */
 #ifndef _DHP_POOL_H
 #define _DHP_POOL_H
 
+#include <linux/cache.h>
 #include <linux/completion.h>
 #include <linux/cpumask.h>
 #include <linux/kobject.h>
 #include <linux/llist.h>
 #include <linux/mutex.h>
+#include <linux/shrinker.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -69,90 +71,104 @@ struct dhp_pool_count {
 	u64 completed[2];
 };
 
-/* A list of free buffers, linked through their struct page. */
-struct dhp_buffer_list {
-	struct list_head pages;
-	unsigned long nr;
-};
-
 /**
- * struct dhp_buffer_node - the buffers that one NUMA node holds
- * @free: those that nobody has and no processor has a share in
- * @nr: all of them: free, in shares, in use
- * @target: how many there are to be
- */
-struct dhp_buffer_node {
-	struct dhp_buffer_list free;
-	unsigned long nr;
-	unsigned long target;
-};
-
-/**
- * struct dhp_buffer_share - a processor's own free buffers
- * @free: the buffers
- * @nid: the node that they are to come from
- * @active: the processor is in use; without it the share is and stays empty
- */
-struct dhp_buffer_share {
-	struct dhp_buffer_list free;
-	int nid;
-	bool active;
-};
-
-/**
- * struct dhp_leaving - the memory that is on its way out
+ * struct dhp_leaving - the memory of a node that is on its way out
  * @start_pfn: its first page
  * @end_pfn: the first page behind it; 0 when no memory is leaving
- * @counted_pfn: in-use buffers below it are counted in @in_use
- * @in_use: how many of them have not been put back yet
+ * @counted_pfn: buffers below it are counted in @nr_out
+ * @nr_out: how many of them have not come back yet
  */
 struct dhp_leaving {
 	unsigned long start_pfn;
 	unsigned long end_pfn;
 	unsigned long counted_pfn;
-	unsigned long in_use;
+	unsigned long nr_out;
 };
 
 /**
- * struct dhp_buffers - the buffers of a pool
- * @lock: for all of it but the constants
- * @order: of one buffer, in pages; constant
- * @permille: share of the online memory; constant
- * @min: floor; constant
- * @max: ceiling; constant
- * @node: nr_node_ids of them; NULL for a pool without buffers
- * @share: nr_cpu_ids pointers; NULL without a share
- * @in_use: those that somebody has
- * @nr: all buffers
- * @target: how many there are to be
- * @quota: how many buffers each share is to have
- * @nr_shares: how many shares are active
- * @marked: buffers carry PageOffline, but for the time of a hibernation
+ * struct dhp_buffer_node - the buffers that one NUMA node holds, and its depot
+ * @lock: for all of it, and the struct page of the node's chunks
+ * @whole: chunks with all their buffers; the one that was used last is the first
+ * @partial: chunks with some of their buffers
+ * @empty: chunks with none, and those that leave
+ * @nr: chunks in all
+ * @nr_whole: those in @whole
+ * @nr_free: buffers that are not out
+ * @target: how many chunks there are to be
+ * @floor: how many are kept when memory is short
  * @leaving: the memory that is on its way out
- * @returned: somebody waits for leaving.in_use to become 0
- * @resize: brings @nr to @target
- * @said_short: the log has been told that buffers are missing
+ */
+struct dhp_buffer_node {
+	spinlock_t lock; /* all of it */
+	struct list_head whole;
+	struct list_head partial;
+	struct list_head empty;
+	unsigned long nr;
+	unsigned long nr_whole;
+	unsigned long nr_free;
+	unsigned long target;
+	unsigned long floor;
+	struct dhp_leaving leaving;
+};
+
+struct dhp_buffer_cache;
+
+/**
+ * struct dhp_buffers - the buffers of a pool
+ * @cache: a pointer for each possible processor, never NULL; written under @mutex
+ * @size: of one buffer, in bytes; constant
+ * @all_there: page->index of a chunk that is whole; constant
+ * @node: nr_node_ids of them; NULL for a pool without buffers; constant
+ * @shift: of @size; constant
+ * @order: of one chunk, in pages; constant
+ * @cache_slots: how many buffers fit into a cache; constant
+ * @debug: buffers are checked; constant
+ * @permille: share of the online memory; constant
+ * @min: floor, in buffers; constant
+ * @max: ceiling, in buffers; constant
+ * @mutex: for what the caches are to be
+ * @limit: of each cache, in buffers; under @mutex
+ * @nr_open: how many caches are open; under @mutex
+ * @shut: memory leaves, so all caches are closed; under @mutex
+ * @target: how many chunks there are to be; @resize's own
+ * @grower: who is growing the pool
+ * @said_short: the log has been told that buffers are missing; @resize's own
+ * @marked: chunks carry PageOffline, but for the time of a hibernation
+ * @removing: memory is leaving, or parts of a DIMM have left
+ * @returned: somebody waits for a node's leaving.nr_out to become 0
+ * @resize: brings the number of chunks to @target
+ * @shrinker: hears when memory is short
  * @memory_client: hears of memory before it goes
  * @event_client: hears of memory that has come or gone
+ *
+ * What get and put read comes first, away from what others write.
  */
 struct dhp_buffers {
-	spinlock_t lock; /* all but the constants */
+	struct dhp_buffer_cache * __percpu *cache;
+	size_t size;
+	unsigned long all_there;
+	struct dhp_buffer_node *node;
+	unsigned int shift;
 	unsigned int order;
+	unsigned int cache_slots;
+	bool debug;
 	unsigned int permille;
 	unsigned long min;
 	unsigned long max;
-	struct dhp_buffer_node *node;
-	struct dhp_buffer_share **share;
-	struct dhp_buffer_list in_use;
-	unsigned long nr;
+
+	struct mutex mutex; /* what the caches are to be */
+	unsigned int limit;
+	unsigned int nr_open;
+	bool shut;
+
 	unsigned long target;
-	unsigned long quota;
-	unsigned int nr_shares;
+	struct task_struct *grower;
+	bool said_short;
 	bool marked;
-	struct dhp_leaving leaving;
+	bool removing;
 	wait_queue_head_t returned;
 	struct delayed_work resize;
-	bool said_short;
+	struct shrinker shrinker;
 	struct dhp_memory_client *memory_client;
 	struct dhp_event_client *event_client;
 };
@@ -209,7 +225,7 @@ struct dhp_pool {
 	atomic_t waiters;
 	struct mutex flush_mutex; /* one flush at a time */
 
-	struct dhp_buffers buffers;
+	struct dhp_buffers buffers ____cacheline_aligned_in_smp;
 };
 
 /* pool.c */

@@ -191,6 +191,188 @@ all_buffers() {
 }
 test_case all_buffers 'E2 every buffer can be had, once, from whichever processor'
 
+# ctl_on CPU COMMAND: a command that this processor runs
+ctl_on() {
+	command -v taskset >/dev/null || skip "no 'taskset' command here"
+	# shellcheck disable=SC2016 # the inner shell's
+	taskset "$(printf '0x%x' $((1 << $1)))" sh -c 'printf "%s\n" "$1" >"$2"' sh "$2" \
+		"$test_dir/control" || fail "$2 on CPU$1: $(cat "$test_dir/control")"
+}
+
+# sound POOL: no buffer was bad in any way, and all are back.
+sound() {
+	for what in held shared askew dirty; do
+		equal "buffers of $1 that are $what" 0 "$(of "$1" $what)"
+	done
+	equal "buffers of $1 in use" 0 "$(cat "$pools/$1/buffers_in_use")"
+}
+
+# have_all POOL: every one of its buffers can be had, and put back.
+have_all() {
+	ctl "get $1 count=$(cat "$pools/$1/buffers")"
+	ctl_refused ENOBUFS "get $1"
+	equal "buffers of $1 in use" "$(cat "$pools/$1/buffers")" "$(cat "$pools/$1/buffers_in_use")"
+	ctl "put $1"
+	sound "$1"
+}
+
+sizes() {
+	size=256
+	while [ $size -le 65536 ]; do
+		ctl "pool t buffer_size=$size permille=1 min=40 max=80"
+		settle
+		equal "buffer size" "$size" "$(cat "$pools/t/buffer_size")"
+		[ "$(cat "$pools/t/buffers")" -ge 40 ] || fail "$size bytes: not even 40 buffers"
+		[ "$(cat "$pools/t/buffers")" -lt 96 ] || fail "$size bytes: more than 80 buffers"
+		have_all t
+		ctl "destroy t"
+		size=$((size * 2))
+	done
+	ctl "pool t buffer_size=257"
+	equal "size of a buffer for 257 bytes" 512 "$(cat "$pools/t/buffer_size")"
+}
+test_case sizes 'E2 buffers of 256 bytes to 64 KiB, aligned, none of them twice'
+
+# The stamps of the first round are in the buffers still.
+zeroed() {
+	for size in 256 4096 65536; do
+		ctl "pool t buffer_size=$size permille=1 max=100"
+		settle
+		ctl "get t count=$(cat "$pools/t/buffers")"
+		ctl "put t"
+		ctl "get t count=$(cat "$pools/t/buffers") zeroed=1"
+		ctl "put t"
+		sound t
+		ctl "destroy t"
+	done
+}
+test_case zeroed 'E2 buffers are zero when they are to be'
+
+put_elsewhere() {
+	here=$(pick_cpu)
+	there=$(online_cpus | cut -d' ' -f1)
+	[ "$here" != "$there" ] || skip "one processor only"
+	ctl "pool t buffer_size=256 permille=1 max=1600"
+	settle
+	for _ in 1 2 3; do
+		ctl_on "$here" "get t count=1000"
+		ctl_on "$there" "put t"
+		sound t
+	done
+	# Some are in the cache of the other one.
+	ctl_on "$here" "get t count=1600"
+	ctl_on "$there" "put t"
+	have_all t
+}
+test_case put_elsewhere 'E2 a buffer may be put back on another processor, and had again anywhere'
+
+# What the processor keeps for itself goes back with it.
+cache_leaves() {
+	cpu=$(pick_cpu)
+	ctl "pool t buffer_size=4096 permille=1 max=400"
+	settle
+	ctl_on "$cpu" "get t count=100"
+	ctl_on "$cpu" "put t"
+	offline "$cpu"
+	settle
+	have_all t
+	online "$cpu"
+	settle
+	ctl_on "$cpu" "get t count=100"
+	ctl_on "$cpu" "put t"
+	have_all t
+}
+test_case cache_leaves 'E2 the buffers that a processor keeps can be had when it has left'
+
+# Interrupts come in the middle of a get or a put now and then; a processor leaves, too.
+in_interrupts() {
+	cpu=$(pick_cpu)
+	for hard in 0 1; do
+		ctl "pool t buffer_size=1024 permille=1 max=800"
+		settle
+		ctl "ticks t period_us=300 hard=$hard"
+		ctl "load t buffers=200 pairs=20000"
+		for _ in 1 2 3; do
+			sleep 1
+			offline "$cpu"
+			online "$cpu"
+		done
+		ctl "rest t"
+		have_all t
+		ctl "destroy t"
+	done
+}
+test_case in_interrupts 'E2 buffers come and go in softirqs and hardirqs, too'
+
+shrinks() {
+	ctl "pool t buffer_size=4096 permille=20 min=300"
+	settle
+	before=$(cat "$pools/t/buffers")
+	ctl "get t count=500"
+	echo 2 >/proc/sys/vm/drop_caches
+	less=$(cat "$pools/t/buffers")
+	[ "$less" -lt $((before / 2)) ] || fail "still $less of $before buffers when memory is short"
+	[ "$less" -ge 500 ] || fail "$less buffers, and 500 are in use"
+	equal "buffers in use" 500 "$(cat "$pools/t/buffers_in_use")"
+	ctl "put t"
+	echo 2 >/proc/sys/vm/drop_caches
+	less=$(cat "$pools/t/buffers")
+	[ "$less" -ge 300 ] || fail "$less buffers, and the floor is 300"
+	settle
+	equal "buffers when there is memory again" "$before" "$(cat "$pools/t/buffers")"
+	have_all t
+}
+test_case shrinks 'E2 free buffers above the floor go when memory is short, and come back'
+
+grows_by_itself() {
+	ctl "pool t buffer_size=4096 permille=20"
+	settle
+	before=$(cat "$pools/t/buffers")
+	echo 2 >/proc/sys/vm/drop_caches
+	[ "$(cat "$pools/t/buffers")" -lt "$before" ] || fail "still $before buffers"
+	wait_or_fail 30 reads t buffers "$before"
+}
+test_case grows_by_itself 'E2 what went because memory was short comes back unasked'
+
+# Pools that were made before do not know that they are to check.
+debugged() {
+	parameter=/sys/module/dhp/parameters/debug
+	put "$parameter" 1 || fail "cannot set debug: $why"
+	failed=
+	for size in 256 16384; do
+		(debug_pool $size) || failed=1
+	done
+	put "$parameter" 0 || fail "cannot unset debug: $why"
+	[ -z "$failed" ] || exit 1
+}
+
+debug_pool() {
+	ctl "pool t buffer_size=$1 permille=1 max=64"
+	ctl "pool u buffer_size=$1 permille=1 max=64"
+	settle
+	have_all t
+	expect_warning debug_check_put
+	ctl "misuse t how=twice"
+	logged 'pool t: dhp_buffer_put.*was put before' || fail "put twice, and nobody says so"
+	expect_warning debug_check_put
+	ctl "misuse t how=elsewhere other=u"
+	logged 'pool u: dhp_buffer_put.*not come from this pool' ||
+		fail "put to the wrong pool, and nobody says so"
+	expect_warning debug_check_put
+	ctl "misuse t how=inside"
+	logged 'pool t: dhp_buffer_put.*does not begin here' || fail "put a part, and nobody says so"
+	sound t
+	sound u
+	ctl "misuse t how=after"
+	expect_warning debug_check_free
+	have_all t
+	logged "pool t: buffer .* written to at offset $(($1 / 2)) after it was put" ||
+		fail "used after it was put, and nobody says so"
+	ctl "destroy t"
+	ctl "destroy u"
+}
+test_case debugged 'E2 with debug=1, misuse of buffers is caught'
+
 leaves_with_items() {
 	cpu=$(pick_cpu)
 	ctl "pool t"
@@ -344,6 +526,39 @@ sixteen_times() {
 }
 test_case sixteen_times 'E4 a DIMM plugged and pulled sixteen times with buffers in use'
 
+# Two DIMMs of 1 GiB, nearly all of it buffers, half of them in use at any time.
+two_gibibytes() {
+	ctl "pool t buffer_size=65536 permille=500"
+	ctl "pool u buffer_size=4096 permille=300"
+	ctl_refused ENOBUFS "get t count=1000000"
+	ctl "load t buffers=8000 hold_us=3000"
+	for round in 1 2 3; do
+		kernel_dimm 1G
+		one=$plugged_dimm
+		first_block=$first
+		kernel_dimm 1G
+		other=$plugged_dimm
+		[ "$first_block" -lt "$first" ] || first_block=$first
+		ctl "watch t start=$(block_start "$first_block") size=$((2 << 30))"
+		if ! wait_for 60 seen_in_dimm; then
+			[ "$round" != 1 ] || skip "the pool has no buffer in the DIMMs"
+			fail "round $round: the pool has no buffer in the DIMMs"
+		fi
+		there="$(cat "$pools/t/buffers") and $(cat "$pools/u/buffers")"
+		# The kernel has the struct pages of the second one in the first.
+		unplug_dimm "$other"
+		unplug_dimm "$one"
+		settle
+		echo "round $round: $there buffers, $(of t watched) were taken from the DIMMs"
+	done
+	ctl "rest t"
+	ctl "put t"
+	all_ran t
+	have_all t
+	have_all u
+}
+test_case two_gibibytes 'E4 2 GiB of buffers, half of them in use, are pulled every time'
+
 # No new thread in the whole machine while the processor comes. The shell that does it may not
 # start any process either, hence no $(...).
 no_threads() {
@@ -385,7 +600,7 @@ bad_configurations() {
 	ctl_refused EINVAL "pool a/b"
 	ctl_refused EEXIST "pool dhp"
 	ctl "pool t buffer_size=1"
-	equal "buffer size" "$(getconf PAGESIZE 2>/dev/null || echo 4096)" "$(cat "$pools/t/buffer_size")"
+	equal "buffer size" 256 "$(cat "$pools/t/buffer_size")"
 	ctl_refused EEXIST "pool t"
 	equal "pools" "dhp t" "$(cd "$pools" && echo *)"
 }

@@ -408,15 +408,18 @@ static inline void dhp_work_init(struct dhp_work *work, dhp_work_fn fn)
  * struct dhp_pool_config - what a pool is to be
  * @name: names the pool's threads and its directory in /sys/kernel/dhp/pools;
  *	1 to 10 characters out of letters, digits, '-' and '_'; copied
- * @buffer_size: bytes per buffer, rounded up to a power of two of pages; at most
- *	64 KiB; 0 for a pool without buffers
+ * @buffer_size: bytes per buffer, rounded up to a power of two, at least 256; at
+ *	most 64 KiB; 0 for a pool without buffers
  * @buffer_permille: thousandths of the online memory that the buffers may take
  *	in all, 1 to 500; ignored without buffers
- * @buffers_min: floor of their number; at least one per online processor is kept
- *	in any case
+ * @buffers_min: floor of their number, also when memory is short; at least one per
+ *	online processor is kept in any case
  * @buffers_max: ceiling of their number; 0 for none
  * @stealing: a worker with nothing to do helps one that is behind, by taking over
  *	items of dhp_pool_submit()
+ *
+ * Buffers smaller than a page come in whole pages, so their number, floor and
+ * ceiling are rounded up to that.
  */
 struct dhp_pool_config {
 	const char *name;
@@ -435,7 +438,8 @@ struct dhp_pool_config {
  * NAME/CPU, from the processor's COMPLETE to its REMOVE_START, and buffers in
  * proportion to the online memory. Both follow the machine. When memory is short
  * a processor comes without a worker, or with fewer buffers; the log says so, and
- * they follow as soon as there is memory.
+ * they follow as soon as there is memory. When the kernel is short of memory it
+ * gets back what nobody uses, down to the floor; that, too, comes back later.
  *
  * Buffers are marked as given away (PageOffline), so that memory they are in can
  * go: crash dumps leave their contents out, and they cannot be mapped into user
@@ -517,21 +521,37 @@ bool dhp_work_cancel(struct dhp_pool *pool, struct dhp_work *work);
  * dhp_buffer_get() - take a buffer
  * @pool: the pool
  *
- * Context: Process and softirq context. Does not sleep.
- * Return: a buffer of the pool's buffer_size bytes, page aligned, preferably on
- * the processor's own node, contents undefined, the caller's until
- * dhp_buffer_put(); or NULL when all are in use.
+ * Fast as long as this processor has buffers in its own cache: it takes no lock
+ * then and leaves interrupts alone.
+ *
+ * Context: Any but NMI. Does not sleep.
+ * Return: a buffer of the pool's buffer_size bytes, aligned to its size or, if that
+ * is less, to a page, preferably on the processor's own node, contents undefined,
+ * the caller's until dhp_buffer_put(); or NULL when all are in use. With preemption
+ * or interrupts disabled, NULL can come while others are left in the caches of other
+ * processors, which hold at most half of the pool together.
  */
 void *dhp_buffer_get(struct dhp_pool *pool);
+
+/**
+ * dhp_buffer_get_zeroed() - take a buffer that is all zero
+ * @pool: the pool
+ *
+ * Context: Any but NMI. Does not sleep.
+ * Return: as dhp_buffer_get(), but with all of the pool's buffer_size bytes zero.
+ */
+void *dhp_buffer_get_zeroed(struct dhp_pool *pool);
 
 /**
  * dhp_buffer_put() - give a buffer back
  * @pool: the pool that it came from
  * @buffer: what dhp_buffer_get() returned; NULL is ignored
  *
- * A buffer in memory that is on its way out is freed instead of kept.
+ * As fast as dhp_buffer_get(), and for the same price without any check: a buffer
+ * that is put twice will have two owners. The module's parameter debug makes pools
+ * that find this out, as does KASAN.
  *
- * Context: Process and softirq context, on any processor. Does not sleep.
+ * Context: Any but NMI, on any processor. Does not sleep.
  */
 void dhp_buffer_put(struct dhp_pool *pool, void *buffer);
 

@@ -65,6 +65,8 @@ int pool_submit(const struct command *command);
 int pool_flush(const struct command *command);
 int pool_get(const struct command *command);
 int pool_put(const struct command *command);
+int pool_misuse(const struct command *command);
+int pool_ticks(const struct command *command);
 int pool_watch(const struct command *command);
 int pool_load(const struct command *command);
 int pool_rest(const struct command *command);

@@ -27,12 +27,18 @@
  *   destroy NAME
  *   submit NAME [cpu=N] [count=K] [sleep_us=] [twice=1]
  *   flush NAME
- *   get NAME [count=K]		takes K (1) buffers and keeps them
+ *   get NAME [count=K] [zeroed=1]
+ *	takes K (1) buffers and keeps them; zeroed: they must be zero
  *   put NAME [count=K]		puts K (all) of them back
  *   watch NAME start=ADDRESS size=BYTES
  *	counts the buffers from this range of memory from now on
- *   load NAME [hold_us=] [buffers=]
- *	submits work everywhere, and takes and puts back buffers, until
+ *   misuse NAME how=twice|inside|elsewhere|after [other=NAME]
+ *	puts a buffer twice, or with an address inside of it, or to the other pool, or
+ *	writes to it after it was put
+ *   load NAME [hold_us=] [buffers=] [pairs=]
+ *	submits work everywhere, and takes and puts back buffers, many and in pairs, until
+ *   ticks NAME [period_us=] [hard=1]
+ *	takes and puts back buffers in timers on each CPU, in softirqs or hardirqs, until
  *   rest NAME
  */
 #include <linux/ctype.h>
@@ -129,10 +135,12 @@ static const struct verb {
 	{ "destroy", true, "", pool_destroy },
 	{ "submit", true, "cpu count sleep_us twice ", pool_submit },
 	{ "flush", true, "", pool_flush },
-	{ "get", true, "count ", pool_get },
+	{ "get", true, "count zeroed ", pool_get },
 	{ "put", true, "count ", pool_put },
 	{ "watch", true, "start size ", pool_watch },
-	{ "load", true, "hold_us buffers ", pool_load },
+	{ "misuse", true, "how other ", pool_misuse },
+	{ "load", true, "hold_us buffers pairs ", pool_load },
+	{ "ticks", true, "period_us hard ", pool_ticks },
 	{ "rest", true, "", pool_rest },
 };
 

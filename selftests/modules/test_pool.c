@@ -5,6 +5,7 @@
  *
  * The `pools` file has a line per pool:
  *   NAME submitted S ran R twice T disorder D elsewhere E held H shared B watched W
+ *	askew A dirty Y
  * submitted	items that were accepted
  * ran		items that ran
  * twice	items that ran more than once
@@ -13,22 +14,30 @@
  * held		buffers taken and not put back
  * shared	buffers that somebody else wrote into meanwhile
  * watched	buffers taken from the memory that `watch` has named
+ * askew	buffers that did not begin where a cache line does
+ * dirty	buffers that were to be zero and were not
  */
 #include <linux/atomic.h>
+#include <linux/cache.h>
+#include <linux/cpu.h>
 #include <linux/cpumask.h>
 #include <linux/delay.h>
 #include <linux/err.h>
+#include <linux/hrtimer.h>
 #include <linux/io.h>
 #include <linux/kthread.h>
 #include <linux/mutex.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/smp.h>
 #include <linux/spinlock.h>
+#include <linux/string.h>
 
 #include "dhp.h"
 #include "test.h"
 
 #define LOAD_ITEMS 256	/* in flight at a time */
+#define TICK_BUFFERS 8	/* that a timer holds from one tick to the next */
 
 struct pool_user {
 	struct list_head node;
@@ -39,7 +48,11 @@ struct pool_user {
 	struct task_struct *load;
 	unsigned long hold_us;
 	long load_buffers;
+	long load_pairs;
+	struct ticker *tickers;		/* one for each CPU that was online */
+	unsigned int nr_tickers;
 	atomic_long_t submitted, ran, twice, disorder, elsewhere, held, shared, watched;
+	atomic_long_t askew, dirty;
 	phys_addr_t watch_start, watch_size;
 	char name[];
 };
@@ -71,6 +84,15 @@ struct batch {
 struct stamp {
 	struct list_head node;
 	u64 value;
+};
+
+/* Takes and puts back buffers in interrupts. */
+struct ticker {
+	struct hrtimer timer;
+	struct pool_user *user;
+	ktime_t period;
+	struct list_head buffers;
+	bool hard;
 };
 
 static DEFINE_MUTEX(pools_lock);	/* the list, and one command at a time */
@@ -209,17 +231,35 @@ static void check_buffer(struct pool_user *user, void *buffer)
 		atomic_long_inc(&user->shared);
 }
 
-static bool take_buffer(struct pool_user *user, struct list_head *buffers)
+static void keep_buffer(struct pool_user *user, struct stamp *stamp, struct list_head *buffers)
 {
-	struct stamp *stamp = dhp_buffer_get(user->pool);
-
-	if (!stamp)
-		return false;
+	if (!IS_ALIGNED((unsigned long)stamp, L1_CACHE_BYTES))
+		atomic_long_inc(&user->askew);
 	if (virt_to_phys(stamp) - READ_ONCE(user->watch_start) < READ_ONCE(user->watch_size))
 		atomic_long_inc(&user->watched);
 	stamp_buffer(user, stamp, atomic64_inc_return(&stamps));
 	list_add_tail(&stamp->node, buffers);
 	atomic_long_inc(&user->held);
+}
+
+static bool take_buffer(struct pool_user *user, struct list_head *buffers)
+{
+	void *buffer = dhp_buffer_get(user->pool);
+
+	if (buffer)
+		keep_buffer(user, buffer, buffers);
+	return buffer;
+}
+
+static bool take_zeroed(struct pool_user *user, struct list_head *buffers)
+{
+	void *buffer = dhp_buffer_get_zeroed(user->pool);
+
+	if (!buffer)
+		return false;
+	if (memchr_inv(buffer, 0, user->buffer_size))
+		atomic_long_inc(&user->dirty);
+	keep_buffer(user, buffer, buffers);
 	return true;
 }
 
@@ -235,12 +275,16 @@ static void put_first(struct pool_user *user, struct list_head *buffers)
 
 int pool_get(const struct command *command)
 {
+	bool (*take)(struct pool_user *user, struct list_head *buffers);
 	struct pool_user *user;
-	long count = 1, i;
+	long count = 1, zeroed = 0, i;
 	int err = number_option(command, "count", &count);
 
+	if (!err)
+		err = number_option(command, "zeroed", &zeroed);
 	if (err)
 		return err;
+	take = zeroed ? take_zeroed : take_buffer;
 	mutex_lock(&pools_lock);
 	user = find_pool(command->name);
 	if (!user || !user->buffer_size) {
@@ -248,7 +292,7 @@ int pool_get(const struct command *command)
 		goto unlock;
 	}
 	for (i = 0; i < count; i++, user->nr_buffers++) {
-		if (!take_buffer(user, &user->buffers)) {
+		if (!take(user, &user->buffers)) {
 			err = complain(-ENOBUFS, "got %ld of %ld buffers", i, count);
 			break;
 		}
@@ -297,6 +341,137 @@ int pool_watch(const struct command *command)
 	return user ? 0 : -ENOENT;
 }
 
+/* What no driver should do. */
+static int misuse(struct pool_user *user, struct pool_user *other, const char *how)
+{
+	u8 *buffer = dhp_buffer_get(user->pool);
+
+	if (!buffer)
+		return complain(-ENOBUFS, "no buffer to misuse");
+	if (!strcmp(how, "twice")) {
+		dhp_buffer_put(user->pool, buffer);
+		dhp_buffer_put(user->pool, buffer);
+	} else if (!strcmp(how, "inside")) {
+		dhp_buffer_put(user->pool, buffer + L1_CACHE_BYTES);
+		dhp_buffer_put(user->pool, buffer);
+	} else if (!strcmp(how, "elsewhere")) {
+		dhp_buffer_put(other->pool, buffer);
+		dhp_buffer_put(user->pool, buffer);
+	} else if (!strcmp(how, "after")) {
+		dhp_buffer_put(user->pool, buffer);
+		buffer[user->buffer_size / 2] = 0;
+	} else {
+		dhp_buffer_put(user->pool, buffer);
+		return complain(-EINVAL, "misuse: how=twice, inside, elsewhere or after, not '%s'",
+				how);
+	}
+	return 0;
+}
+
+int pool_misuse(const struct command *command)
+{
+	const char *how = option(command, "how"), *name = option(command, "other");
+	struct pool_user *user, *other;
+	int err = -ENOENT;
+
+	mutex_lock(&pools_lock);
+	user = find_pool(command->name);
+	other = name ? find_pool(name) : user;
+	if (user && other)
+		err = misuse(user, other, how ?: "");
+	mutex_unlock(&pools_lock);
+	return err;
+}
+
+/* ---- Interrupts --------------------------------------------------------- */
+
+static enum hrtimer_restart tick(struct hrtimer *timer)
+{
+	struct ticker *ticker = container_of(timer, struct ticker, timer);
+	struct pool_user *user = ticker->user;
+	unsigned int i;
+
+	while (!list_empty(&ticker->buffers))
+		put_first(user, &ticker->buffers);
+	for (i = 0; i < TICK_BUFFERS && take_buffer(user, &ticker->buffers); i++)
+		;
+	hrtimer_forward_now(timer, ticker->period);
+	return HRTIMER_RESTART;
+}
+
+/* On the CPU that it is for. */
+static int ticker_start(void *data)
+{
+	struct ticker *ticker = data;
+	enum hrtimer_mode mode = ticker->hard ? HRTIMER_MODE_REL_PINNED_HARD :
+						HRTIMER_MODE_REL_PINNED_SOFT;
+
+	hrtimer_init(&ticker->timer, CLOCK_MONOTONIC, mode);
+	ticker->timer.function = tick;
+	hrtimer_start(&ticker->timer, ticker->period, mode);
+	return 0;
+}
+
+static void stop_ticks(struct pool_user *user)
+{
+	struct ticker *ticker;
+
+	for (ticker = user->tickers; ticker < user->tickers + user->nr_tickers; ticker++) {
+		hrtimer_cancel(&ticker->timer);
+		while (!list_empty(&ticker->buffers))
+			put_first(user, &ticker->buffers);
+	}
+	kfree(user->tickers);
+	user->tickers = NULL;
+	user->nr_tickers = 0;
+}
+
+static int start_ticks(struct pool_user *user, long period_us, bool hard)
+{
+	struct ticker *ticker;
+	unsigned int cpu;
+
+	user->tickers = kcalloc(nr_cpu_ids, sizeof(*user->tickers), GFP_KERNEL);
+	if (!user->tickers)
+		return complain(-ENOMEM, "no memory for timers");
+	cpus_read_lock();
+	for_each_online_cpu(cpu) {
+		ticker = &user->tickers[user->nr_tickers++];
+		ticker->user = user;
+		ticker->period = ns_to_ktime(period_us * NSEC_PER_USEC);
+		ticker->hard = hard;
+		INIT_LIST_HEAD(&ticker->buffers);
+		smp_call_on_cpu(cpu, ticker_start, ticker, false);
+	}
+	cpus_read_unlock();
+	return 0;
+}
+
+int pool_ticks(const struct command *command)
+{
+	long period_us = 1000, hard = 0;
+	struct pool_user *user;
+	int err;
+
+	err = number_option(command, "period_us", &period_us);
+	if (!err)
+		err = number_option(command, "hard", &hard);
+	if (err)
+		return err;
+	if (period_us < 1)
+		return complain(-EINVAL, "ticks: period_us is one or more");
+	mutex_lock(&pools_lock);
+	user = find_pool(command->name);
+	if (!user)
+		err = -ENOENT;
+	else if (user->tickers || !user->buffer_size)
+		err = complain(-EBUSY, "the pool has no buffers, or its timers run already");
+	else
+		err = start_ticks(user, period_us, hard);
+	mutex_unlock(&pools_lock);
+	return err;
+}
+
 /* ---- Load --------------------------------------------------------------- */
 
 /* Submits items for every processor that there is or may be, and plays with buffers. */
@@ -329,6 +504,8 @@ static int load_thread(void *data)
 			}
 			dhp_pool_flush(user->pool);
 		}
+		for (i = 0; i < user->load_pairs; i++)
+			dhp_buffer_put(user->pool, dhp_buffer_get(user->pool));
 		while (taken < user->load_buffers && take_buffer(user, &buffers))
 			taken++;
 		usleep_range(user->hold_us, user->hold_us + 100);
@@ -347,7 +524,7 @@ static void stop_load(struct pool_user *user)
 
 int pool_load(const struct command *command)
 {
-	long hold_us = 1000, buffers = 0;
+	long hold_us = 1000, buffers = 0, pairs = 0;
 	struct pool_user *user;
 	struct task_struct *task;
 	int err;
@@ -355,10 +532,13 @@ int pool_load(const struct command *command)
 	err = number_option(command, "hold_us", &hold_us);
 	if (!err)
 		err = number_option(command, "buffers", &buffers);
+	if (!err)
+		err = number_option(command, "pairs", &pairs);
 	if (err)
 		return err;
-	if (hold_us < 1 || buffers < 0)
-		return complain(-EINVAL, "load: hold_us is one or more, buffers not negative");
+	if (hold_us < 1 || buffers < 0 || pairs < 0)
+		return complain(-EINVAL,
+				"load: hold_us is one or more, buffers and pairs not negative");
 	mutex_lock(&pools_lock);
 	user = find_pool(command->name);
 	if (!user) {
@@ -368,6 +548,7 @@ int pool_load(const struct command *command)
 	} else {
 		user->hold_us = hold_us;
 		user->load_buffers = user->buffer_size ? buffers : 0;
+		user->load_pairs = user->buffer_size ? pairs : 0;
 		task = kthread_run(load_thread, user, "load-%s", user->name);
 		if (IS_ERR(task))
 			err = PTR_ERR(task);
@@ -384,8 +565,10 @@ int pool_rest(const struct command *command)
 
 	mutex_lock(&pools_lock);
 	user = find_pool(command->name);
-	if (user)
+	if (user) {
 		stop_load(user);
+		stop_ticks(user);
+	}
 	mutex_unlock(&pools_lock);
 	return user ? 0 : -ENOENT;
 }
@@ -441,6 +624,7 @@ static int destroy(struct pool_user *user)
 	long bad;
 
 	stop_load(user);
+	stop_ticks(user);
 	dhp_pool_destroy(user->pool);
 	bad = atomic_long_read(&user->submitted) - atomic_long_read(&user->ran);
 	kfree(user);
@@ -483,11 +667,12 @@ void pools_show(struct seq_file *m)
 
 	mutex_lock(&pools_lock);
 	list_for_each_entry(user, &pools, node)
-		seq_printf(m, "%s submitted %ld ran %ld twice %ld disorder %ld elsewhere %ld held %ld shared %ld watched %ld\n",
+		seq_printf(m, "%s submitted %ld ran %ld twice %ld disorder %ld elsewhere %ld held %ld shared %ld watched %ld askew %ld dirty %ld\n",
 			   user->name, atomic_long_read(&user->submitted),
 			   atomic_long_read(&user->ran), atomic_long_read(&user->twice),
 			   atomic_long_read(&user->disorder), atomic_long_read(&user->elsewhere),
 			   atomic_long_read(&user->held), atomic_long_read(&user->shared),
-			   atomic_long_read(&user->watched));
+			   atomic_long_read(&user->watched), atomic_long_read(&user->askew),
+			   atomic_long_read(&user->dirty));
 	mutex_unlock(&pools_lock);
 }
