@@ -437,6 +437,132 @@ under_load_failing() {
 }
 test_case under_load_failing 'E3 exactly once, while adds and removals fail'
 
+from_interrupt() {
+	ctl "pool t"
+	for one in $(online_cpus); do
+		ctl "submit t cpu=$one count=200 irq=1"
+	done
+	ctl "submit t count=200 irq=1"
+	all_ran t
+	equal "items elsewhere" 0 "$(of t elsewhere)"
+	equal "items out of order" 0 "$(of t disorder)"
+}
+test_case from_interrupt 'E3 items are submitted from interrupts'
+
+# accounted POOL: what did not run was cancelled, nothing ran afterwards
+accounted() {
+	ctl "flush $1"
+	equal "items of $1 that ran or were cancelled" "$(of "$1" submitted)" \
+		"$(($(of "$1" ran) + $(of "$1" cancelled)))"
+	equal "items of $1 that ran after they were cancelled" 0 "$(of "$1" after)"
+	equal "items of $1 that ran twice" 0 "$(of "$1" twice)"
+	equal "completed, in sysfs" "$(of "$1" submitted)" "$(cat "$pools/$1/completed")"
+}
+
+cancel() {
+	cpu=$(pick_cpu)
+	ctl "pool t"
+	ctl "submit t cpu=$cpu count=50 sleep_us=20000 keep=1"
+	ctl "cancel t"
+	[ "$(of t cancelled)" -gt 10 ] || fail "only $(of t cancelled) of 50 items were cancelled"
+	accounted t
+	# One that runs to its end is waited for.
+	ctl "submit t cpu=$cpu sleep_us=500000 keep=1"
+	ctl "cancel t"
+	accounted t
+	# None of it is a reason to refuse later ones.
+	ran=$(of t ran)
+	ctl "submit t cpu=$cpu count=20"
+	ctl "flush t"
+	equal "items that ran" $((ran + 20)) "$(of t ran)"
+}
+test_case cancel 'E3 an item that was cancelled is neither queued nor running'
+
+ran_more_than() {
+	[ "$(of "$1" ran)" -gt "$2" ]
+}
+
+cancel_again() {
+	ctl "pool t"
+	ctl "submit t count=20 again=1 keep=1"
+	wait_or_fail 30 ran_more_than t 1000
+	ctl "cancel t"
+	accounted t
+}
+test_case cancel_again 'E3 an item that submits itself again and again is cancelled'
+
+cancel_leaving() {
+	cpu=$(pick_cpu)
+	ctl "pool t"
+	for i in 1 2 3 4 5; do
+		ctl "submit t cpu=$cpu count=200 sleep_us=300 keep=1"
+		put "$system/cpu/cpu$cpu/online" 0 &
+		ctl "cancel t"
+		wait
+		accounted t
+		ctl "submit t cpu=$cpu count=200 sleep_us=300 keep=1"
+		put "$system/cpu/cpu$cpu/online" 1 &
+		ctl "cancel t"
+		wait
+		accounted t
+	done
+}
+test_case cancel_leaving 'E3 items are cancelled while their processor goes and comes'
+
+stealing() {
+	ctl "pool t stealing=1"
+	ctl "submit t count=100 sleep_us=5000"
+	all_ran t
+	equal "processors that items ran on" "$(cat "$system/cpu/online")" "$(of t on)"
+	[ "$(cat "$pools/t/migrated")" -gt 0 ] || fail "no item has moved to another worker"
+	ctl "pool alone"
+	ctl "submit alone count=100 sleep_us=1000"
+	all_ran alone
+	equal "items that moved in a pool without stealing" 0 "$(cat "$pools/alone/migrated")"
+	case $(of alone on) in
+	*[,-]*) fail "items ran on several processors without stealing: $(of alone on)" ;;
+	esac
+}
+test_case stealing 'E3 idle workers help one that is behind, where it is allowed'
+
+stealing_bound() {
+	ctl "pool t stealing=1"
+	for one in $(online_cpus); do
+		ctl "submit t cpu=$one count=100 sleep_us=500"
+		ctl "submit t count=20 sleep_us=500"
+	done
+	all_ran t
+	equal "items elsewhere" 0 "$(of t elsewhere)"
+	equal "items out of order" 0 "$(of t disorder)"
+}
+test_case stealing_bound 'E3 items for a named processor are not stolen'
+
+stealing_newcomer() {
+	cpu=$(pick_cpu)
+	offline "$cpu"
+	ctl "pool t stealing=1"
+	ctl "submit t count=1000 sleep_us=5000"
+	online "$cpu"
+	settle
+	all_ran t
+	[ "$(of t on)" = "$(cat "$system/cpu/online")" ] ||
+		fail "CPU$cpu, which came, has done nothing of the work: it ran on $(of t on)"
+}
+test_case stealing_newcomer 'E3 a processor that has just come takes its share'
+
+stealing_leaving() {
+	cpu=$(pick_cpu)
+	ctl "pool t stealing=1"
+	for _ in 1 2 3 4 5; do
+		ctl "submit t count=300 sleep_us=200"
+		offline "$cpu"
+		ctl "submit t count=300 sleep_us=200"
+		online "$cpu"
+	done
+	all_ran t
+}
+test_case stealing_leaving 'E3 exactly once, with stealing, while a processor goes and comes'
+
 destroyed_under_way() {
 	cpus=$(online_cpus)
 	ctl "pool t"

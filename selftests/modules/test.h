@@ -62,6 +62,7 @@ void clients_forget(void);
 int pool_create(const struct command *command);
 int pool_destroy(const struct command *command);
 int pool_submit(const struct command *command);
+int pool_cancel(const struct command *command);
 int pool_flush(const struct command *command);
 int pool_get(const struct command *command);
 int pool_put(const struct command *command);

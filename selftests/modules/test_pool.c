@@ -5,7 +5,7 @@
  *
  * The `pools` file has a line per pool:
  *   NAME submitted S ran R twice T disorder D elsewhere E held H shared B watched W
- *	askew A dirty Y
+ *	askew A dirty Y cancelled C after F on LIST
  * submitted	items that were accepted
  * ran		items that ran
  * twice	items that ran more than once
@@ -16,6 +16,9 @@
  * watched	buffers taken from the memory that `watch` has named
  * askew	buffers that did not begin where a cache line does
  * dirty	buffers that were to be zero and were not
+ * cancelled	items that were pending when they were cancelled
+ * after	items that ran when they had been cancelled
+ * on		processors that items have run on
  */
 #include <linux/atomic.h>
 #include <linux/cache.h>
@@ -25,6 +28,7 @@
 #include <linux/err.h>
 #include <linux/hrtimer.h>
 #include <linux/io.h>
+#include <linux/irq_work.h>
 #include <linux/kthread.h>
 #include <linux/mutex.h>
 #include <linux/sched.h>
@@ -52,7 +56,9 @@ struct pool_user {
 	struct ticker *tickers;		/* one for each CPU that was online */
 	unsigned int nr_tickers;
 	atomic_long_t submitted, ran, twice, disorder, elsewhere, held, shared, watched;
-	atomic_long_t askew, dirty;
+	atomic_long_t askew, dirty, cancelled, after;
+	struct batch *kept;		/* what `cancel` cancels */
+	struct cpumask on;
 	phys_addr_t watch_start, watch_size;
 	char name[];
 };
@@ -60,6 +66,8 @@ struct pool_user {
 /*
  * @runs: how often it ran
  * @number: its place in its batch
+ * @again: it submits itself once more when it runs
+ * @running: its function is running
  */
 struct item {
 	struct dhp_work work;
@@ -69,14 +77,18 @@ struct item {
 	long number;
 	long cpu;
 	unsigned long sleep_us;
+	bool again;
+	bool running;
 };
 
 /* What one `submit` command gave in; freed by its last item. */
 struct batch {
-	struct pool_user *user;
 	atomic_long_t pending;
 	atomic_long_t next;
 	bool ordered;
+	long count;
+	long refused;
+	struct irq_work irq_work;
 	struct item items[];
 };
 
@@ -112,86 +124,180 @@ static struct pool_user *find_pool(const char *name)
 
 /* ---- Work --------------------------------------------------------------- */
 
+static void put_batch(struct batch *batch)
+{
+	if (atomic_long_dec_and_test(&batch->pending))
+		kvfree(batch);
+}
+
+static bool submit_item(struct item *item)
+{
+	struct pool_user *user = item->user;
+	bool accepted;
+
+	atomic_long_inc(&user->submitted);
+	if (item->cpu >= 0)
+		accepted = dhp_pool_submit_on(user->pool, item->cpu, &item->work);
+	else
+		accepted = dhp_pool_submit(user->pool, &item->work);
+	if (!accepted)
+		atomic_long_dec(&user->submitted);
+	return accepted;
+}
+
 static void run_item(struct dhp_work *work)
 {
 	struct item *item = container_of(work, struct item, work);
 	struct batch *batch = item->batch;
 	struct pool_user *user = item->user;
 
+	WRITE_ONCE(item->running, true);
 	atomic_long_inc(&user->ran);
-	if (atomic_inc_return(&item->runs) > 1)
+	if (atomic_inc_return(&item->runs) > 1 && !item->again)
 		atomic_long_inc(&user->twice);
 	if (item->cpu >= 0 && raw_smp_processor_id() != item->cpu)
 		atomic_long_inc(&user->elsewhere);
+	cpumask_set_cpu(raw_smp_processor_id(), &user->on);
 	if (batch->ordered && atomic_long_inc_return(&batch->next) != item->number + 1)
 		atomic_long_inc(&user->disorder);
 	if (item->sleep_us)
 		usleep_range(item->sleep_us, item->sleep_us + 100);
-	if (atomic_long_dec_and_test(&batch->pending))
-		kvfree(batch);
+	WRITE_ONCE(item->running, false);
+	if (!item->again || !submit_item(item))
+		put_batch(batch);
 }
 
-int pool_submit(const struct command *command)
+/* Hands in the items of a batch, here or from an interrupt. */
+static void submit_batch(struct batch *batch)
 {
-	long cpu = -1, count = 1, sleep_us = 0, twice = 0, i;
-	struct pool_user *user;
-	struct batch *batch;
-	long refused = 0;
-	int err;
+	long i;
 
-	err = number_option(command, "cpu", &cpu);
-	if (!err)
-		err = number_option(command, "count", &count);
-	if (!err)
-		err = number_option(command, "sleep_us", &sleep_us);
-	if (!err)
-		err = number_option(command, "twice", &twice);
-	if (err)
-		return err;
-	if (count < 1 || sleep_us < 0)
-		return complain(-EINVAL, "submit: count is one or more, sleep_us not negative");
+	for (i = 0; i < batch->count; i++)
+		if (!submit_item(&batch->items[i]))
+			batch->refused++;
+}
 
-	batch = kvzalloc(struct_size(batch, items, count), GFP_KERNEL);
+static void submit_in_interrupt(struct irq_work *work)
+{
+	submit_batch(container_of(work, struct batch, irq_work));
+}
+
+static struct batch *new_batch(long count, long cpu, long sleep_us, bool again)
+{
+	struct batch *batch = kvzalloc(struct_size(batch, items, count), GFP_KERNEL);
+	long i;
+
 	if (!batch)
-		return complain(-ENOMEM, "no memory for %ld items", count);
-	mutex_lock(&pools_lock);
-	user = find_pool(command->name);
-	if (!user) {
-		mutex_unlock(&pools_lock);
-		kvfree(batch);
-		return -ENOENT;
-	}
-	batch->user = user;
-	batch->ordered = cpu >= 0;
+		return NULL;
+	batch->count = count;
+	batch->ordered = cpu >= 0 && !again;
 	/* One more, so that the batch stays until it is all given in. */
 	atomic_long_set(&batch->pending, count + 1);
+	init_irq_work(&batch->irq_work, submit_in_interrupt);
 	for (i = 0; i < count; i++) {
 		struct item *item = &batch->items[i];
-		bool accepted;
 
-		item->user = user;
 		item->batch = batch;
 		item->number = i;
 		item->cpu = cpu;
 		item->sleep_us = sleep_us;
+		item->again = again;
 		dhp_work_init(&item->work, run_item);
-		atomic_long_inc(&user->submitted);
-		if (cpu >= 0)
-			accepted = dhp_pool_submit_on(user->pool, cpu, &item->work);
-		else
-			accepted = dhp_pool_submit(user->pool, &item->work);
-		if (!accepted)
-			refused++;
 	}
-	if (refused)
-		err = complain(-EBUSY, "%ld fresh items were refused", refused);
+	return batch;
+}
+
+static int give_in(struct pool_user *user, struct batch *batch, bool irq)
+{
+	long i;
+
+	for (i = 0; i < batch->count; i++)
+		batch->items[i].user = user;
+	if (irq) {
+		irq_work_queue(&batch->irq_work);
+		irq_work_sync(&batch->irq_work);
+	} else {
+		submit_batch(batch);
+	}
+	if (batch->refused)
+		return complain(-EBUSY, "%ld fresh items were refused", batch->refused);
+	return 0;
+}
+
+int pool_submit(const struct command *command)
+{
+	long cpu = -1, count = 1, sleep_us = 0, twice = 0, irq = 0, again = 0, keep = 0;
+	struct pool_user *user;
+	struct batch *batch;
+	int err;
+
+	err = number_option(command, "cpu", &cpu) ?: number_option(command, "count", &count) ?:
+	      number_option(command, "sleep_us", &sleep_us) ?:
+	      number_option(command, "twice", &twice) ?: number_option(command, "irq", &irq) ?:
+	      number_option(command, "again", &again) ?: number_option(command, "keep", &keep);
+	if (err)
+		return err;
+	if (count < 1 || sleep_us < 0)
+		return complain(-EINVAL, "submit: count is one or more, sleep_us not negative");
+	if (again && !keep)
+		return complain(-EINVAL, "submit: nobody could end again=1 without keep=1");
+
+	batch = new_batch(count, cpu, sleep_us, again);
+	if (!batch)
+		return complain(-ENOMEM, "no memory for %ld items", count);
+	mutex_lock(&pools_lock);
+	user = find_pool(command->name);
+	if (!user || (keep && user->kept)) {
+		mutex_unlock(&pools_lock);
+		kvfree(batch);
+		return user ? complain(-EBUSY, "items are kept already: cancel them") : -ENOENT;
+	}
+	err = give_in(user, batch, irq);
 	/* The last item waits behind the others, so it is queued still if they sleep. */
 	if (twice && !err && dhp_pool_submit(user->pool, &batch->items[count - 1].work))
 		err = complain(-EEXIST, "an item that was queued was accepted again");
+	if (keep)
+		user->kept = batch;
+	else
+		put_batch(batch);
 	mutex_unlock(&pools_lock);
-	if (atomic_long_dec_and_test(&batch->pending))
-		kvfree(batch);
 	return err;
+}
+
+/* Cancels what is kept, the last item first, for the first one may be running. */
+static void cancel_kept(struct pool_user *user)
+{
+	struct batch *batch = user->kept;
+	struct item *item;
+	long i;
+	int runs;
+
+	if (!batch)
+		return;
+	for (i = batch->count - 1; i >= 0; i--) {
+		item = &batch->items[i];
+		if (dhp_work_cancel(user->pool, &item->work)) {
+			atomic_long_inc(&user->cancelled);
+			put_batch(batch);
+		}
+		runs = atomic_read(&item->runs);
+		if (READ_ONCE(item->running) || atomic_read(&item->runs) != runs)
+			atomic_long_inc(&user->after);
+	}
+	user->kept = NULL;
+	put_batch(batch);
+}
+
+int pool_cancel(const struct command *command)
+{
+	struct pool_user *user;
+
+	mutex_lock(&pools_lock);
+	user = find_pool(command->name);
+	if (user)
+		cancel_kept(user);
+	mutex_unlock(&pools_lock);
+	return user ? 0 : -ENOENT;
 }
 
 int pool_flush(const struct command *command)
@@ -486,7 +592,6 @@ static int load_thread(void *data)
 		struct batch *batch = kvzalloc(struct_size(batch, items, LOAD_ITEMS), GFP_KERNEL);
 
 		if (batch) {
-			batch->user = user;
 			atomic_long_set(&batch->pending, LOAD_ITEMS);
 			for (i = 0; i < LOAD_ITEMS; i++) {
 				struct item *item = &batch->items[i];
@@ -577,7 +682,7 @@ int pool_rest(const struct command *command)
 
 int pool_create(const struct command *command)
 {
-	long buffer_size = 0, permille = 4, min = 0, max = 0;
+	long buffer_size = 0, permille = 4, min = 0, max = 0, stealing = 0;
 	size_t length = strlen(command->name) + 1;
 	struct dhp_pool_config config = { .name = command->name };
 	struct pool_user *user;
@@ -590,12 +695,15 @@ int pool_create(const struct command *command)
 		err = number_option(command, "min", &min);
 	if (!err)
 		err = number_option(command, "max", &max);
+	if (!err)
+		err = number_option(command, "stealing", &stealing);
 	if (err)
 		return err;
 	config.buffer_size = buffer_size;
 	config.buffer_permille = permille;
 	config.buffers_min = min;
 	config.buffers_max = max;
+	config.stealing = stealing;
 
 	user = kzalloc(sizeof(*user) + length, GFP_KERNEL);
 	if (!user)
@@ -625,8 +733,10 @@ static int destroy(struct pool_user *user)
 
 	stop_load(user);
 	stop_ticks(user);
+	cancel_kept(user);
 	dhp_pool_destroy(user->pool);
-	bad = atomic_long_read(&user->submitted) - atomic_long_read(&user->ran);
+	bad = atomic_long_read(&user->submitted) - atomic_long_read(&user->ran) -
+	      atomic_long_read(&user->cancelled);
 	kfree(user);
 	return bad ? complain(-EIO, "%ld items did not run", bad) : 0;
 }
@@ -667,12 +777,14 @@ void pools_show(struct seq_file *m)
 
 	mutex_lock(&pools_lock);
 	list_for_each_entry(user, &pools, node)
-		seq_printf(m, "%s submitted %ld ran %ld twice %ld disorder %ld elsewhere %ld held %ld shared %ld watched %ld askew %ld dirty %ld\n",
+		seq_printf(m, "%s submitted %ld ran %ld twice %ld disorder %ld elsewhere %ld held %ld shared %ld watched %ld askew %ld dirty %ld cancelled %ld after %ld on %*pbl\n",
 			   user->name, atomic_long_read(&user->submitted),
 			   atomic_long_read(&user->ran), atomic_long_read(&user->twice),
 			   atomic_long_read(&user->disorder), atomic_long_read(&user->elsewhere),
 			   atomic_long_read(&user->held), atomic_long_read(&user->shared),
 			   atomic_long_read(&user->watched), atomic_long_read(&user->askew),
-			   atomic_long_read(&user->dirty));
+			   atomic_long_read(&user->dirty),
+			   atomic_long_read(&user->cancelled), atomic_long_read(&user->after),
+			   cpumask_pr_args(&user->on));
 	mutex_unlock(&pools_lock);
 }
