@@ -893,8 +893,8 @@ static void grow_later(struct dhp_pool *pool)
 
 	if (!b->said_short)
 		pr_warn("pool %s: has %lu of %lu buffers of %zu bytes, and no memory for more; next try in %d s\n",
-			pool->name, depots_sum(b).buffers, b->target * buffers_per_chunk(b), b->size,
-			RETRY_SECONDS);
+			pool->name, depots_sum(b).buffers, b->target * buffers_per_chunk(b),
+			b->size, RETRY_SECONDS);
 	b->said_short = true;
 	retry_later(b);
 }
@@ -1379,7 +1379,7 @@ static int alloc_caches(struct dhp_buffers *b)
 	if (!b->cache)
 		return -ENOMEM;
 	for_each_possible_cpu(cpu)
-		*per_cpu_ptr(b->cache, cpu) = &no_cache;
+		WRITE_ONCE(*per_cpu_ptr(b->cache, cpu), &no_cache);
 	return 0;
 }
 
