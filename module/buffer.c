@@ -405,38 +405,30 @@ static void depots_put(struct dhp_buffers *b, void **slot, unsigned int nr)
 	}
 }
 
-static unsigned long depots_sum(struct dhp_buffers *b,
-				unsigned long (*value)(struct dhp_buffer_node *node))
+/* What the nodes have together; exact while nobody changes it. */
+struct depot_sums {
+	unsigned long buffers;
+	unsigned long free;
+	unsigned long surplus_chunks;
+};
+
+static struct depot_sums depots_sum(struct dhp_buffers *b)
 {
-	unsigned long sum = 0, flags;
+	struct depot_sums sums = { };
+	struct dhp_buffer_node *node;
+	unsigned long flags;
 	int nid;
 
 	for (nid = 0; nid < nr_node_ids; nid++) {
-		spin_lock_irqsave(&b->node[nid].lock, flags);
-		sum += value(&b->node[nid]);
-		spin_unlock_irqrestore(&b->node[nid].lock, flags);
+		node = &b->node[nid];
+		spin_lock_irqsave(&node->lock, flags);
+		sums.buffers += node->nr * buffers_per_chunk(b);
+		sums.free += node->nr_free;
+		if (node->nr > node->target)
+			sums.surplus_chunks += node->nr - node->target;
+		spin_unlock_irqrestore(&node->lock, flags);
 	}
-	return sum;
-}
-
-static unsigned long value_chunks(struct dhp_buffer_node *node)
-{
-	return node->nr;
-}
-
-static unsigned long value_free(struct dhp_buffer_node *node)
-{
-	return node->nr_free;
-}
-
-static unsigned long value_surplus(struct dhp_buffer_node *node)
-{
-	return node->nr > node->target ? node->nr - node->target : 0;
-}
-
-static unsigned long nr_buffers(struct dhp_buffers *b)
-{
-	return depots_sum(b, value_chunks) * buffers_per_chunk(b);
+	return sums;
 }
 
 /* ---- One cache: preemption is off, and it is this processor's ------------ */
@@ -640,10 +632,13 @@ int dhp_buffers_share_add(struct dhp_pool *pool, unsigned int cpu, int nid)
 {
 	struct dhp_buffers *b = &pool->buffers;
 	struct dhp_buffer_cache *cache;
+	size_t size;
 
 	if (!b->node || cache_of(b, cpu) != &no_cache)
 		return 0;
-	cache = kzalloc_node(struct_size(cache, slot, b->cache_slots), GFP_KERNEL, nid);
+	/* kmalloc() aligns powers of two, so that no other data is in its cache lines. */
+	size = roundup_pow_of_two(struct_size(cache, slot, b->cache_slots));
+	cache = kzalloc_node(size, GFP_KERNEL, nid);
 	if (!cache)
 		return -ENOMEM;
 	mutex_lock(&b->mutex);
@@ -817,7 +812,7 @@ static void shrink_to_targets(struct dhp_buffers *b)
 		while (depot_shrink(b, &b->node[nid], &b->node[nid].target))
 			;
 	/* Chunks that become whole are released on the way. */
-	if (depots_sum(b, value_surplus))
+	if (depots_sum(b).surplus_chunks)
 		caches_empty(b);
 }
 
@@ -898,8 +893,8 @@ static void grow_later(struct dhp_pool *pool)
 
 	if (!b->said_short)
 		pr_warn("pool %s: has %lu of %lu buffers of %zu bytes, and no memory for more; next try in %d s\n",
-			pool->name, nr_buffers(b), b->target * buffers_per_chunk(b), b->size,
-			RETRY_SECONDS);
+			pool->name, depots_sum(b).buffers, b->target * buffers_per_chunk(b),
+			b->size, RETRY_SECONDS);
 	b->said_short = true;
 	retry_later(b);
 }
@@ -1323,16 +1318,18 @@ void dhp_buffers_mark(struct dhp_pool *pool, bool marked)
 void dhp_buffers_counts(struct dhp_pool *pool, struct dhp_buffer_counts *counts)
 {
 	struct dhp_buffers *b = &pool->buffers;
+	struct depot_sums sums;
 	unsigned long unused;
 
 	*counts = (struct dhp_buffer_counts) { };
 	if (!b->node)
 		return;
 	mutex_lock(&b->mutex);
-	counts->nr = nr_buffers(b);
-	unused = depots_sum(b, value_free) + nr_cached(b);
+	sums = depots_sum(b);
+	unused = sums.free + nr_cached(b);
 	mutex_unlock(&b->mutex);
-	counts->in_use = counts->nr > unused ? counts->nr - unused : 0;
+	counts->nr = sums.buffers;
+	counts->in_use = sums.buffers > unused ? sums.buffers - unused : 0;
 	counts->size_bytes = b->size;
 }
 
@@ -1378,11 +1375,11 @@ static int alloc_caches(struct dhp_buffers *b)
 {
 	unsigned int cpu;
 
-	b->cache = alloc_percpu(struct dhp_buffer_cache *);
+	b->cache = alloc_percpu(typeof(*b->cache));
 	if (!b->cache)
 		return -ENOMEM;
 	for_each_possible_cpu(cpu)
-		*per_cpu_ptr(b->cache, cpu) = &no_cache;
+		WRITE_ONCE(*per_cpu_ptr(b->cache, cpu), &no_cache);
 	return 0;
 }
 
@@ -1478,7 +1475,8 @@ static void leak_list(struct dhp_buffers *b, struct list_head *chunks)
 static void leak_in_use(struct dhp_pool *pool)
 {
 	struct dhp_buffers *b = &pool->buffers;
-	unsigned long nr = nr_buffers(b) - depots_sum(b, value_free);
+	struct depot_sums sums = depots_sum(b);
+	unsigned long nr = sums.buffers - sums.free;
 	int nid;
 
 	if (!nr)

@@ -202,7 +202,7 @@ ctl_on() {
 # sound POOL: no buffer was bad in any way, and all are back.
 sound() {
 	for what in held shared askew dirty; do
-		equal "buffers of $1 that are $what" 0 "$(of "$1" $what)"
+		equal "buffers of $1 that are $what" 0 "$(of "$1" "$what")"
 	done
 	equal "buffers of $1 in use" 0 "$(cat "$pools/$1/buffers_in_use")"
 }
@@ -218,7 +218,7 @@ have_all() {
 
 sizes() {
 	size=256
-	while [ $size -le 65536 ]; do
+	while [ "$size" -le 65536 ]; do
 		ctl "pool t buffer_size=$size permille=1 min=40 max=80"
 		settle
 		equal "buffer size" "$size" "$(cat "$pools/t/buffer_size")"
@@ -340,7 +340,7 @@ debugged() {
 	put "$parameter" 1 || fail "cannot set debug: $why"
 	failed=
 	for size in 256 16384; do
-		(debug_pool $size) || failed=1
+		(debug_pool "$size") || failed=1
 	done
 	put "$parameter" 0 || fail "cannot unset debug: $why"
 	[ -z "$failed" ] || exit 1

@@ -448,7 +448,7 @@ int pool_watch(const struct command *command)
 }
 
 /* What no driver should do. */
-static int misuse(struct pool_user *user, struct pool_user *other, const char *how)
+static int misuse_buffer(struct pool_user *user, struct pool_user *other, const char *how)
 {
 	u8 *buffer = dhp_buffer_get(user->pool);
 
@@ -484,7 +484,7 @@ int pool_misuse(const struct command *command)
 	user = find_pool(command->name);
 	other = name ? find_pool(name) : user;
 	if (user && other)
-		err = misuse(user, other, how ?: "");
+		err = misuse_buffer(user, other, how ?: "");
 	mutex_unlock(&pools_lock);
 	return err;
 }
