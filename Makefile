@@ -23,6 +23,7 @@ DKMS_SOURCE = /usr/src/dhp-$(VERSION)
 help:
 	@echo 'make demo      boots a guest, plugs a processor and a DIMM, unplugs both, shows what changed'
 	@echo 'make check     runs every selftest in a guest; the last line has the result'
+	@echo 'make bench     measures against the kernel'"'"'s own facilities: a table, and build/bench.json'
 	@echo 'make shell     a guest to play in, with `hotplug` at hand'
 	@echo 'make modules   builds the modules against KDIR'
 	@echo 'make kdir      prints the build tree of the guest kernel, for a driver of your own'
@@ -51,9 +52,12 @@ kdir: tools
 
 # ------------------------------------------------------------------ guests
 
-.PHONY: demo check shell
+.PHONY: demo check bench shell
 demo: guest-modules
 	@scripts/demo
+
+bench: guest-modules
+	@scripts/bench
 
 shell: guest-modules
 	@qemu/vm shell

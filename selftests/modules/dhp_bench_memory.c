@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Memory that clients and pools take, in bytes.
+ *
+ * Free memory varies by whole pages for reasons of its own. What counts here are this
+ * thread's own allocations and frees, each with the size that the allocator really gives:
+ * those of the slab allocator, big ones included, and per-processor memory, which has a copy
+ * for every possible processor. Threads and buffers of a pool are allocated elsewhere; they
+ * depend on the processors that are online and on the memory, not on what is possible.
+ *
+ * In two guests that differ only in the number of possible processors, the difference is
+ * what the absent ones take.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/cpumask.h>
+#include <linux/percpu.h>
+#include <linux/preempt.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include <trace/events/kmem.h>
+#include <trace/events/percpu.h>
+
+#include "dhp.h"
+#include "dhp_bench.h"
+
+#define NR_CLIENTS 100
+#define NR_POOLS 8
+
+/* What is held of per-processor memory, because its frees do not tell the size. */
+static struct {
+	void __percpu *ptr;
+	size_t bytes;
+} percpu_held[256];
+
+static struct task_struct *counted; /* whose allocations count */
+static s64 bytes_held;
+
+static bool counts(void)
+{
+	return current == counted && in_task();
+}
+
+static void on_kmalloc(void *data, unsigned long call_site, const void *ptr, size_t bytes_req,
+		       size_t bytes_alloc, gfp_t gfp_flags, int node)
+{
+	if (counts() && ptr)
+		bytes_held += bytes_alloc;
+}
+
+static void on_cache_alloc(void *data, unsigned long call_site, const void *ptr,
+			   struct kmem_cache *s, gfp_t gfp_flags, int node)
+{
+	if (counts() && ptr)
+		bytes_held += ksize(ptr);
+}
+
+static void on_kfree(void *data, unsigned long call_site, const void *ptr)
+{
+	if (counts() && ptr)
+		bytes_held -= ksize(ptr);
+}
+
+static void on_cache_free(void *data, unsigned long call_site, const void *ptr,
+			  const struct kmem_cache *s)
+{
+	if (counts() && ptr)
+		bytes_held -= ksize(ptr);
+}
+
+static void percpu_replace(void __percpu *old, void __percpu *new, size_t bytes)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(percpu_held); i++) {
+		if (percpu_held[i].ptr != old)
+			continue;
+		bytes_held -= percpu_held[i].bytes;
+		percpu_held[i].ptr = new;
+		percpu_held[i].bytes = bytes;
+		bytes_held += bytes;
+		return;
+	}
+	WARN_ON_ONCE(new);
+}
+
+static void on_percpu_alloc(void *data, unsigned long call_site, bool reserved, bool is_atomic,
+			    size_t size, size_t align, void *base_addr, int off,
+			    void __percpu *ptr, size_t bytes_alloc, gfp_t gfp_flags)
+{
+	if (counts() && ptr)
+		percpu_replace(NULL, ptr, bytes_alloc);
+}
+
+static void on_percpu_free(void *data, void *base_addr, int off, void __percpu *ptr)
+{
+	if (counts())
+		percpu_replace(ptr, NULL, 0);
+}
+
+static struct bench_probe probes[] = {
+	{ .name = "kmalloc", .fn = on_kmalloc },
+	{ .name = "kmem_cache_alloc", .fn = on_cache_alloc },
+	{ .name = "kfree", .fn = on_kfree },
+	{ .name = "kmem_cache_free", .fn = on_cache_free },
+	{ .name = "percpu_alloc_percpu", .fn = on_percpu_alloc },
+	{ .name = "percpu_free_percpu", .fn = on_percpu_free },
+};
+
+/* Tracepoints found by name take any function: at least let the compiler compare. */
+static void __maybe_unused check_types(void)
+{
+	check_trace_callback_type_kmalloc(on_kmalloc);
+	check_trace_callback_type_kmem_cache_alloc(on_cache_alloc);
+	check_trace_callback_type_kfree(on_kfree);
+	check_trace_callback_type_kmem_cache_free(on_cache_free);
+	check_trace_callback_type_percpu_alloc_percpu(on_percpu_alloc);
+	check_trace_callback_type_percpu_free_percpu(on_percpu_free);
+}
+
+/* The compiler must not do with a pair of these what it likes. */
+static s64 held(struct task_struct *task)
+{
+	barrier();
+	WRITE_ONCE(counted, task);
+	barrier();
+	return READ_ONCE(bytes_held);
+}
+
+static void client_fn(void *context, const struct dhp_processor_change *change, int *status)
+{
+}
+
+static int clients_bytes(s64 *bytes)
+{
+	static struct dhp_processor_client *clients[NR_CLIENTS];
+	unsigned int i, nr;
+	int err = 0;
+
+	*bytes = -held(current);
+	for (nr = 0; nr < NR_CLIENTS; nr++) {
+		clients[nr] = dhp_register_processor_callback(client_fn, NULL,
+							      DHP_PROCESSOR_ADD_EXISTING);
+		if (IS_ERR(clients[nr])) {
+			err = PTR_ERR(clients[nr]);
+			break;
+		}
+	}
+	*bytes += held(NULL);
+	for (i = 0; i < nr; i++)
+		dhp_unregister_processor_callback(clients[i]);
+	return err;
+}
+
+static int pools_bytes(s64 *bytes, size_t buffer_size)
+{
+	struct dhp_pool *pools[NR_POOLS];
+	char name[8];
+	const struct dhp_pool_config config = {
+		.name = name,
+		.buffer_size = buffer_size,
+		.buffer_permille = 1,
+		.buffers_min = 8,
+		.buffers_max = 8,
+	};
+	unsigned int nr;
+	int err = 0;
+
+	*bytes = -held(current);
+	for (nr = 0; nr < NR_POOLS; nr++) {
+		snprintf(name, sizeof(name), "bench%u", nr);
+		pools[nr] = dhp_pool_create(&config);
+		if (IS_ERR(pools[nr])) {
+			err = PTR_ERR(pools[nr]);
+			break;
+		}
+	}
+	*bytes += held(NULL);
+	while (nr--)
+		dhp_pool_destroy(pools[nr]);
+	return err;
+}
+
+static int one_round(bool recorded)
+{
+	s64 clients, pools, with_buffers;
+	int err;
+
+	err = clients_bytes(&clients);
+	if (!err)
+		err = pools_bytes(&pools, 0);
+	if (!err)
+		err = pools_bytes(&with_buffers, PAGE_SIZE);
+	if (err || !recorded)
+		return err;
+	err = bench_record("memory/client", "bytes", NR_CLIENTS, clients);
+	if (!err)
+		err = bench_record("memory/pool", "bytes", NR_POOLS, pools);
+	if (!err)
+		err = bench_record("memory/pool_with_buffers", "bytes", NR_POOLS, with_buffers);
+	return err ?: bench_record("memory/possible", "processors", 1, num_possible_cpus());
+}
+
+/* The first round pays for what all share. */
+int bench_memory(unsigned int rounds)
+{
+	unsigned int round;
+	int err;
+
+	err = bench_probes_add(probes, ARRAY_SIZE(probes));
+	if (err)
+		return err;
+	memset(percpu_held, 0, sizeof(percpu_held));
+	for (round = 0; round < 1 + rounds && !err; round++)
+		err = one_round(round);
+	bench_probes_del(probes, ARRAY_SIZE(probes));
+	return err;
+}
