@@ -3,7 +3,7 @@
 # What a person types. Everything that a target needs is set up on the way, below build/.
 
 KERNEL ?= 6.1
-TIMEOUT ?= 3600
+TIMEOUT ?= 4800
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

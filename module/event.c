@@ -304,7 +304,7 @@ static void event_call(struct dhp_event_client *client,
 	duration = ktime_get_ns() - start;
 	mutex_lock(&event_lock);
 	dhp_client_called(&client->info, duration);
-	dhp_log_event(&client->info, event, duration);
+	dhp_log_event(&client->info, event, start, duration);
 	WRITE_ONCE(event_current, NULL);
 	WRITE_ONCE(event_owner, NULL);
 	wake_up_all(&event_wait);
@@ -350,7 +350,7 @@ static void event_dispatch(struct dhp_event *event, u64 stamp)
 	}
 	mutex_unlock(&event_lock);
 	if (!told)
-		dhp_log_event(NULL, event, 0);
+		dhp_log_event(NULL, event, ktime_get_ns(), 0);
 	event_uevent(event);
 	mutex_lock(&event_lock);
 }

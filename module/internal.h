@@ -115,10 +115,11 @@ void dhp_debugfs_exit(void);
 const char *dhp_processor_state_name(enum dhp_processor_state state);
 void dhp_log_processor(struct dhp_client_info *info,
 		       const struct dhp_processor_change *change, int status,
-		       u64 duration_ns);
+		       u64 start_ns, u64 duration_ns);
 void dhp_log_memory(struct dhp_client_info *info,
-		    const struct dhp_memory_change *change, u64 duration_ns);
+		    const struct dhp_memory_change *change, u64 start_ns,
+		    u64 duration_ns);
 void dhp_log_event(struct dhp_client_info *info, const struct dhp_event *event,
-		   u64 duration_ns);
+		   u64 start_ns, u64 duration_ns);
 
 #endif /* _DHP_INTERNAL_H */

@@ -48,7 +48,7 @@ static void memory_call(struct dhp_memory_client *client,
 	duration = ktime_get_ns() - start;
 	WRITE_ONCE(memory_task, NULL);
 	dhp_client_called(&client->info, duration);
-	dhp_log_memory(&client->info, &change, duration);
+	dhp_log_memory(&client->info, &change, start, duration);
 }
 
 static void memory_transit_begin(int direction, const struct memory_notify *arg)

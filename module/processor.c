@@ -107,7 +107,7 @@ static int processor_call(struct dhp_processor_client *client,
 			dhp_processor_state_name(state), cpu, answer);
 	}
 	dhp_client_called(&client->info, duration);
-	dhp_log_processor(&client->info, &change, answer, duration);
+	dhp_log_processor(&client->info, &change, answer, start, duration);
 	return answer;
 }
 

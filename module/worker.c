@@ -396,7 +396,16 @@ static void run_items(struct dhp_worker *worker)
 
 /* ---- Sharing ------------------------------------------------------------- */
 
-/* Half of what @worker has to do and anybody may do. */
+static bool worker_busy(struct dhp_worker *worker)
+{
+	return READ_ONCE(worker->running) || READ_ONCE(worker->first) ||
+	       !llist_empty(&worker->incoming);
+}
+
+/*
+ * Half of what @worker has to do and anybody may do; of one item, all, if it is busy
+ * with another one.
+ */
 static struct llist_node *take_half(struct dhp_worker *worker)
 {
 	struct llist_node *chain = NULL, *node;
@@ -414,7 +423,9 @@ static struct llist_node *take_half(struct dhp_worker *worker)
 		for (node = worker->first; node; node = node->next)
 			nr += !(llist_entry(node, struct dhp_work, incoming)->state &
 				ITEM_BOUND);
-		chain = take_away(worker, DIV_ROUND_UP(nr, 2), false);
+		if (READ_ONCE(worker->running))
+			nr++;
+		chain = take_away(worker, nr / 2, false);
 	}
 	raw_spin_unlock(&worker->lock);
 	return chain;
@@ -433,7 +444,7 @@ static bool help_others(struct dhp_worker *worker)
 	for_each_cpu_wrap(cpu, pool->open, worker->cpu) {
 		preempt_disable();
 		other = worker_at(pool, cpu);
-		if (other && other != worker && READ_ONCE(other->running))
+		if (other && other != worker && worker_busy(other))
 			first = take_half(other);
 		preempt_enable();
 		if (first)
@@ -567,7 +578,7 @@ static bool colour_done(struct dhp_pool *pool, unsigned int colour)
 {
 	u64 completed = nr_completed(pool, colour);
 
-	smp_rmb();
+	smp_rmb(); /* before the others are summed up */
 	return nr_submitted(pool, colour) == completed;
 }
 
@@ -720,6 +731,7 @@ bool dhp_work_cancel(struct dhp_pool *pool, struct dhp_work *work)
 	waiter_add(pool);
 	wait_event(pool->wait, !work_running(pool, work));
 	waiter_del(pool);
+	/* Whoever submits it next may change all of it. */
 	smp_store_release(&work->state, 0);
 	wake_up_all(&pool->wait);
 	return was_pending;
@@ -917,7 +929,7 @@ void dhp_pool_counts(struct dhp_pool *pool, struct dhp_pool_counts *counts)
 {
 	counts->completed = nr_completed(pool, 0) + nr_completed(pool, 1);
 	counts->migrated = atomic_long_read(&pool->migrated);
-	smp_rmb();
+	smp_rmb(); /* as in colour_done() */
 	counts->submitted = nr_submitted(pool, 0) + nr_submitted(pool, 1);
 }
 

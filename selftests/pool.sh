@@ -494,7 +494,7 @@ test_case cancel_again 'E3 an item that submits itself again and again is cancel
 cancel_leaving() {
 	cpu=$(pick_cpu)
 	ctl "pool t"
-	for i in 1 2 3 4 5; do
+	for _ in 1 2 3 4 5; do
 		ctl "submit t cpu=$cpu count=200 sleep_us=300 keep=1"
 		put "$system/cpu/cpu$cpu/online" 0 &
 		ctl "cancel t"
