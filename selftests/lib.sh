@@ -75,7 +75,7 @@ equal() {
 bad_lines='Badness|WARNING: |BUG[: ]|kernel BUG|Oops|general protection fault|double fault'
 bad_lines="$bad_lines|KASAN:|KCSAN:|UBSAN:|KFENCE:|kmemleak: [0-9]+ new|Call Trace:"
 bad_lines="$bad_lines|INFO: (possible|inconsistent|trying|suspicious|task|rcu|lockdep)"
-bad_lines="$bad_lines|suspicious RCU|lockdep|circular locking|held lock freed|soft lockup|hard LOCKUP"
+bad_lines="$bad_lines|suspicious RCU|circular locking|held lock freed|soft lockup|hard LOCKUP"
 bad_lines="$bad_lines|detected stalls|detected expedited stalls|self-detected stall|kthread starved"
 bad_lines="$bad_lines|blocked for more than|workqueue lockup|scheduling while atomic"
 bad_lines="$bad_lines|sleeping function called|[Bb]ad page|corruption|refcount_t:|ODEBUG:"
