@@ -526,12 +526,13 @@ sixteen_times() {
 }
 test_case sixteen_times 'E4 a DIMM plugged and pulled sixteen times with buffers in use'
 
-# Two DIMMs of 1 GiB, nearly all of it buffers, half of them in use at any time.
+# Two DIMMs of 1 GiB, most of it buffers, and half of those in use at any time: 16000 of 64 KiB
+# are there, and 1 GiB of the other pool's.
 two_gibibytes() {
 	ctl "pool t buffer_size=65536 permille=500"
 	ctl "pool u buffer_size=4096 permille=300"
 	ctl_refused ENOBUFS "get t count=1000000"
-	ctl "load t buffers=8000 hold_us=3000"
+	ctl "load t buffers=12000 hold_us=3000"
 	for round in 1 2 3; do
 		kernel_dimm 1G
 		one=$plugged_dimm
