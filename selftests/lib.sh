@@ -94,7 +94,8 @@ badness() {
 	excused {
 		if (/---\[ end trace/)
 			excused = 0
-		if (/---\[ end trace|Call Trace:/)
+		# Functions in the trace may be called anything.
+		if (/---\[ end trace|Call Trace:|\+0x[0-9a-f]+\/0x/)
 			next
 	}
 	/WARNING: / {
