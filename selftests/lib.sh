@@ -343,6 +343,14 @@ unplug_dimm() {
 	mv "$tmp/dimms.new" "$tmp/dimms"
 }
 
+# lonely_node: the option for a node without processors, if there is one, for a DIMM that the
+# kernel is to have little of its own in. The node need not be online yet.
+lonely_node() {
+	for node in $(expand "$(cat "$system/node/possible")"); do
+		[ -n "$(cat "$system/node/node$node/cpulist" 2>/dev/null)" ] || echo "--node $node"
+	done | head -n 1
+}
+
 block_bytes() {
 	echo $((0x$(cat $system/memory/block_size_bytes)))
 }

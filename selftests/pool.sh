@@ -594,13 +594,6 @@ kasan() {
 	grep -q ' kasan_poison$' /proc/kallsyms
 }
 
-# It need not be online yet.
-lonely_node() {
-	for node in $(expand "$(cat "$system/node/possible")"); do
-		[ -n "$(cat "$system/node/node$node/cpulist" 2>/dev/null)" ] || echo "--node $node"
-	done | head -n 1
-}
-
 given_back() {
 	ctl "pool t buffer_size=65536 permille=200"
 	kernel_dimm 256M

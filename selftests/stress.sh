@@ -313,4 +313,57 @@ everything() {
 }
 test_case everything 'E3 E4 processors, DIMMs, clients and a pool under load, all at once'
 
+# Producers on every processor and buffers in use, two pools, in a DIMM too where that can be.
+two_minutes() {
+	cpu=$(pick_cpu)
+	online_as=online_movable
+	[ -z "$(lonely_node)" ] || online_as=online_kernel
+	put "$system/memory/auto_online_blocks" "$online_as"
+	ctl "pool t buffer_size=4096 permille=20"
+	ctl "pool s buffer_size=256 permille=2 stealing=1"
+	ctl "load t buffers=400 pairs=1000"
+	ctl "load s buffers=400 pairs=1000"
+	rm -f "$tmp/enough"
+	(
+		while [ ! -e "$tmp/enough" ]; do
+			echo 0 >"$system/cpu/cpu$cpu/online" || echo "offline failed"
+			echo 1 >"$system/cpu/cpu$cpu/online" || echo "online failed"
+		done
+	) >"$tmp/toggle" 2>&1 &
+	until=$(($(date +%s) + 120))
+	i=0
+	while [ "$(date +%s)" -lt "$until" ]; do
+		i=$((i + 1))
+		# shellcheck disable=SC2046 # an option and its value
+		plug_dimm 128M $(lonely_node)
+		plug_cpu
+		online "$plugged_cpu"
+		unplug_cpu "$plugged_cpu"
+		unplug_dimm "$plugged_dimm"
+	done
+	touch "$tmp/enough"
+	toggled
+	ctl "rest t"
+	ctl "rest s"
+	ctl "flush t"
+	ctl "flush s"
+	settle
+	echo "$i DIMMs and processors"
+	cat "$test_dir/pools"
+	awk '{ exit !($3 == $5 && $7 == 0 && $15 == 0) }' "$test_dir/pools" ||
+		fail "items were lost or ran twice, or a buffer had two owners"
+	for pool in t s; do
+		for count in submitted completed; do
+			equal "$count of $pool, in sysfs" \
+				"$(awk -v pool="$pool" '$1 == pool { print $3 }' "$test_dir/pools")" \
+				"$(cat "$dhp/pools/$pool/$count")"
+		done
+		equal "buffers of $pool in use" 0 "$(cat "$dhp/pools/$pool/buffers_in_use")"
+		# None is missing: all can be had.
+		ctl "get $pool count=$(cat "$dhp/pools/$pool/buffers")"
+		ctl "put $pool"
+	done
+}
+test_case two_minutes 'E2 E3 E4 two minutes of load on every processor, while processors and DIMMs come and go'
+
 run_tests

@@ -49,7 +49,8 @@ struct pool_user {
 	size_t buffer_size;
 	struct list_head buffers;	/* held by `get` */
 	long nr_buffers;
-	struct task_struct *load;
+	struct task_struct **load;	/* a thread for each CPU that was online */
+	unsigned int nr_load;
 	unsigned long hold_us;
 	long load_buffers;
 	long load_pairs;
@@ -585,7 +586,7 @@ static int load_thread(void *data)
 {
 	struct pool_user *user = data;
 	LIST_HEAD(buffers);
-	long taken = 0, i;
+	long taken = 0, i, share = DIV_ROUND_UP(user->load_buffers, user->nr_load);
 	unsigned int cpu = 0;
 
 	while (!kthread_should_stop()) {
@@ -611,7 +612,7 @@ static int load_thread(void *data)
 		}
 		for (i = 0; i < user->load_pairs; i++)
 			dhp_buffer_put(user->pool, dhp_buffer_get(user->pool));
-		while (taken < user->load_buffers && take_buffer(user, &buffers))
+		while (taken < share && take_buffer(user, &buffers))
 			taken++;
 		usleep_range(user->hold_us, user->hold_us + 100);
 		for (; taken; taken--)
@@ -622,16 +623,50 @@ static int load_thread(void *data)
 
 static void stop_load(struct pool_user *user)
 {
-	if (user->load)
-		kthread_stop(user->load);
+	unsigned int i;
+
+	if (!user->load)
+		return;
+	for (i = 0; i < user->nr_load; i++)
+		if (user->load[i])
+			kthread_stop(user->load[i]);
+	kfree(user->load);
 	user->load = NULL;
+}
+
+/* They are bound until their CPU goes, and do not come back to it. */
+static int start_load(struct pool_user *user)
+{
+	struct task_struct *task;
+	unsigned int cpu, nr = 0;
+	int err = 0;
+
+	cpus_read_lock();
+	user->nr_load = num_online_cpus();
+	user->load = kcalloc(user->nr_load, sizeof(*user->load), GFP_KERNEL);
+	if (!user->load)
+		err = -ENOMEM;
+	for_each_online_cpu(cpu) {
+		if (err)
+			break;
+		task = kthread_create_on_cpu(load_thread, user, cpu, "load/%u");
+		if (IS_ERR(task)) {
+			err = PTR_ERR(task);
+			break;
+		}
+		user->load[nr++] = task;
+		wake_up_process(task);
+	}
+	cpus_read_unlock();
+	if (err)
+		stop_load(user);
+	return err;
 }
 
 int pool_load(const struct command *command)
 {
 	long hold_us = 1000, buffers = 0, pairs = 0;
 	struct pool_user *user;
-	struct task_struct *task;
 	int err;
 
 	err = number_option(command, "hold_us", &hold_us);
@@ -654,11 +689,7 @@ int pool_load(const struct command *command)
 		user->hold_us = hold_us;
 		user->load_buffers = user->buffer_size ? buffers : 0;
 		user->load_pairs = user->buffer_size ? pairs : 0;
-		task = kthread_run(load_thread, user, "load-%s", user->name);
-		if (IS_ERR(task))
-			err = PTR_ERR(task);
-		else
-			user->load = task;
+		err = start_load(user);
 	}
 	mutex_unlock(&pools_lock);
 	return err;
