@@ -119,13 +119,23 @@ static void __maybe_unused check_types(void)
 	check_trace_callback_type_percpu_free_percpu(on_percpu_free);
 }
 
-/* The compiler must not do with a pair of these what it likes. */
-static s64 held(struct task_struct *task)
+/* Between the two, what this thread allocates counts. The compiler must not move it. */
+static void begin_counting(void)
+{
+	/* What was held before is freed uncounted. */
+	memset(percpu_held, 0, sizeof(percpu_held));
+	bytes_held = 0;
+	barrier();
+	WRITE_ONCE(counted, current);
+	barrier();
+}
+
+static s64 end_counting(void)
 {
 	barrier();
-	WRITE_ONCE(counted, task);
+	WRITE_ONCE(counted, NULL);
 	barrier();
-	return READ_ONCE(bytes_held);
+	return bytes_held;
 }
 
 static void client_fn(void *context, const struct dhp_processor_change *change, int *status)
@@ -138,7 +148,7 @@ static int clients_bytes(s64 *bytes)
 	unsigned int i, nr;
 	int err = 0;
 
-	*bytes = -held(current);
+	begin_counting();
 	for (nr = 0; nr < NR_CLIENTS; nr++) {
 		clients[nr] = dhp_register_processor_callback(client_fn, NULL,
 							      DHP_PROCESSOR_ADD_EXISTING);
@@ -147,7 +157,7 @@ static int clients_bytes(s64 *bytes)
 			break;
 		}
 	}
-	*bytes += held(NULL);
+	*bytes = end_counting();
 	for (i = 0; i < nr; i++)
 		dhp_unregister_processor_callback(clients[i]);
 	return err;
@@ -167,7 +177,7 @@ static int pools_bytes(s64 *bytes, size_t buffer_size)
 	unsigned int nr;
 	int err = 0;
 
-	*bytes = -held(current);
+	begin_counting();
 	for (nr = 0; nr < NR_POOLS; nr++) {
 		snprintf(name, sizeof(name), "bench%u", nr);
 		pools[nr] = dhp_pool_create(&config);
@@ -176,7 +186,7 @@ static int pools_bytes(s64 *bytes, size_t buffer_size)
 			break;
 		}
 	}
-	*bytes += held(NULL);
+	*bytes = end_counting();
 	while (nr--)
 		dhp_pool_destroy(pools[nr]);
 	return err;
@@ -211,7 +221,6 @@ int bench_memory(unsigned int rounds)
 	err = bench_probes_add(probes, ARRAY_SIZE(probes));
 	if (err)
 		return err;
-	memset(percpu_held, 0, sizeof(percpu_held));
 	for (round = 0; round < 1 + rounds && !err; round++)
 		err = one_round(round);
 	bench_probes_del(probes, ARRAY_SIZE(probes));
