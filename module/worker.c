@@ -541,7 +541,7 @@ bool dhp_worker_is_me(struct dhp_pool *pool)
 static void waiter_add(struct dhp_pool *pool)
 {
 	atomic_inc(&pool->waiters);
-	/* Before the condition is looked at; the partner is in take_item(). */
+	/* Before the condition is looked at; the partner is in run_items(). */
 	smp_mb__after_atomic();
 }
 
