@@ -20,8 +20,8 @@
  * A cache belongs to its processor: to whom runs there with preemption off and
  * has entered it, which is a flag, since only interrupts can come in between. An
  * interrupt that finds the flag set goes to the depot. Who wants to change the
- * cache of another processor sends it an interrupt. A *closed* cache has a limit
- * of 0 and is empty, so that both ways lead to the depot.
+ * cache of another processor sends it an interrupt. A *closed* cache is empty and
+ * stays entered, so that both ways lead to the depot.
  *
  * Memory is isolated before anybody is asked to give it back, and isolation
  * refuses at once when it sees an unmovable page, unless the page is marked as
@@ -86,10 +86,9 @@ MODULE_PARM_DESC(debug,
 
 /**
  * struct dhp_buffer_cache - a processor's own buffers
- * @busy: somebody on this processor is changing it
+ * @busy: somebody on this processor is changing it, or it is closed
  * @open: the processor is in use; under the pool's buffers.mutex
  * @nr: how many buffers there are
- * @limit: how many there may be; 0 when it is closed
  * @slot: the buffers; what was put last is at the end, because its memory may
  *	still be in the processor's own cache
  */
@@ -97,12 +96,11 @@ struct dhp_buffer_cache {
 	bool busy;
 	bool open;
 	unsigned int nr;
-	unsigned int limit;
 	void *slot[];
 };
 
-/* Of all processors without one. Nothing ever gets into it. */
-static struct dhp_buffer_cache no_cache;
+/* Of all processors without one. Closed for ever. */
+static struct dhp_buffer_cache no_cache = { .busy = true };
 
 /* ---- What is not to be touched ------------------------------------------- */
 
@@ -458,21 +456,17 @@ static __always_inline void *cache_pop(struct dhp_buffer_cache *cache)
 	return cache->slot[nr - 1];
 }
 
-static __always_inline bool cache_push(struct dhp_buffer_cache *cache, void *buffer)
+/* What a cache may hold can change at any time; it may hold more already. */
+static __always_inline bool cache_push(struct dhp_buffers *b,
+				       struct dhp_buffer_cache *cache, void *buffer)
 {
 	unsigned int nr = cache->nr;
 
-	if (unlikely(nr >= cache->limit))
+	if (unlikely(nr >= READ_ONCE(b->limit)))
 		return false;
 	cache->slot[nr] = buffer;
 	WRITE_ONCE(cache->nr, nr + 1);
 	return true;
-}
-
-/* How much moves at a time: then there is room for as many gets as puts. */
-static unsigned int cache_batch(struct dhp_buffer_cache *cache)
-{
-	return DIV_ROUND_UP(cache->limit, 2);
 }
 
 /* Those that were put first go, until @nr are left. */
@@ -486,10 +480,20 @@ static void cache_spill(struct dhp_buffers *b, struct dhp_buffer_cache *cache,
 	WRITE_ONCE(cache->nr, nr);
 }
 
+/* Half of what a cache may hold: then there is room for as many gets as puts. */
 static void cache_refill(struct dhp_buffers *b, struct dhp_buffer_cache *cache)
 {
-	WRITE_ONCE(cache->nr, depot_take(b, &b->node[numa_node_id()], cache->slot,
-					 cache_batch(cache)));
+	unsigned int want = DIV_ROUND_UP(READ_ONCE(b->limit), 2);
+
+	WRITE_ONCE(cache->nr, depot_take(b, &b->node[numa_node_id()], cache->slot, want));
+}
+
+static void cache_spill_half(struct dhp_buffers *b, struct dhp_buffer_cache *cache)
+{
+	unsigned int keep = READ_ONCE(b->limit) / 2;
+
+	if (cache->nr > keep)
+		cache_spill(b, cache, keep);
 }
 
 /* ---- Caches of other processors ------------------------------------------ */
@@ -499,56 +503,63 @@ static struct dhp_buffer_cache *cache_of(struct dhp_buffers *b, unsigned int cpu
 	return READ_ONCE(*per_cpu_ptr(b->cache, cpu));
 }
 
-/* An interrupt that sets the processor's cache to what it is to be. */
+/* What a processor is interrupted for. Who waits for it may sleep. */
 struct cache_call {
 	struct dhp_buffers *buffers;
 	bool again;
 };
 
-static void cache_apply(void *info)
+static void cache_empty(void *info)
 {
 	struct cache_call *call = info;
 	struct dhp_buffers *b = call->buffers;
 	struct dhp_buffer_cache *cache = this_cpu_read(*b->cache);
 
-	if (cache == &no_cache)
+	if (!READ_ONCE(cache->open))
 		return;
 	if (!cache_enter(cache)) {
 		WRITE_ONCE(call->again, true);
 		return;
 	}
-	cache->limit = cache->open && !b->shut ? b->limit : 0;
-	if (cache->nr > cache->limit)
-		cache_spill(b, cache, cache->limit);
+	cache_spill(b, cache, 0);
 	cache_leave(cache);
 }
 
-/*
- * Has the caches obey b->limit and b->shut. A processor that is parked for a
- * suspend is left out; its cache stays what it is.
- */
-static void caches_apply(struct dhp_buffers *b)
+static void cache_close(void *info)
 {
-	struct cache_call call = { .buffers = b };
+	struct cache_call *call = info;
+	struct dhp_buffers *b = call->buffers;
+	struct dhp_buffer_cache *cache = this_cpu_read(*b->cache);
 
-	lockdep_assert_held(&b->mutex);
-
-	do {
-		call.again = false;
-		on_each_cpu(cache_apply, &call, true);
-		cond_resched();
-	} while (call.again);
+	if (cache_enter(cache))
+		cache_spill(b, cache, 0);
+	else
+		WRITE_ONCE(call->again, true);
 }
 
-static void cache_apply_on(struct dhp_buffers *b, unsigned int cpu)
+/*
+ * Preemption is off: a processor that is seen online cannot die, so its cache
+ * cannot be freed before this returns.
+ */
+static bool cache_filled(int cpu, void *info)
+{
+	struct cache_call *call = info;
+
+	return READ_ONCE(cache_of(call->buffers, cpu)->nr);
+}
+
+/*
+ * What is in caches goes to the depots; they may fill again at once. @cond: whose
+ * caches, NULL for all. A processor that is parked for a suspend is left out; its
+ * cache stays what it is.
+ */
+static void caches_empty(struct dhp_buffers *b, smp_cond_func_t cond)
 {
 	struct cache_call call = { .buffers = b };
 
-	lockdep_assert_held(&b->mutex);
-
 	do {
 		call.again = false;
-		smp_call_function_single(cpu, cache_apply, &call, true);
+		on_each_cpu_cond(cond, cache_empty, &call, true);
 		cond_resched();
 	} while (call.again);
 }
@@ -559,49 +570,28 @@ static void caches_set_limit(struct dhp_buffers *b)
 	unsigned long limit = 0;
 
 	mutex_lock(&b->mutex);
-	if (b->nr_open && !b->debug)
+	if (b->nr_open && !b->debug && !b->shut)
 		limit = b->target * buffers_per_chunk(b) / (2 * b->nr_open);
-	limit = min_t(unsigned long, limit, b->cache_slots);
-	if (limit != b->limit) {
-		b->limit = limit;
-		caches_apply(b);
-	}
+	WRITE_ONCE(b->limit, min_t(unsigned long, limit, b->cache_slots));
 	mutex_unlock(&b->mutex);
 }
 
-/* While they are shut, all buffers that nobody uses are in the depots. */
-static void caches_shut(struct dhp_buffers *b, bool shut)
+/* All buffers that nobody uses are in the depots, until the limit is set anew. */
+static void caches_shut(struct dhp_buffers *b)
 {
 	mutex_lock(&b->mutex);
-	b->shut = shut;
-	caches_apply(b);
+	b->shut = true;
+	WRITE_ONCE(b->limit, 0);
+	/* Also those that seem empty: somebody may have seen the former limit. */
+	caches_empty(b, NULL);
 	mutex_unlock(&b->mutex);
 }
 
-static void cache_empty(void *info)
+static void caches_unshut(struct dhp_buffers *b)
 {
-	struct dhp_buffers *b = info;
-	struct dhp_buffer_cache *cache = this_cpu_read(*b->cache);
-
-	if (!cache_enter(cache))
-		return;
-	cache_spill(b, cache, 0);
-	cache_leave(cache);
-}
-
-/*
- * Preemption is off: a processor that is seen online cannot die, so its cache
- * cannot be freed before this returns.
- */
-static bool cache_filled(int cpu, void *info)
-{
-	return READ_ONCE(cache_of(info, cpu)->nr);
-}
-
-/* All that is in caches goes to the depots; they may fill again at once. */
-static void caches_empty(struct dhp_buffers *b)
-{
-	on_each_cpu_cond(cache_filled, cache_empty, b, true);
+	mutex_lock(&b->mutex);
+	b->shut = false;
+	mutex_unlock(&b->mutex);
 }
 
 static unsigned long nr_cached(struct dhp_buffers *b)
@@ -641,6 +631,7 @@ int dhp_buffers_share_add(struct dhp_pool *pool, unsigned int cpu, int nid)
 	cache = kzalloc_node(size, GFP_KERNEL, nid);
 	if (!cache)
 		return -ENOMEM;
+	cache->busy = true;
 	mutex_lock(&b->mutex);
 	share_set(b, cpu, cache);
 	mutex_unlock(&b->mutex);
@@ -669,7 +660,8 @@ void dhp_buffers_share_del(struct dhp_pool *pool, unsigned int cpu)
 	mutex_unlock(&b->mutex);
 }
 
-static void share_open(struct dhp_pool *pool, unsigned int cpu, bool open)
+/* In COMPLETE: the processor may keep buffers, and there will be more of them. */
+void dhp_buffers_share_open(struct dhp_pool *pool, unsigned int cpu)
 {
 	struct dhp_buffers *b = &pool->buffers;
 	struct dhp_buffer_cache *cache;
@@ -678,25 +670,37 @@ static void share_open(struct dhp_pool *pool, unsigned int cpu, bool open)
 		return;
 	mutex_lock(&b->mutex);
 	cache = cache_of(b, cpu);
-	if (cache != &no_cache && cache->open != open) {
-		cache->open = open;
-		b->nr_open += open ? 1 : -1;
-		cache_apply_on(b, cpu);
+	if (cache != &no_cache && !cache->open) {
+		b->nr_open++;
+		WRITE_ONCE(cache->open, true);
+		WRITE_ONCE(cache->busy, false);
 	}
 	mutex_unlock(&b->mutex);
 	dhp_buffers_kick(pool);
 }
 
-/* In COMPLETE: the processor may keep buffers, and there will be more of them. */
-void dhp_buffers_share_open(struct dhp_pool *pool, unsigned int cpu)
-{
-	share_open(pool, cpu, true);
-}
-
 /* In REMOVE_START: what the processor keeps goes back to the depots. */
 void dhp_buffers_share_close(struct dhp_pool *pool, unsigned int cpu)
 {
-	share_open(pool, cpu, false);
+	struct dhp_buffers *b = &pool->buffers;
+	struct cache_call call = { .buffers = b };
+	struct dhp_buffer_cache *cache;
+
+	if (!b->node)
+		return;
+	mutex_lock(&b->mutex);
+	cache = cache_of(b, cpu);
+	if (cache->open) {
+		b->nr_open--;
+		WRITE_ONCE(cache->open, false);
+		do {
+			call.again = false;
+			smp_call_function_single(cpu, cache_close, &call, true);
+			cond_resched();
+		} while (call.again);
+	}
+	mutex_unlock(&b->mutex);
+	dhp_buffers_kick(pool);
 }
 
 /* ---- Size ---------------------------------------------------------------- */
@@ -813,7 +817,7 @@ static void shrink_to_targets(struct dhp_buffers *b)
 			;
 	/* Chunks that become whole are released on the way. */
 	if (depots_sum(b).surplus_chunks)
-		caches_empty(b);
+		caches_empty(b, cache_filled);
 }
 
 /*
@@ -1066,7 +1070,7 @@ static void memory_remove_start(struct dhp_pool *pool,
 	};
 	spin_unlock_irq(&node->lock);
 
-	caches_shut(b, true);
+	caches_shut(b);
 	vacate(b, node);
 	wait_event_timeout(b->returned, !nr_leaving(node), RETURN_TIMEOUT_SECONDS * HZ);
 	nr = nr_leaving(node);
@@ -1085,7 +1089,7 @@ static void memory_removed(struct dhp_buffers *b, const struct dhp_memory_change
 	spin_lock_irq(&node->lock);
 	node->leaving = (struct dhp_leaving) { };
 	spin_unlock_irq(&node->lock);
-	caches_shut(b, false);
+	caches_unshut(b);
 }
 
 /* What was hidden is there again. */
@@ -1115,6 +1119,7 @@ static void memory_changed(void *context, const struct dhp_memory_change *change
 	case DHP_MEMORY_REMOVE_COMPLETE:
 		/* The event comes when the last block of the DIMM has gone. */
 		memory_removed(&pool->buffers, change);
+		dhp_buffers_kick(pool);
 		break;
 	case DHP_MEMORY_REMOVE_FAILURE:
 		memory_removed(&pool->buffers, change);
@@ -1142,7 +1147,7 @@ static void *cache_get_slow(struct dhp_buffers *b)
 	preempt_disable();
 	cache = this_cpu_read(*b->cache);
 	if (cache_enter(cache)) {
-		if (!cache->nr && cache->limit)
+		if (!cache->nr)
 			cache_refill(b, cache);
 		buffer = cache_pop(cache);
 		cache_leave(cache);
@@ -1157,7 +1162,7 @@ static void *get_from_others(struct dhp_buffers *b)
 	/* Who must not be interrupted cannot wait for others that may be waiting for it. */
 	if (!preemptible())
 		return NULL;
-	caches_empty(b);
+	caches_empty(b, cache_filled);
 	return depots_take(b);
 }
 
@@ -1216,9 +1221,8 @@ static bool cache_put_slow(struct dhp_buffers *b, void *buffer)
 	preempt_disable();
 	cache = this_cpu_read(*b->cache);
 	if (cache_enter(cache)) {
-		if (cache->limit && cache->nr >= cache->limit)
-			cache_spill(b, cache, cache->nr - cache_batch(cache));
-		done = cache_push(cache, buffer);
+		cache_spill_half(b, cache);
+		done = cache_push(b, cache, buffer);
 		cache_leave(cache);
 	}
 	preempt_enable();
@@ -1270,7 +1274,7 @@ void dhp_buffer_put(struct dhp_pool *pool, void *buffer)
 	preempt_disable();
 	cache = this_cpu_read(*pool->buffers.cache);
 	if (cache_enter(cache)) {
-		done = cache_push(cache, buffer);
+		done = cache_push(&pool->buffers, cache, buffer);
 		cache_leave(cache);
 	}
 	preempt_enable();

@@ -52,12 +52,6 @@ void dhp_client_del(struct dhp_client_info *info)
 	mutex_unlock(&client_mutex);
 }
 
-void dhp_client_called(struct dhp_client_info *info, u64 duration_ns)
-{
-	info->calls++;
-	info->longest_ns = max(info->longest_ns, duration_ns);
-}
-
 unsigned int dhp_client_count(void)
 {
 	return READ_ONCE(nr_clients);

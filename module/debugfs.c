@@ -6,8 +6,7 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/debugfs.h>
-#include <linux/mutex.h>
-#include <linux/slab.h>
+#include <linux/spinlock.h>
 
 #include "internal.h"
 #include "trace.h"
@@ -29,8 +28,8 @@ struct log_entry {
 	};
 };
 
-static DEFINE_MUTEX(log_mutex);
-static struct log_entry *log_ring;
+static DEFINE_SPINLOCK(log_lock);
+static struct log_entry log_ring[LOG_LEN];
 static u64 log_count;
 static struct dentry *debugfs_root;
 
@@ -60,60 +59,58 @@ static const char *memory_state_name(enum dhp_memory_state state)
 }
 
 /*
- * Returns the entry to fill, with log_mutex held. An event may have had no client.
- * With a thousand clients this is a good part of what their calls cost.
+ * Returns the entry to fill, with log_lock held. With a thousand clients this is a
+ * good part of what their calls cost. @client has DHP_NAME_LEN bytes.
  */
-static struct log_entry *log_begin(struct dhp_client_info *info, enum log_kind kind,
-				   u64 start_ns, u64 duration_ns)
+static __always_inline struct log_entry *log_begin(const char *client, enum log_kind kind,
+						   u64 start_ns, u64 end_ns)
+{
+	struct log_entry *entry;
+
+	spin_lock(&log_lock);
+	entry = &log_ring[log_count++ % LOG_LEN];
+	entry->time_ns = start_ns;
+	entry->duration_ns = end_ns - start_ns;
+	entry->kind = kind;
+	memcpy(entry->client, client, sizeof(entry->client));
+	return entry;
+}
+
+void dhp_log_processor(const char *client, const struct dhp_processor_change *change,
+		       int status, u64 start_ns, u64 end_ns)
+{
+	struct log_entry *entry;
+
+	status = status ?: change->status;
+	entry = log_begin(client, LOG_PROCESSOR, start_ns, end_ns);
+	entry->processor = *change;
+	entry->status = status;
+	spin_unlock(&log_lock);
+	trace_dhp_processor(client, change, status, end_ns - start_ns);
+}
+
+void dhp_log_memory(const char *client, const struct dhp_memory_change *change,
+		    u64 start_ns, u64 end_ns)
+{
+	struct log_entry *entry = log_begin(client, LOG_MEMORY, start_ns, end_ns);
+
+	entry->memory = *change;
+	spin_unlock(&log_lock);
+	trace_dhp_memory(client, change, end_ns - start_ns);
+}
+
+/* @client is NULL for an event that nobody was told. */
+void dhp_log_event(const char *client, const struct dhp_event *event, u64 start_ns,
+		   u64 end_ns)
 {
 	static const char nobody[DHP_NAME_LEN] = "none";
 	struct log_entry *entry;
 
-	mutex_lock(&log_mutex);
-	entry = &log_ring[log_count++ % LOG_LEN];
-	entry->time_ns = start_ns;
-	entry->duration_ns = duration_ns;
-	entry->kind = kind;
-	entry->status = 0;
-	memcpy(entry->client, info ? info->name : nobody, sizeof(entry->client));
-	return entry;
-}
-
-void dhp_log_processor(struct dhp_client_info *info,
-		       const struct dhp_processor_change *change, int status,
-		       u64 start_ns, u64 duration_ns)
-{
-	struct log_entry *entry = log_begin(info, LOG_PROCESSOR, start_ns, duration_ns);
-
-	entry->processor = *change;
-	entry->status = status ?: change->status;
-	mutex_unlock(&log_mutex);
-	trace_dhp_processor(info->name, change->state, change->cpu, change->nid,
-			    status ?: change->status, duration_ns);
-}
-
-void dhp_log_memory(struct dhp_client_info *info,
-		    const struct dhp_memory_change *change, u64 start_ns,
-		    u64 duration_ns)
-{
-	struct log_entry *entry = log_begin(info, LOG_MEMORY, start_ns, duration_ns);
-
-	entry->memory = *change;
-	mutex_unlock(&log_mutex);
-	trace_dhp_memory(info->name, change->state, change->start_pfn,
-			 change->nr_pages, duration_ns);
-}
-
-void dhp_log_event(struct dhp_client_info *info, const struct dhp_event *event,
-		   u64 start_ns, u64 duration_ns)
-{
-	struct log_entry *entry = log_begin(info, LOG_EVENT, start_ns, duration_ns);
-
+	client = client ?: nobody;
+	entry = log_begin(client, LOG_EVENT, start_ns, end_ns);
 	entry->event = *event;
-	mutex_unlock(&log_mutex);
-	trace_dhp_event(info ? info->name : "none", event->seq, event->action, event->category,
-			event->cpu, event->start, event->size, event->nid,
-			event->merged, event->existing, duration_ns);
+	spin_unlock(&log_lock);
+	trace_dhp_event(client, event, end_ns - start_ns);
 }
 
 static void log_show_entry(struct seq_file *m, const struct log_entry *entry)
@@ -159,14 +156,38 @@ static void log_show_entry(struct seq_file *m, const struct log_entry *entry)
 		   div_u64(entry->duration_ns, NSEC_PER_USEC));
 }
 
+/* Copies entry @number, or the oldest one behind it that is there still, and says which. */
+static u64 log_read(u64 number, struct log_entry *entry)
+{
+	spin_lock(&log_lock);
+	if (log_count > LOG_LEN)
+		number = max(number, log_count - LOG_LEN);
+	*entry = log_ring[number % LOG_LEN];
+	spin_unlock(&log_lock);
+	return number;
+}
+
+static u64 log_end(void)
+{
+	u64 end;
+
+	spin_lock(&log_lock);
+	end = log_count;
+	spin_unlock(&log_lock);
+	return end;
+}
+
+/* Whoever notifies must not wait for who reads. */
 static int log_show(struct seq_file *m, void *unused)
 {
-	u64 i;
+	struct log_entry entry;
+	u64 number, end = log_end();
 
-	mutex_lock(&log_mutex);
-	for (i = log_count > LOG_LEN ? log_count - LOG_LEN : 0; i < log_count; i++)
-		log_show_entry(m, &log_ring[i % LOG_LEN]);
-	mutex_unlock(&log_mutex);
+	for (number = 0; number < end; number++) {
+		number = log_read(number, &entry);
+		if (number < end)
+			log_show_entry(m, &entry);
+	}
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(log);
@@ -180,10 +201,6 @@ DEFINE_SHOW_ATTRIBUTE(clients);
 
 int dhp_debugfs_init(void)
 {
-	log_ring = kvcalloc(LOG_LEN, sizeof(*log_ring), GFP_KERNEL);
-	if (!log_ring)
-		return -ENOMEM;
-
 	debugfs_root = debugfs_create_dir("dhp", NULL);
 	debugfs_create_file("clients", 0400, debugfs_root, NULL, &clients_fops);
 	debugfs_create_file("log", 0400, debugfs_root, NULL, &log_fops);
@@ -193,5 +210,4 @@ int dhp_debugfs_init(void)
 void dhp_debugfs_exit(void)
 {
 	debugfs_remove(debugfs_root);
-	kvfree(log_ring);
 }

@@ -294,17 +294,17 @@ static void event_free_client(struct dhp_event_client *client)
 static void event_call(struct dhp_event_client *client,
 		       const struct dhp_event *event)
 {
-	u64 start, duration;
+	u64 start, end;
 
 	WRITE_ONCE(event_current, client);
 	WRITE_ONCE(event_owner, client->info.owner);
 	mutex_unlock(&event_lock);
 	start = ktime_get_ns();
 	client->fn(client->context, event);
-	duration = ktime_get_ns() - start;
+	end = ktime_get_ns();
 	mutex_lock(&event_lock);
-	dhp_client_called(&client->info, duration);
-	dhp_log_event(&client->info, event, start, duration);
+	dhp_client_called(&client->info, end - start);
+	dhp_log_event(client->info.name, event, start, end);
 	WRITE_ONCE(event_current, NULL);
 	WRITE_ONCE(event_owner, NULL);
 	wake_up_all(&event_wait);
@@ -335,6 +335,7 @@ static void event_dispatch(struct dhp_event *event, u64 stamp)
 {
 	struct dhp_event_client *client, *next;
 	bool told = false;
+	u64 now;
 
 	client = list_first_entry(&event_clients, struct dhp_event_client, node);
 	while (!list_entry_is_head(client, &event_clients, node)) {
@@ -349,8 +350,10 @@ static void event_dispatch(struct dhp_event *event, u64 stamp)
 		client = next;
 	}
 	mutex_unlock(&event_lock);
-	if (!told)
-		dhp_log_event(NULL, event, ktime_get_ns(), 0);
+	if (!told) {
+		now = ktime_get_ns();
+		dhp_log_event(NULL, event, now, now);
+	}
 	event_uevent(event);
 	mutex_lock(&event_lock);
 }

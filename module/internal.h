@@ -6,7 +6,7 @@
  *
  *	CPU hotplug lock > memory hotplug lock > memory_mutex > event_lock
  *	CPU hotplug lock > processor_mutex > event_lock
- *	any of them > client_mutex, log_mutex, the locks of a pool
+ *	any of them > client_mutex, log_lock, the locks of a pool
  *
  * No lock is held while an asynchronous client runs.
  */
@@ -49,9 +49,14 @@ void dhp_client_exit(void);
 void dhp_client_add(struct dhp_client_info *info, void *fn, const char *kind,
 		    struct module *owner);
 void dhp_client_del(struct dhp_client_info *info);
-void dhp_client_called(struct dhp_client_info *info, u64 duration_ns);
 unsigned int dhp_client_count(void);
 void dhp_client_show(struct seq_file *m);
+
+static inline void dhp_client_called(struct dhp_client_info *info, u64 duration_ns)
+{
+	info->calls++;
+	info->longest_ns = max(info->longest_ns, duration_ns);
+}
 
 /* processor.c: synchronous processor notification */
 int dhp_processor_init(void);
@@ -113,13 +118,11 @@ void dhp_sysfs_exit(void);
 int dhp_debugfs_init(void);
 void dhp_debugfs_exit(void);
 const char *dhp_processor_state_name(enum dhp_processor_state state);
-void dhp_log_processor(struct dhp_client_info *info,
-		       const struct dhp_processor_change *change, int status,
-		       u64 start_ns, u64 duration_ns);
-void dhp_log_memory(struct dhp_client_info *info,
-		    const struct dhp_memory_change *change, u64 start_ns,
-		    u64 duration_ns);
-void dhp_log_event(struct dhp_client_info *info, const struct dhp_event *event,
-		   u64 start_ns, u64 duration_ns);
+void dhp_log_processor(const char *client, const struct dhp_processor_change *change,
+		       int status, u64 start_ns, u64 end_ns);
+void dhp_log_memory(const char *client, const struct dhp_memory_change *change,
+		    u64 start_ns, u64 end_ns);
+void dhp_log_event(const char *client, const struct dhp_event *event, u64 start_ns,
+		   u64 end_ns);
 
 #endif /* _DHP_INTERNAL_H */

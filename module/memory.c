@@ -39,16 +39,16 @@ static void memory_call(struct dhp_memory_client *client,
 			enum dhp_memory_state state)
 {
 	struct dhp_memory_change change = transit_block;
-	u64 start, duration;
+	u64 start, end;
 
 	change.state = state;
 	WRITE_ONCE(memory_task, current);
 	start = ktime_get_ns();
 	client->fn(client->context, &change);
-	duration = ktime_get_ns() - start;
+	end = ktime_get_ns();
 	WRITE_ONCE(memory_task, NULL);
-	dhp_client_called(&client->info, duration);
-	dhp_log_memory(&client->info, &change, start, duration);
+	dhp_client_called(&client->info, end - start);
+	dhp_log_memory(client->info.name, &change, start, end);
 }
 
 static void memory_transit_begin(int direction, const struct memory_notify *arg)

@@ -67,9 +67,7 @@ static bool open_workers(struct dhp_pool *pool)
 
 	/* The same choice that freeze_secondary_cpus() makes. */
 	pool->stays = cpumask_first(cpu_online_mask);
-	for_each_cpu(cpu, pool->in_use) {
-		if (cpumask_test_cpu(cpu, pool->open))
-			continue;
+	for_each_cpu_andnot(cpu, pool->in_use, pool->open) {
 		if (pool->parked && cpu != pool->stays)
 			continue;
 		/* On its way, up or down: a worker could not pin itself there. */

@@ -62,13 +62,19 @@ struct dhp_worker {
 };
 
 /**
- * struct dhp_pool_count - what a processor has counted, of each colour of item
- * @submitted: items that were submitted there
- * @completed: items that have run there to their end, or were cancelled there
+ * enum dhp_pool_counter - what each processor counts
+ * @DHP_SUBMITTED: items that were submitted there
+ * @DHP_COMPLETED: items that have run there to their end, or were cancelled there
+ * @DHP_NR_COUNTERS: how many counters there are
+ */
+enum dhp_pool_counter { DHP_SUBMITTED, DHP_COMPLETED, DHP_NR_COUNTERS };
+
+/**
+ * struct dhp_pool_count - what a processor has counted
+ * @nr: of each counter and each colour of item
  */
 struct dhp_pool_count {
-	u64 submitted[2];
-	u64 completed[2];
+	u64 nr[DHP_NR_COUNTERS][2];
 };
 
 /**
@@ -116,6 +122,7 @@ struct dhp_buffer_cache;
 /**
  * struct dhp_buffers - the buffers of a pool
  * @cache: a pointer for each possible processor, never NULL; written under @mutex
+ * @limit: what each cache may hold, in buffers; written under @mutex
  * @size: of one buffer, in bytes; constant
  * @all_there: page->index of a chunk that is whole; constant
  * @node: nr_node_ids of them; NULL for a pool without buffers; constant
@@ -127,9 +134,8 @@ struct dhp_buffer_cache;
  * @min: floor, in buffers; constant
  * @max: ceiling, in buffers; constant
  * @mutex: for what the caches are to be
- * @limit: of each cache, in buffers; under @mutex
  * @nr_open: how many caches are open; under @mutex
- * @shut: memory leaves, so all caches are closed; under @mutex
+ * @shut: memory leaves, so @limit is 0; under @mutex
  * @target: how many chunks there are to be; @resize's own
  * @grower: who is growing the pool
  * @said_short: the log has been told that buffers are missing; @resize's own
@@ -145,6 +151,7 @@ struct dhp_buffer_cache;
  */
 struct dhp_buffers {
 	struct dhp_buffer_cache * __percpu *cache;
+	unsigned int limit;
 	size_t size;
 	unsigned long all_there;
 	struct dhp_buffer_node *node;
@@ -157,7 +164,6 @@ struct dhp_buffers {
 	unsigned long max;
 
 	struct mutex mutex; /* what the caches are to be */
-	unsigned int limit;
 	unsigned int nr_open;
 	bool shut;
 

@@ -71,92 +71,123 @@ static DECLARE_WORK(outcome_work, outcome_fn);
 
 /* ---- Calling clients ---------------------------------------------------- */
 
-static int processor_call(struct dhp_processor_client *client,
-			  enum dhp_processor_state state, unsigned int cpu,
-			  int status)
+/**
+ * struct notice - what one client after the other is told
+ * @change: that
+ * @answer: what the one whose turn it is writes
+ * @clock_ns: when the last of them was done; it is when the next one's turn begins,
+ *	so that the clock is read once for each
+ */
+struct notice {
+	struct dhp_processor_change change;
+	int answer;
+	u64 clock_ns;
+};
+
+static struct notice notice(enum dhp_processor_state state, unsigned int cpu, int status)
 {
-	const struct dhp_processor_change change = {
-		.state = state,
-		.cpu = cpu,
-		.nid = cpu_to_node(cpu),
-		.status = status,
+	return (struct notice) {
+		.change = {
+			.state = state,
+			.cpu = cpu,
+			.nid = cpu_to_node(cpu),
+			.status = status,
+		},
+		.clock_ns = ktime_get_ns(),
 	};
-	bool may_veto = state == DHP_PROCESSOR_START ||
-			state == DHP_PROCESSOR_REMOVE_START;
-	u64 start, duration;
-	int answer = 0;
+}
+
+/* A client has written a status. Returns 0 unless it is a veto. */
+static noinline int check_answer(struct dhp_processor_client *client,
+				 const struct dhp_processor_change *change, int answer)
+{
+	bool may_veto = change->state == DHP_PROCESSOR_START ||
+			change->state == DHP_PROCESSOR_REMOVE_START;
+	const char *state = dhp_processor_state_name(change->state);
+
+	if (may_veto && IS_ERR_VALUE((long)answer)) {
+		client->info.vetoes++;
+		pr_info("%s vetoes %s of CPU%u with %d\n", client->info.name, state,
+			change->cpu, answer);
+		return answer;
+	}
+	if (!client->warned)
+		pr_warn("%s wrote status %d in %s of CPU%u, which is ignored; a negative errno in START or REMOVE_START is a veto\n",
+			client->info.name, answer, state, change->cpu);
+	client->warned = true;
+	return 0;
+}
+
+static int processor_call(struct dhp_processor_client *client, struct notice *notice)
+{
+	u64 start = notice->clock_ns;
 
 	lockdep_assert_held(&processor_mutex);
-	WRITE_ONCE(processor_task, current);
-	start = ktime_get_ns();
-	client->fn(client->context, &change, &answer);
-	duration = ktime_get_ns() - start;
-	WRITE_ONCE(processor_task, NULL);
 
-	if (answer && (!may_veto || !IS_ERR_VALUE((long)answer))) {
-		if (!client->warned)
-			pr_warn("%s wrote status %d in %s of CPU%u, which is ignored; a negative errno in START or REMOVE_START is a veto\n",
-				client->info.name, answer,
-				dhp_processor_state_name(state), cpu);
-		client->warned = true;
-		answer = 0;
-	}
-	if (answer) {
-		client->info.vetoes++;
-		pr_info("%s vetoes %s of CPU%u with %d\n", client->info.name,
-			dhp_processor_state_name(state), cpu, answer);
-	}
-	dhp_client_called(&client->info, duration);
-	dhp_log_processor(&client->info, &change, answer, start, duration);
-	return answer;
+	notice->answer = 0;
+	WRITE_ONCE(processor_task, current);
+	client->fn(client->context, &notice->change, &notice->answer);
+	WRITE_ONCE(processor_task, NULL);
+	notice->clock_ns = ktime_get_ns();
+	if (unlikely(notice->answer))
+		notice->answer = check_answer(client, &notice->change, notice->answer);
+	dhp_client_called(&client->info, notice->clock_ns - start);
+	dhp_log_processor(client->info.name, &notice->change, notice->answer, start,
+			  notice->clock_ns);
+	return notice->answer;
 }
 
 /* START to one client. */
-static int client_start(struct dhp_processor_client *client, unsigned int cpu)
+static int client_start(struct dhp_processor_client *client, struct notice *start)
 {
-	int ret = processor_call(client, DHP_PROCESSOR_START, cpu, 0);
+	int ret = processor_call(client, start);
 
 	if (!ret)
-		client->told[cpu] = STARTED;
+		client->told[start->change.cpu] = STARTED;
 	return ret;
 }
 
-static void client_complete(struct dhp_processor_client *client, unsigned int cpu)
+static void client_complete(struct dhp_processor_client *client, struct notice *complete)
 {
+	unsigned int cpu = complete->change.cpu;
+
 	if (client->told[cpu] != STARTED)
 		return;
 	client->told[cpu] = HELD;
-	processor_call(client, DHP_PROCESSOR_COMPLETE, cpu, 0);
+	processor_call(client, complete);
 }
 
-static void client_failure(struct dhp_processor_client *client, unsigned int cpu,
-			   int status)
+static void client_failure(struct dhp_processor_client *client, struct notice *failure)
 {
+	unsigned int cpu = failure->change.cpu;
+
 	if (client->told[cpu] != STARTED)
 		return;
 	client->told[cpu] = NOTHING;
-	processor_call(client, DHP_PROCESSOR_FAILURE, cpu, status);
+	processor_call(client, failure);
 }
 
 /* ---- One processor, all clients ----------------------------------------- */
 
 static void all_failure(unsigned int cpu, int status)
 {
+	struct notice failure = notice(DHP_PROCESSOR_FAILURE, cpu, status);
 	struct dhp_processor_client *client;
 
 	list_for_each_entry_reverse(client, &processor_clients, node)
-		client_failure(client, cpu, status);
+		client_failure(client, &failure);
 }
 
 static int all_start(unsigned int cpu)
 {
+	struct notice start = notice(DHP_PROCESSOR_START, cpu, 0);
 	struct dhp_processor_client *client;
 	int ret;
 
 	list_for_each_entry(client, &processor_clients, node) {
 		if (client->told[cpu] != NOTHING)
 			continue;
-		ret = client_start(client, cpu);
+		ret = client_start(client, &start);
 		if (ret) {
 			all_failure(cpu, ret);
 			return ret;
@@ -168,17 +199,19 @@ static int all_start(unsigned int cpu)
 /* The add has succeeded. */
 static void all_complete(unsigned int cpu)
 {
+	struct notice complete = notice(DHP_PROCESSOR_COMPLETE, cpu, 0);
 	struct dhp_processor_client *client;
 
 	cpumask_clear_cpu(cpu, adding);
 	list_for_each_entry(client, &processor_clients, node)
-		client_complete(client, cpu);
+		client_complete(client, &complete);
 	dhp_event_processor(DHP_EVENT_ARRIVAL, cpu);
 }
 
 /* With @refusable, a veto ends it. */
 static int all_remove_start(unsigned int cpu, bool refusable)
 {
+	struct notice remove_start = notice(DHP_PROCESSOR_REMOVE_START, cpu, 0);
 	struct dhp_processor_client *client;
 	int ret;
 
@@ -186,7 +219,7 @@ static int all_remove_start(unsigned int cpu, bool refusable)
 		if (!(client->flags & DHP_PROCESSOR_REMOVALS) ||
 		    client->told[cpu] != HELD)
 			continue;
-		ret = processor_call(client, DHP_PROCESSOR_REMOVE_START, cpu, 0);
+		ret = processor_call(client, &remove_start);
 		if (ret && refusable)
 			return ret;
 		client->told[cpu] = LEAVING;
@@ -196,25 +229,27 @@ static int all_remove_start(unsigned int cpu, bool refusable)
 
 static void all_remove_failure(unsigned int cpu, int status)
 {
+	struct notice remove_failure = notice(DHP_PROCESSOR_REMOVE_FAILURE, cpu, status);
 	struct dhp_processor_client *client;
 
 	list_for_each_entry(client, &processor_clients, node) {
 		if (client->told[cpu] != LEAVING)
 			continue;
 		client->told[cpu] = HELD;
-		processor_call(client, DHP_PROCESSOR_REMOVE_FAILURE, cpu, status);
+		processor_call(client, &remove_failure);
 	}
 }
 
 static void all_remove_complete(unsigned int cpu)
 {
+	struct notice remove_complete = notice(DHP_PROCESSOR_REMOVE_COMPLETE, cpu, 0);
 	struct dhp_processor_client *client;
 
 	list_for_each_entry_reverse(client, &processor_clients, node) {
 		if (client->told[cpu] != LEAVING)
 			continue;
 		client->told[cpu] = NOTHING;
-		processor_call(client, DHP_PROCESSOR_REMOVE_COMPLETE, cpu, 0);
+		processor_call(client, &remove_complete);
 	}
 	dhp_event_processor(DHP_EVENT_REMOVAL, cpu);
 }
@@ -417,20 +452,26 @@ static struct notifier_block processor_pm_nb = {
 /* With the hotplug lock read-held: no processor comes or goes. */
 static int processor_replay(struct dhp_processor_client *client)
 {
+	struct notice replayed;
 	int cpu, last, ret;
 
 	for_each_online_cpu(cpu) {
-		ret = client_start(client, cpu);
+		replayed = notice(DHP_PROCESSOR_START, cpu, 0);
+		ret = client_start(client, &replayed);
 		if (ret)
 			goto fail_started;
 	}
-	for_each_online_cpu(cpu)
-		client_complete(client, cpu);
+	for_each_online_cpu(cpu) {
+		replayed = notice(DHP_PROCESSOR_COMPLETE, cpu, 0);
+		client_complete(client, &replayed);
+	}
 	return 0;
 
 fail_started:
-	for (last = cpu - 1; last >= 0; last--)
-		client_failure(client, last, ret);
+	for (last = cpu - 1; last >= 0; last--) {
+		replayed = notice(DHP_PROCESSOR_FAILURE, last, ret);
+		client_failure(client, &replayed);
+	}
 	return ret;
 }
 

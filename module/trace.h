@@ -11,9 +11,9 @@
 #include "internal.h"
 
 TRACE_EVENT(dhp_processor,
-	TP_PROTO(const char *client, int state, unsigned int cpu, int nid,
+	TP_PROTO(const char *client, const struct dhp_processor_change *change,
 		 int status, u64 duration_ns),
-	TP_ARGS(client, state, cpu, nid, status, duration_ns),
+	TP_ARGS(client, change, status, duration_ns),
 	TP_STRUCT__entry(
 		__array(char, client, DHP_NAME_LEN)
 		__field(int, state)
@@ -24,9 +24,9 @@ TRACE_EVENT(dhp_processor,
 	),
 	TP_fast_assign(
 		strscpy(__entry->client, client, DHP_NAME_LEN);
-		__entry->state = state;
-		__entry->cpu = cpu;
-		__entry->nid = nid;
+		__entry->state = change->state;
+		__entry->cpu = change->cpu;
+		__entry->nid = change->nid;
 		__entry->status = status;
 		__entry->duration_ns = duration_ns;
 	),
@@ -42,9 +42,9 @@ TRACE_EVENT(dhp_processor,
 );
 
 TRACE_EVENT(dhp_memory,
-	TP_PROTO(const char *client, int state, unsigned long start_pfn,
-		 unsigned long nr_pages, u64 duration_ns),
-	TP_ARGS(client, state, start_pfn, nr_pages, duration_ns),
+	TP_PROTO(const char *client, const struct dhp_memory_change *change,
+		 u64 duration_ns),
+	TP_ARGS(client, change, duration_ns),
 	TP_STRUCT__entry(
 		__array(char, client, DHP_NAME_LEN)
 		__field(int, state)
@@ -54,9 +54,9 @@ TRACE_EVENT(dhp_memory,
 	),
 	TP_fast_assign(
 		strscpy(__entry->client, client, DHP_NAME_LEN);
-		__entry->state = state;
-		__entry->start_pfn = start_pfn;
-		__entry->nr_pages = nr_pages;
+		__entry->state = change->state;
+		__entry->start_pfn = change->start_pfn;
+		__entry->nr_pages = change->nr_pages;
 		__entry->duration_ns = duration_ns;
 	),
 	TP_printk("client=%s state=%s start_pfn=%#lx nr_pages=%lu duration_ns=%llu",
@@ -68,11 +68,8 @@ TRACE_EVENT(dhp_memory,
 );
 
 TRACE_EVENT(dhp_event,
-	TP_PROTO(const char *client, u64 seq, int action, int category,
-		 unsigned int cpu, u64 start, u64 size, int nid,
-		 unsigned int merged, bool existing, u64 duration_ns),
-	TP_ARGS(client, seq, action, category, cpu, start, size, nid, merged,
-		existing, duration_ns),
+	TP_PROTO(const char *client, const struct dhp_event *event, u64 duration_ns),
+	TP_ARGS(client, event, duration_ns),
 	TP_STRUCT__entry(
 		__array(char, client, DHP_NAME_LEN)
 		__field(u64, seq)
@@ -88,15 +85,15 @@ TRACE_EVENT(dhp_event,
 	),
 	TP_fast_assign(
 		strscpy(__entry->client, client, DHP_NAME_LEN);
-		__entry->seq = seq;
-		__entry->action = action;
-		__entry->category = category;
-		__entry->cpu = cpu;
-		__entry->start = start;
-		__entry->size = size;
-		__entry->nid = nid;
-		__entry->merged = merged;
-		__entry->existing = existing;
+		__entry->seq = event->seq;
+		__entry->action = event->action;
+		__entry->category = event->category;
+		__entry->cpu = event->cpu;
+		__entry->start = event->start;
+		__entry->size = event->size;
+		__entry->nid = event->nid;
+		__entry->merged = event->merged;
+		__entry->existing = event->existing;
 		__entry->duration_ns = duration_ns;
 	),
 	TP_printk("client=%s seq=%llu %s %s cpu=%u start=%#llx size=%#llx nid=%d merged=%u existing=%d duration_ns=%llu",

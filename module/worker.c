@@ -222,7 +222,7 @@ static __always_inline bool submit(struct dhp_pool *pool, unsigned int cpu,
 	if (unlikely(cmpxchg(&work->state, 0, state)))
 		return false;
 	/* Before anybody can complete it. */
-	this_cpu_inc(pool->count->submitted[colour]);
+	this_cpu_inc(pool->count->nr[DHP_SUBMITTED][colour]);
 	deliver(pool, worker, &work->incoming, &work->incoming);
 	return true;
 }
@@ -342,6 +342,8 @@ static unsigned int fill_slots(struct dhp_worker *worker)
 	struct dhp_work *work;
 	unsigned int nr = 0;
 
+	if (!READ_ONCE(worker->first) && llist_empty(&worker->incoming))
+		return 0;
 	raw_spin_lock(&worker->lock);
 	if (!worker_closed(worker)) {
 		if (!worker->first)
@@ -354,7 +356,7 @@ static unsigned int fill_slots(struct dhp_worker *worker)
 }
 
 /* An item that nobody else can take any more. */
-static void run_item(struct dhp_worker *worker, struct dhp_work *work)
+static void run_item(struct dhp_pool *pool, struct dhp_work *work)
 {
 	unsigned int colour = item_colour(work->state);
 
@@ -362,28 +364,28 @@ static void run_item(struct dhp_worker *worker, struct dhp_work *work)
 	smp_store_release(&work->state, 0);
 	/* The item may be gone as soon as its function runs. */
 	work->fn(work);
-	this_cpu_inc(worker->pool->count->completed[colour]);
+	this_cpu_inc(pool->count->nr[DHP_COMPLETED][colour]);
 }
 
 static void run_items(struct dhp_worker *worker)
 {
 	struct dhp_pool *pool = worker->pool;
-	unsigned int i, nr;
-	unsigned long value;
+	unsigned long value, *slot;
+	unsigned int nr;
 
 	while ((nr = fill_slots(worker))) {
-		for (i = 0; i < nr; i++) {
-			value = READ_ONCE(worker->slot[i]);
+		for (slot = worker->slot; slot < worker->slot + nr; slot++) {
+			value = READ_ONCE(*slot);
 			WRITE_ONCE(worker->running, slot_work(value));
 			/*
 			 * A full barrier, also between the end of the item before
 			 * and the look at those who wait for it.
 			 */
-			value = xchg(&worker->slot[i], 0);
+			value = xchg(slot, 0);
 			if (unlikely(atomic_read(&pool->waiters)))
 				wake_up_all(&pool->wait);
 			if (likely(value))
-				run_item(worker, slot_work(value));
+				run_item(pool, slot_work(value));
 			if (need_resched())
 				cond_resched();
 		}
@@ -537,36 +539,26 @@ bool dhp_worker_is_me(struct dhp_pool *pool)
 	return worker->pool == pool;
 }
 
-/* Workers wake pool->wait after each item as long as there are waiters. */
-static void waiter_add(struct dhp_pool *pool)
-{
-	atomic_inc(&pool->waiters);
-	/* Before the condition is looked at; the partner is in run_items(). */
-	smp_mb__after_atomic();
-}
+/*
+ * Workers wake pool->wait after each item as long as there are waiters. The barrier
+ * is before the condition is looked at; the partner is in run_items().
+ */
+#define wait_for_items(pool, condition)				\
+do {								\
+	atomic_inc(&(pool)->waiters);				\
+	smp_mb__after_atomic();					\
+	wait_event((pool)->wait, condition);			\
+	atomic_dec(&(pool)->waiters);				\
+} while (0)
 
-static void waiter_del(struct dhp_pool *pool)
-{
-	atomic_dec(&pool->waiters);
-}
-
-static u64 nr_completed(struct dhp_pool *pool, unsigned int colour)
-{
-	unsigned int cpu;
-	u64 nr = 0;
-
-	for_each_possible_cpu(cpu)
-		nr += READ_ONCE(per_cpu_ptr(pool->count, cpu)->completed[colour]);
-	return nr;
-}
-
-static u64 nr_submitted(struct dhp_pool *pool, unsigned int colour)
+static u64 nr_counted(struct dhp_pool *pool, enum dhp_pool_counter counter,
+		      unsigned int colour)
 {
 	unsigned int cpu;
 	u64 nr = 0;
 
 	for_each_possible_cpu(cpu)
-		nr += READ_ONCE(per_cpu_ptr(pool->count, cpu)->submitted[colour]);
+		nr += READ_ONCE(per_cpu_ptr(pool->count, cpu)->nr[counter][colour]);
 	return nr;
 }
 
@@ -576,17 +568,10 @@ static u64 nr_submitted(struct dhp_pool *pool, unsigned int colour)
  */
 static bool colour_done(struct dhp_pool *pool, unsigned int colour)
 {
-	u64 completed = nr_completed(pool, colour);
+	u64 completed = nr_counted(pool, DHP_COMPLETED, colour);
 
 	smp_rmb(); /* before the others are summed up */
-	return nr_submitted(pool, colour) == completed;
-}
-
-static void wait_for_colour(struct dhp_pool *pool, unsigned int colour)
-{
-	waiter_add(pool);
-	wait_event(pool->wait, colour_done(pool, colour));
-	waiter_del(pool);
+	return nr_counted(pool, DHP_SUBMITTED, colour) == completed;
 }
 
 /*
@@ -606,9 +591,9 @@ void dhp_pool_flush(struct dhp_pool *pool)
 
 	mutex_lock(&pool->flush_mutex);
 	colour = pool->colour;
-	wait_for_colour(pool, !colour);
+	wait_for_items(pool, colour_done(pool, !colour));
 	WRITE_ONCE(pool->colour, !colour);
-	wait_for_colour(pool, colour);
+	wait_for_items(pool, colour_done(pool, colour));
 	mutex_unlock(&pool->flush_mutex);
 }
 EXPORT_SYMBOL_GPL(dhp_pool_flush);
@@ -624,9 +609,7 @@ static bool all_done(struct dhp_pool *pool)
 /* Not a flush: items may submit further items. */
 void dhp_workers_drain(struct dhp_pool *pool)
 {
-	waiter_add(pool);
-	wait_event(pool->wait, all_done(pool));
-	waiter_del(pool);
+	wait_for_items(pool, all_done(pool));
 }
 
 /* ---- Cancelling ---------------------------------------------------------- */
@@ -675,7 +658,7 @@ static bool unlink_pending(struct dhp_pool *pool, struct dhp_work *work,
 	if (found) {
 		state = work->state;
 		WRITE_ONCE(work->state, ITEM_CANCELLED);
-		this_cpu_inc(pool->count->completed[item_colour(state)]);
+		this_cpu_inc(pool->count->nr[DHP_COMPLETED][item_colour(state)]);
 	}
 enable:
 	preempt_enable();
@@ -728,9 +711,7 @@ bool dhp_work_cancel(struct dhp_pool *pool, struct dhp_work *work)
 		return false;
 
 	was_pending = work_seize(pool, work);
-	waiter_add(pool);
-	wait_event(pool->wait, !work_running(pool, work));
-	waiter_del(pool);
+	wait_for_items(pool, !work_running(pool, work));
 	/* Whoever submits it next may change all of it. */
 	smp_store_release(&work->state, 0);
 	wake_up_all(&pool->wait);
@@ -927,10 +908,12 @@ bool dhp_worker_present(struct dhp_pool *pool, unsigned int cpu)
 /* At any time, submitted >= completed; the difference is what is pending. */
 void dhp_pool_counts(struct dhp_pool *pool, struct dhp_pool_counts *counts)
 {
-	counts->completed = nr_completed(pool, 0) + nr_completed(pool, 1);
+	counts->completed = nr_counted(pool, DHP_COMPLETED, 0) +
+			    nr_counted(pool, DHP_COMPLETED, 1);
 	counts->migrated = atomic_long_read(&pool->migrated);
 	smp_rmb(); /* as in colour_done() */
-	counts->submitted = nr_submitted(pool, 0) + nr_submitted(pool, 1);
+	counts->submitted = nr_counted(pool, DHP_SUBMITTED, 0) +
+			    nr_counted(pool, DHP_SUBMITTED, 1);
 }
 
 int dhp_pool_print_workers(struct dhp_pool *pool, char *page)
