@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What pool.c, worker.c, buffer.c and sysfs.c know of a pool and no client needs.
+ * What the parts of a pool and sysfs.c know of it and no client needs.
  *
  * Lock order within a pool: mutex > a worker's lock, of which nobody holds two, and
  * mutex > buffers.mutex > node.lock. pools_mutex is outside of all of them, and not
@@ -234,6 +234,16 @@ struct dhp_pool {
 	struct dhp_buffers buffers ____cacheline_aligned_in_smp;
 };
 
+static inline size_t dhp_chunk_bytes(struct dhp_buffers *b)
+{
+	return PAGE_SIZE << b->order;
+}
+
+static inline unsigned long dhp_buffers_per_chunk(struct dhp_buffers *b)
+{
+	return dhp_chunk_bytes(b) >> b->shift;
+}
+
 /* pool.c */
 void dhp_pool_settle(void);
 
@@ -266,14 +276,59 @@ struct dhp_buffer_counts {
 int dhp_buffers_init(struct dhp_pool *pool, const struct dhp_pool_config *config);
 int dhp_buffers_follow(struct dhp_pool *pool);
 void dhp_buffers_exit(struct dhp_pool *pool);
+void dhp_buffers_kick(struct dhp_pool *pool);
+void dhp_buffers_settle(struct dhp_pool *pool);
+void dhp_buffers_counts(struct dhp_pool *pool, struct dhp_buffer_counts *counts);
+
+/* cache.c */
+int dhp_caches_init(struct dhp_buffers *b);
+void dhp_caches_exit(struct dhp_buffers *b);
+void dhp_caches_set_limit(struct dhp_buffers *b);
+void dhp_caches_shut(struct dhp_buffers *b);
+void dhp_caches_unshut(struct dhp_buffers *b);
+void dhp_caches_empty(struct dhp_buffers *b);
+unsigned long dhp_caches_nr(struct dhp_buffers *b);
 int dhp_buffers_share_add(struct dhp_pool *pool, unsigned int cpu, int nid);
 void dhp_buffers_share_del(struct dhp_pool *pool, unsigned int cpu);
 void dhp_buffers_share_open(struct dhp_pool *pool, unsigned int cpu);
 void dhp_buffers_share_close(struct dhp_pool *pool, unsigned int cpu);
-void dhp_buffers_kick(struct dhp_pool *pool);
-void dhp_buffers_settle(struct dhp_pool *pool);
+
+/* depot.c */
+
+/**
+ * struct dhp_depot_sums - what the nodes have together; exact while nobody changes it
+ * @buffers: buffers in all
+ * @free: those that are not out
+ * @surplus_chunks: chunks that are more than there are to be
+ */
+struct dhp_depot_sums {
+	unsigned long buffers;
+	unsigned long free;
+	unsigned long surplus_chunks;
+};
+
+void dhp_depot_init(struct dhp_buffer_node *node);
+unsigned int dhp_depot_take(struct dhp_buffers *b, struct dhp_buffer_node *node,
+			    void **slot, unsigned int want);
+void *dhp_depots_take(struct dhp_buffers *b);
+void dhp_depots_put(struct dhp_buffers *b, void **slot, unsigned int nr);
+const char *dhp_depots_check(struct dhp_buffers *b, void *buffer);
+struct dhp_depot_sums dhp_depots_sum(struct dhp_buffers *b);
+void dhp_depot_set_target(struct dhp_buffer_node *node, unsigned long target,
+			  unsigned long floor);
+int dhp_depot_grow(struct dhp_buffers *b, int nid);
+bool dhp_depot_shrink(struct dhp_buffers *b, struct dhp_buffer_node *node,
+		      const unsigned long *keep);
+unsigned long dhp_depot_nr_spare(struct dhp_buffer_node *node);
+void dhp_depot_leave_begin(struct dhp_buffer_node *node, unsigned long start_pfn,
+			   unsigned long end_pfn);
+void dhp_depot_vacate(struct dhp_buffers *b, struct dhp_buffer_node *node);
+unsigned long dhp_depot_nr_leaving(struct dhp_buffer_node *node);
+void dhp_depot_leave_end(struct dhp_buffer_node *node);
+void dhp_depot_restore(struct dhp_buffers *b, struct dhp_buffer_node *node,
+		       unsigned long start_pfn, unsigned long end_pfn);
+void dhp_depot_leak(struct dhp_buffers *b, struct dhp_buffer_node *node);
 void dhp_buffers_mark(struct dhp_pool *pool, bool marked);
-void dhp_buffers_counts(struct dhp_pool *pool, struct dhp_buffer_counts *counts);
 
 /* sysfs.c */
 int dhp_sysfs_add_pool(struct dhp_pool *pool);
