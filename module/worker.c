@@ -539,16 +539,21 @@ bool dhp_worker_is_me(struct dhp_pool *pool)
 	return worker->pool == pool;
 }
 
-/*
- * Workers wake pool->wait after each item as long as there are waiters. The barrier
- * is before the condition is looked at; the partner is in run_items().
- */
+/* Workers wake pool->wait after each item as long as there are waiters. */
+static void waiter_add(struct dhp_pool *pool)
+{
+	atomic_inc(&pool->waiters);
+	/* Before the condition is looked at; the partner is in run_items(). */
+	smp_mb__after_atomic();
+}
+
 #define wait_for_items(pool, condition)				\
 do {								\
-	atomic_inc(&(pool)->waiters);				\
-	smp_mb__after_atomic();					\
-	wait_event((pool)->wait, condition);			\
-	atomic_dec(&(pool)->waiters);				\
+	struct dhp_pool *waited_for = (pool);			\
+								\
+	waiter_add(waited_for);					\
+	wait_event(waited_for->wait, condition);		\
+	atomic_dec(&waited_for->waiters);			\
 } while (0)
 
 static u64 nr_counted(struct dhp_pool *pool, enum dhp_pool_counter counter,
