@@ -5,6 +5,8 @@
  * An item is empty but for counting itself, with the same counter on every side, and is
  * initialised beforehand. All workers are ordinary threads. The pool has a worker for each
  * processor and so has the workqueue; a kthread worker is made for each processor used.
+ *
+ * A bare list and a thread, which refuse, count and cancel nothing, show what there is to be had.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -13,6 +15,7 @@
 #include <linux/delay.h>
 #include <linux/kthread.h>
 #include <linux/ktime.h>
+#include <linux/llist.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
 #include <linux/workqueue.h>
@@ -30,7 +33,7 @@
 #define kthread_run_worker_on_cpu kthread_create_worker_on_cpu
 #endif
 
-enum side { DHP, WORKQUEUE, KTHREAD, NR_SIDES };
+enum side { DHP, WORKQUEUE, KTHREAD, NR_SIDES, BARE = NR_SIDES };
 
 static const char * const side_names[] = {
 	[DHP] = "dhp",
@@ -38,8 +41,14 @@ static const char * const side_names[] = {
 	[KTHREAD] = "kthread_queue_work",
 };
 
+struct bare_work {
+	struct llist_node node;
+	void (*fn)(struct bare_work *work);
+};
+
 /* One item for all sides, so that it lies in memory alike. */
 struct item {
+	struct bare_work bare;
 	struct dhp_work dhp;
 	struct work_struct work;
 	struct kthread_work kthread;
@@ -55,6 +64,8 @@ struct producer {
 static struct dhp_pool *pool;
 static struct workqueue_struct *wq;
 static struct kthread_worker *kworker; /* of worker_cpu */
+static struct task_struct *bare_task; /* of BENCH_CPU */
+static LLIST_HEAD(bare_list);
 static unsigned int worker_cpu;
 static struct item *own_items;
 
@@ -87,6 +98,11 @@ static void kthread_ran(struct kthread_work *work)
 	item_ran();
 }
 
+static void bare_ran(struct bare_work *work)
+{
+	item_ran();
+}
+
 static struct item *alloc_items(void)
 {
 	struct item *items = kvcalloc(BURST_MAX, sizeof(*items), GFP_KERNEL);
@@ -96,6 +112,7 @@ static struct item *alloc_items(void)
 		dhp_work_init(&items[i].dhp, dhp_ran);
 		INIT_WORK(&items[i].work, work_ran);
 		kthread_init_work(&items[i].kthread, kthread_ran);
+		items[i].bare.fn = bare_ran;
 	}
 	return items;
 }
@@ -110,10 +127,39 @@ static __always_inline void submit(enum side side, struct item *item)
 	case WORKQUEUE:
 		queue_work_on(worker_cpu, wq, &item->work);
 		break;
-	default:
+	case KTHREAD:
 		kthread_queue_work(kworker, &item->kthread);
 		break;
+	case BARE:
+		if (llist_add(&item->bare.node, &bare_list))
+			wake_up_process(bare_task);
+		break;
 	}
+}
+
+static int bare_main(void *data)
+{
+	struct bare_work *work, *next;
+	struct llist_node *list;
+
+	for (;;) {
+		set_current_state(TASK_IDLE);
+		if (kthread_should_stop())
+			break;
+		list = llist_del_all(&bare_list);
+		if (!list) {
+			schedule();
+			continue;
+		}
+		__set_current_state(TASK_RUNNING);
+		list = llist_reverse_order(list);
+		llist_for_each_entry_safe(work, next, list, node)
+			work->fn(work);
+		/* As all workers do: whoever waits goes on before this thread sleeps. */
+		cond_resched();
+	}
+	__set_current_state(TASK_RUNNING);
+	return 0;
 }
 
 /* ---- Up and down --------------------------------------------------------- */
@@ -128,6 +174,9 @@ static void teardown(void)
 	if (kworker)
 		kthread_destroy_worker(kworker);
 	kworker = NULL;
+	if (!IS_ERR_OR_NULL(bare_task))
+		kthread_stop(bare_task);
+	bare_task = NULL;
 	kvfree(own_items);
 	own_items = NULL;
 }
@@ -157,10 +206,20 @@ static int setup(unsigned int cpu)
 		return PTR_ERR(pool);
 	wq = alloc_workqueue("dhp_bench", 0, 0);
 	own_items = alloc_items();
-	if (wq && own_items)
-		err = use_worker(cpu);
+	if (!wq || !own_items)
+		goto fail;
+	err = use_worker(cpu);
 	if (err)
-		teardown();
+		goto fail;
+	bare_task = kthread_create_on_cpu(bare_main, NULL, BENCH_CPU, "dhp_bench_bare");
+	err = PTR_ERR_OR_ZERO(bare_task);
+	if (err)
+		goto fail;
+	wake_up_process(bare_task);
+	return 0;
+
+fail:
+	teardown();
 	return err;
 }
 
@@ -196,63 +255,9 @@ static int bursts_kthread(const struct bench_block *block, u64 *ns)
 	return bursts(block, KTHREAD, ns);
 }
 
-/* ---- What waking alone takes ----------------------------------------------- */
-
-static bool echo_wanted;
-static struct task_struct *echo_task;
-
-/* A worker that has nothing but a flag. */
-static int echo_main(void *data)
+static int bursts_bare(const struct bench_block *block, u64 *ns)
 {
-	for (;;) {
-		set_current_state(TASK_IDLE);
-		if (kthread_should_stop())
-			break;
-		if (!READ_ONCE(echo_wanted)) {
-			schedule();
-			continue;
-		}
-		__set_current_state(TASK_RUNNING);
-		WRITE_ONCE(echo_wanted, false);
-		item_ran();
-		/* As all workers do: whoever waits goes on before this thread sleeps. */
-		cond_resched();
-	}
-	__set_current_state(TASK_RUNNING);
-	return 0;
-}
-
-/* To wake a thread of the own processor, and to be woken by it. */
-static int echo_loop(const struct bench_block *block, u64 *ns)
-{
-	u64 start = ktime_get_ns();
-	unsigned int i;
-
-	for (i = 0; i < block->ops; i++) {
-		atomic_set(&items_left, 1);
-		WRITE_ONCE(echo_wanted, true);
-		wake_up_process(echo_task);
-		wait_for_completion(&all_ran);
-	}
-	*ns += ktime_get_ns() - start;
-	return 0;
-}
-
-static int bench_echo(unsigned int rounds)
-{
-	static const struct bench_block block = {
-		.name = "baseline", .ops = 64,
-		.sides = { { "wake", echo_loop } },
-	};
-	int err;
-
-	echo_task = kthread_create_on_cpu(echo_main, NULL, BENCH_CPU, "dhp_bench_echo");
-	if (IS_ERR(echo_task))
-		return PTR_ERR(echo_task);
-	wake_up_process(echo_task);
-	err = bench_blocks(&block, 1, rounds);
-	kthread_stop(echo_task);
-	return err;
+	return bursts(block, BARE, ns);
 }
 
 #define BURST_SIDES \
@@ -260,6 +265,7 @@ static int bench_echo(unsigned int rounds)
 		{ "dhp", bursts_dhp }, \
 		{ "queue_work_on", bursts_workqueue }, \
 		{ "kthread_queue_work", bursts_kthread }, \
+		{ "bare", bursts_bare }, \
 	}
 
 int bench_work(unsigned int rounds)
@@ -271,9 +277,6 @@ int bench_work(unsigned int rounds)
 	};
 	int err;
 
-	err = bench_echo(rounds);
-	if (err)
-		return err;
 	err = setup(BENCH_CPU);
 	if (err)
 		return err;
