@@ -104,6 +104,15 @@ static ssize_t completed_show(struct kobject *kobj, struct kobj_attribute *attr,
 	return sysfs_emit(page, "%llu\n", counts.completed);
 }
 
+static ssize_t pending_show(struct kobject *kobj, struct kobj_attribute *attr,
+			    char *page)
+{
+	struct dhp_pool_counts counts;
+
+	dhp_pool_counts(to_pool(kobj), &counts);
+	return sysfs_emit(page, "%llu\n", counts.submitted - counts.completed);
+}
+
 static ssize_t migrated_show(struct kobject *kobj, struct kobj_attribute *attr,
 			     char *page)
 {
@@ -143,6 +152,7 @@ static ssize_t buffer_size_show(struct kobject *kobj, struct kobj_attribute *att
 static struct kobj_attribute workers_attr = __ATTR_RO(workers);
 static struct kobj_attribute submitted_attr = __ATTR_RO(submitted);
 static struct kobj_attribute completed_attr = __ATTR_RO(completed);
+static struct kobj_attribute pending_attr = __ATTR_RO(pending);
 static struct kobj_attribute migrated_attr = __ATTR_RO(migrated);
 static struct kobj_attribute buffers_attr = __ATTR_RO(buffers);
 static struct kobj_attribute buffers_in_use_attr = __ATTR_RO(buffers_in_use);
@@ -152,6 +162,7 @@ static struct attribute *pool_attrs[] = {
 	&workers_attr.attr,
 	&submitted_attr.attr,
 	&completed_attr.attr,
+	&pending_attr.attr,
 	&migrated_attr.attr,
 	&buffers_attr.attr,
 	&buffers_in_use_attr.attr,

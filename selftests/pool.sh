@@ -392,6 +392,34 @@ leaves_with_items() {
 }
 test_case leaves_with_items 'E3 what is queued for a processor that leaves runs on another one'
 
+# between WHAT LOW VALUE HIGH
+between() {
+	if [ "$3" -lt "$2" ] || [ "$3" -gt "$4" ]; then
+		fail "$1: $3, not $2 to $4"
+	fi
+}
+
+# Each look takes a while: what has completed before and after it bounds what was pending.
+counted() {
+	cpu=$(pick_cpu)
+	ctl "pool t"
+	ctl "submit t cpu=$cpu count=200 sleep_us=10000"
+	looks=0
+	while before=$(cat "$pools/t/completed"); [ "$before" -lt 200 ]; do
+		pending=$(cat "$pools/t/pending")
+		after=$(cat "$pools/t/completed")
+		equal submitted 200 "$(cat "$pools/t/submitted")"
+		between pending $((200 - after)) "$pending" $((200 - before))
+		looks=$((looks + 1))
+		[ "$looks" != 5 ] || offline "$cpu"
+	done
+	[ "$looks" -gt 5 ] || fail "all items had run after $looks looks"
+	equal pending 0 "$(cat "$pools/t/pending")"
+	online "$cpu"
+	sound t
+}
+test_case counted 'E3 submitted is completed and pending, at any time'
+
 queued_twice() {
 	ctl "pool t"
 	cpus=$(online_cpus)

@@ -13,7 +13,7 @@ setup() {
 files() {
 	for file in clients sequence settle present_offline pools/dhp/workers pools/dhp/buffers \
 		pools/dhp/buffer_size pools/dhp/buffers_in_use pools/dhp/submitted \
-		pools/dhp/completed pools/dhp/migrated; do
+		pools/dhp/completed pools/dhp/pending pools/dhp/migrated; do
 		[ -r "$dhp/$file" ] || fail "no $file"
 		equal "lines in $file" 1 "$(wc -l <"$dhp/$file")"
 		if put "$dhp/$file" 1; then
