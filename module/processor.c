@@ -120,7 +120,7 @@ static noinline int check_answer(struct dhp_processor_client *client,
 
 static int processor_call(struct dhp_processor_client *client, struct notice *notice)
 {
-	u64 start = notice->clock_ns;
+	u64 start = notice->clock_ns, end;
 
 	lockdep_assert_held(&processor_mutex);
 
@@ -128,12 +128,15 @@ static int processor_call(struct dhp_processor_client *client, struct notice *no
 	WRITE_ONCE(processor_task, current);
 	client->fn(client->context, &notice->change, &notice->answer);
 	WRITE_ONCE(processor_task, NULL);
-	notice->clock_ns = ktime_get_ns();
-	if (unlikely(notice->answer))
+	end = ktime_get_ns();
+	notice->clock_ns = end;
+	if (unlikely(notice->answer)) {
 		notice->answer = check_answer(client, &notice->change, notice->answer);
-	dhp_client_called(&client->info, notice->clock_ns - start);
-	dhp_log_processor(client->info.name, &notice->change, notice->answer, start,
-			  notice->clock_ns);
+		/* The console may have taken long. */
+		notice->clock_ns = ktime_get_ns();
+	}
+	dhp_client_called(&client->info, end - start);
+	dhp_log_processor(client->info.name, &notice->change, notice->answer, start, end);
 	return notice->answer;
 }
 
