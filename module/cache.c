@@ -146,6 +146,10 @@ static void cache_empty(void *info)
 	cache_leave(cache);
 }
 
+/*
+ * To be called where nobody can be on the way into the cache: from a thread of the
+ * processor's own, or when the pool has no user left.
+ */
 static void cache_close(void *info)
 {
 	struct cache_call *call = info;
@@ -180,7 +184,8 @@ static void caches_empty(struct dhp_buffers *b, smp_cond_func_t cond)
 	do {
 		call.again = false;
 		on_each_cpu_cond(cond, cache_empty, &call, true);
-		cond_resched();
+		/* Whoever is in the middle of a change goes on at once: it is not preempted. */
+		cpu_relax();
 	} while (call.again);
 }
 
@@ -327,7 +332,10 @@ EXPORT_SYMBOL_GPL(dhp_buffer_put);
 
 /* ---- What caches may hold -------------------------------------------------- */
 
-/* All caches together hold at most half of what there is to be. */
+/*
+ * All caches together are to hold at most half of what there is to be. One that
+ * holds more when the limit falls gets there with the next buffer that is put.
+ */
 void dhp_caches_set_limit(struct dhp_buffers *b)
 {
 	unsigned long limit = 0;
@@ -402,8 +410,8 @@ int dhp_buffers_share_add(struct dhp_pool *pool, unsigned int cpu, int nid)
 }
 
 /*
- * In FAILURE and REMOVE_COMPLETE. Nobody is using the cache: only @cpu itself
- * does, with preemption off, and it is dead, or has never got a buffer.
+ * In FAILURE and REMOVE_COMPLETE, or when the pool has no user left. Nobody is using
+ * the cache: only @cpu itself does, with preemption off, and it is dead.
  */
 void dhp_buffers_share_del(struct dhp_pool *pool, unsigned int cpu)
 {
@@ -453,7 +461,7 @@ void dhp_buffers_share_close(struct dhp_pool *pool, unsigned int cpu)
 		do {
 			call.again = false;
 			smp_call_function_single(cpu, cache_close, &call, true);
-			cond_resched();
+			cpu_relax();
 		} while (call.again);
 	}
 	mutex_unlock(&b->mutex);

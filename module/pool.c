@@ -20,6 +20,9 @@
 #include "internal.h"
 #include "pool.h"
 
+/* How long new workers may take to get onto their processors. */
+#define OPEN_TIMEOUT_SECONDS 2
+
 /* How long a suspend waits for items that are running. */
 #define PARK_TIMEOUT_SECONDS 20
 
@@ -45,42 +48,68 @@ static bool pools_hibernating;
 
 static struct dhp_pool *own_pool;
 
-static int worker_make(struct dhp_pool *pool, unsigned int cpu)
+/* What a processor needs before it is in use. */
+static int processor_prepare(struct dhp_pool *pool, unsigned int cpu, int nid)
 {
-	int err = dhp_worker_prepare(pool, cpu, cpu_to_node(cpu));
+	int err = dhp_worker_prepare(pool, cpu, nid);
 
-	return err ?: dhp_worker_open(pool, cpu);
+	return err ?: dhp_buffers_share_add(pool, cpu, nid);
+}
+
+/* Its worker, once woken, gets onto the processor by itself; see dhp_worker_open(). */
+static int processor_begin(struct dhp_pool *pool, unsigned int cpu)
+{
+	int err;
+
+	/* On its way, up or down: a worker could not pin itself there. */
+	if (!cpu_active(cpu))
+		return -EAGAIN;
+	err = processor_prepare(pool, cpu, cpu_to_node(cpu));
+	if (err)
+		return err;
+	dhp_buffers_share_open(pool, cpu);
+	return dhp_worker_begin(pool, cpu);
+}
+
+static void say_missing(struct dhp_pool *pool, unsigned int cpu, int err)
+{
+	pr_warn_ratelimited("pool %s: no worker for processor %u: error %d; its items run elsewhere, and it is tried again every %d s\n",
+			    pool->name, cpu, err, RETRY_SECONDS);
 }
 
 /*
- * Opens every worker that is to be open, and tries once more to make those that
- * could not be made before. The hotplug lock is held, or a suspend is near.
- * Returns false when one is still missing.
+ * Opens those of @cpus' workers that are to be open, and tries once more to make
+ * those that could not be made before. The hotplug lock is held, or a suspend is
+ * near. Returns false when one is still missing.
  */
-static bool open_workers(struct dhp_pool *pool)
+static bool open_workers(struct dhp_pool *pool, const struct cpumask *cpus)
 {
+	long left = OPEN_TIMEOUT_SECONDS * HZ;
 	bool all = true;
 	unsigned int cpu;
 	int err;
 
 	lockdep_assert_held(&pool->mutex);
 
-	/* The same choice that freeze_secondary_cpus() makes. */
-	pool->stays = cpumask_first(cpu_online_mask);
-	for_each_cpu_andnot(cpu, pool->in_use, pool->open) {
-		if (pool->parked && cpu != pool->stays)
+	for_each_cpu_and(cpu, pool->in_use, cpus) {
+		if (cpumask_test_cpu(cpu, pool->open) || (pool->parked && cpu != pool->stays))
 			continue;
-		/* On its way, up or down: a worker could not pin itself there. */
-		if (!cpu_active(cpu)) {
-			all = false;
+		err = processor_begin(pool, cpu);
+		if (!err)
 			continue;
-		}
-		err = worker_make(pool, cpu);
-		if (err) {
-			all = false;
-			pr_warn_ratelimited("pool %s: no worker for processor %u: error %d; its items run elsewhere, and it is tried again every %d s\n",
-					    pool->name, cpu, err, RETRY_SECONDS);
-		}
+		all = false;
+		if (err != -EAGAIN)
+			say_missing(pool, cpu, err);
+	}
+	/* All of them are waited for together: one may have a processor that never lets go. */
+	for_each_cpu_and(cpu, pool->in_use, cpus) {
+		if (!dhp_worker_begun(pool, cpu))
+			continue;
+		err = dhp_worker_open(pool, cpu, &left);
+		if (!err)
+			continue;
+		all = false;
+		say_missing(pool, cpu, err);
 	}
 	return all;
 }
@@ -98,10 +127,44 @@ static void pool_retry(struct work_struct *work)
 	/* Once we have it, the operation in progress is over. */
 	cpus_read_lock();
 	mutex_lock(&pool->mutex);
-	if (!open_workers(pool))
+	if (!open_workers(pool, pool->in_use))
 		retry_in(pool, RETRY_SECONDS);
 	mutex_unlock(&pool->mutex);
 	cpus_read_unlock();
+}
+
+/*
+ * Suspend takes processors down without any notification. A thread that is
+ * pinned there would keep it waiting for ever; one that is not, and is woken
+ * meanwhile, runs elsewhere. So the workers of these processors are closed, idle
+ * and not pinned before suspend begins; until it is over, one worker does it
+ * all. It goes on working, so that a driver may flush the pool on its way to
+ * sleep.
+ */
+static int park_workers(struct dhp_pool *pool)
+{
+	long left = PARK_TIMEOUT_SECONDS * HZ;
+	unsigned int cpu;
+
+	lockdep_assert_held(&pool->mutex);
+
+	/* As freeze_secondary_cpus() has it, which lets the first one run. */
+	pool->stays = cpumask_first(pool->in_use);
+	open_workers(pool, pool->in_use);
+	for_each_cpu(cpu, pool->in_use)
+		if (cpu != pool->stays)
+			dhp_worker_close(pool, cpu);
+	for_each_cpu(cpu, pool->in_use) {
+		if (cpu == pool->stays)
+			continue;
+		left = wait_event_timeout(pool->wait, !dhp_worker_present(pool, cpu), left);
+		if (!left) {
+			pr_err("pool %s: an item has been running on processor %u for %d seconds: no suspend; it must end sooner\n",
+			       pool->name, cpu, PARK_TIMEOUT_SECONDS);
+			return -EBUSY;
+		}
+	}
+	return 0;
 }
 
 /* ---- Following the processors -------------------------------------------- */
@@ -109,11 +172,8 @@ static void pool_retry(struct work_struct *work)
 static void processor_start(struct dhp_pool *pool, unsigned int cpu, int nid,
 			    int *status)
 {
-	int err;
+	int err = processor_prepare(pool, cpu, nid);
 
-	err = dhp_worker_prepare(pool, cpu, nid);
-	if (!err)
-		err = dhp_buffers_share_add(pool, cpu, nid);
 	if (!err)
 		return;
 	if (!pool->created) {
@@ -125,12 +185,6 @@ static void processor_start(struct dhp_pool *pool, unsigned int cpu, int nid,
 	/* Too little memory for us is no reason to do without the processor. */
 	pr_warn_ratelimited("pool %s: processor %u could not be prepared for: error %d; it is tried again later\n",
 			    pool->name, cpu, err);
-}
-
-static void processor_complete(struct dhp_pool *pool, unsigned int cpu)
-{
-	cpumask_set_cpu(cpu, pool->in_use);
-	dhp_buffers_share_open(pool, cpu);
 }
 
 static void processor_remove_start(struct dhp_pool *pool, unsigned int cpu)
@@ -161,7 +215,7 @@ static void processor_changed(void *context,
 		break;
 	case DHP_PROCESSOR_COMPLETE:
 	case DHP_PROCESSOR_REMOVE_FAILURE:
-		processor_complete(pool, cpu);
+		cpumask_set_cpu(cpu, pool->in_use);
 		break;
 	case DHP_PROCESSOR_REMOVE_START:
 		processor_remove_start(pool, cpu);
@@ -171,44 +225,23 @@ static void processor_changed(void *context,
 		processor_gone(pool, cpu);
 		break;
 	}
-	if (!open_workers(pool))
+	/* Somebody may be quicker than suspend, which keeps the first one. */
+	if (pool->parked)
+		park_workers(pool);
+	else if (!open_workers(pool, cpumask_of(cpu)))
 		retry_in(pool, 0);
 	mutex_unlock(&pool->mutex);
 }
 
 /* ---- Suspend ------------------------------------------------------------- */
 
-/*
- * Suspend takes processors down without any notification. A thread that is
- * pinned there would keep it waiting for ever; one that is not, and is woken
- * meanwhile, runs elsewhere. So the workers of these processors are closed, idle
- * and not pinned before suspend begins; until it is over, one worker does it
- * all. It goes on working, so that a driver may flush the pool on its way to
- * sleep.
- */
 static int pool_park(struct dhp_pool *pool)
 {
-	long left = PARK_TIMEOUT_SECONDS * HZ;
-	unsigned int cpu;
-	int err = 0;
+	int err;
 
 	mutex_lock(&pool->mutex);
 	pool->parked = true;
-	open_workers(pool);
-	for_each_cpu(cpu, pool->in_use)
-		if (cpu != pool->stays)
-			dhp_worker_close(pool, cpu);
-	for_each_cpu(cpu, pool->in_use) {
-		if (cpu == pool->stays)
-			continue;
-		left = wait_event_timeout(pool->wait, !dhp_worker_present(pool, cpu), left);
-		if (!left) {
-			pr_err("pool %s: an item has been running on processor %u for %d seconds: no suspend; it must end sooner\n",
-			       pool->name, cpu, PARK_TIMEOUT_SECONDS);
-			err = -EBUSY;
-			break;
-		}
-	}
+	err = park_workers(pool);
 	mutex_unlock(&pool->mutex);
 	return err;
 }
@@ -217,7 +250,7 @@ static void pool_unpark(struct dhp_pool *pool)
 {
 	mutex_lock(&pool->mutex);
 	pool->parked = false;
-	if (!open_workers(pool))
+	if (!open_workers(pool, pool->in_use))
 		retry_in(pool, 0);
 	mutex_unlock(&pool->mutex);
 }
@@ -493,6 +526,9 @@ void dhp_pool_destroy(struct dhp_pool *pool)
 	if (WARN_ONCE(dhp_worker_is_me(pool),
 		      "pool %s: an item of its own destroys it; it stays\n",
 		      pool->name))
+		return;
+	if (dhp_processor_inside("destroying a pool") ||
+	    dhp_memory_inside("destroying a pool"))
 		return;
 
 	dhp_sysfs_remove_pool(pool);

@@ -34,10 +34,10 @@
  * @cpu: its processor; nr_cpu_ids for the orphans
  * @pool: its pool
  * @task: its thread; NULL while there is none; written under the pool's mutex
- * @lock: for what follows
+ * @lock: for the lists and flags that follow
  * @first: what it has to do next, in order; a list that ends with NULL
  * @last: the last of these, if there are any
- * @running: the item whose function runs, or is about to
+ * @running: the item whose function runs, or is about to; written by the worker
  * @slot: what it does before that; filled by the worker, emptied by anybody
  * @wanted: it is to pin itself to its processor, or not
  * @pinned: it has done so
@@ -191,7 +191,7 @@ struct dhp_buffers {
  * @created: the replay is over: from now on no worker is no reason for a veto;
  *	under @mutex
  * @parked: suspend is near, only @stays has an open worker; under @mutex
- * @stays: the processor that suspend leaves running; under @mutex
+ * @stays: the processor that suspend leaves running; under @mutex, while @parked
  * @retry: tries again to open workers that could not be
  * @stealing: workers help each other; constant
  * @open: processors whose workers take items; written under @mutex
@@ -257,7 +257,9 @@ struct dhp_pool_counts {
 void dhp_workers_init(struct dhp_pool *pool);
 void dhp_workers_drain(struct dhp_pool *pool);
 int dhp_worker_prepare(struct dhp_pool *pool, unsigned int cpu, int nid);
-int dhp_worker_open(struct dhp_pool *pool, unsigned int cpu);
+int dhp_worker_begin(struct dhp_pool *pool, unsigned int cpu);
+bool dhp_worker_begun(struct dhp_pool *pool, unsigned int cpu);
+int dhp_worker_open(struct dhp_pool *pool, unsigned int cpu, long *left);
 void dhp_worker_close(struct dhp_pool *pool, unsigned int cpu);
 void dhp_worker_stop(struct dhp_pool *pool, unsigned int cpu);
 void dhp_worker_free(struct dhp_pool *pool, unsigned int cpu);

@@ -37,9 +37,6 @@
 #include "internal.h"
 #include "pool.h"
 
-/* How long a new worker may take to get onto its processor. */
-#define OPEN_TIMEOUT_SECONDS 10
-
 /* ---- An item's state ----------------------------------------------------- */
 
 /*
@@ -107,11 +104,12 @@ static struct dhp_worker *worker_at(struct dhp_pool *pool, unsigned int cpu)
 static noinline struct dhp_worker *other_worker(struct dhp_pool *pool, unsigned int cpu)
 {
 	struct dhp_worker *worker;
+	unsigned int other;
 
 	if (cpu >= nr_cpu_ids)
 		cpu = 0;
-	for_each_cpu_wrap(cpu, pool->open, cpu) {
-		worker = worker_at(pool, cpu);
+	for_each_cpu_wrap(other, pool->open, cpu) {
+		worker = worker_at(pool, other);
 		if (worker && !worker_closed(worker))
 			return worker;
 	}
@@ -170,7 +168,8 @@ static struct llist_node *readdress(struct llist_node *first, struct dhp_worker 
 }
 
 static void deliver(struct dhp_pool *pool, struct dhp_worker *worker,
-		    struct llist_node *first, struct llist_node *last);
+		    struct llist_node *first, struct llist_node *last,
+		    unsigned long interest);
 
 /* Items have been added to a worker whose attention is wanted. */
 static noinline void attend(struct dhp_pool *pool, struct dhp_worker *worker,
@@ -183,7 +182,7 @@ static noinline void attend(struct dhp_pool *pool, struct dhp_worker *worker,
 		/* None left: somebody else delivers them. */
 		if (first) {
 			worker = other_worker(pool, worker->cpu);
-			deliver(pool, worker, first, readdress(first, worker));
+			deliver(pool, worker, first, readdress(first, worker), ~0UL);
 		}
 	} else if (attention & BIT(WORKER_SLEEPS)) {
 		worker_wake(worker);
@@ -193,18 +192,20 @@ static noinline void attend(struct dhp_pool *pool, struct dhp_worker *worker,
 }
 
 /*
- * Hands a chain of items, the newest of them first, to @worker. Preemption is off.
+ * Hands a chain of items, the newest of them first, to @worker, and gives it the
+ * attention it wants, as far as the items have an @interest in it. Preemption is off.
  * If it calls itself, by way of attend(), then for another worker that was closed
  * meanwhile; few are.
  */
 static void deliver(struct dhp_pool *pool, struct dhp_worker *worker,
-		    struct llist_node *first, struct llist_node *last)
+		    struct llist_node *first, struct llist_node *last,
+		    unsigned long interest)
 {
 	unsigned long attention;
 
 	/* A full barrier; its partners are in worker_shut() and worker_rest(). */
 	llist_add_batch(first, last, &worker->incoming);
-	attention = READ_ONCE(worker->attention);
+	attention = READ_ONCE(worker->attention) & interest;
 	if (unlikely(attention))
 		attend(pool, worker, attention);
 }
@@ -223,7 +224,9 @@ static __always_inline bool submit(struct dhp_pool *pool, unsigned int cpu,
 		return false;
 	/* Before anybody can complete it. */
 	this_cpu_inc(pool->count->nr[DHP_SUBMITTED][colour]);
-	deliver(pool, worker, &work->incoming, &work->incoming);
+	/* Nobody may help with what is bound. */
+	deliver(pool, worker, &work->incoming, &work->incoming,
+		state & ITEM_BOUND ? ~BIT(WORKER_SHARES) : ~0UL);
 	return true;
 }
 
@@ -288,7 +291,7 @@ static struct dhp_work *take_first(struct dhp_worker *worker)
 static struct llist_node *take_away(struct dhp_worker *worker, unsigned long max,
 				    bool bound)
 {
-	struct llist_node *chain = NULL, **link, *node;
+	struct llist_node *chain = NULL, *left = NULL, **link, *node;
 	unsigned long value;
 	struct dhp_work *work;
 	unsigned int i;
@@ -311,7 +314,7 @@ static struct llist_node *take_away(struct dhp_worker *worker, unsigned long max
 		node = *link;
 		work = llist_entry(node, struct dhp_work, incoming);
 		if (work->state & ITEM_BOUND && !bound) {
-			worker->last = node;
+			left = node;
 			link = &node->next;
 			continue;
 		}
@@ -320,9 +323,9 @@ static struct llist_node *take_away(struct dhp_worker *worker, unsigned long max
 		chain = node;
 		max--;
 	}
-	/* The last one stays the last, unless it was taken. */
-	for (node = *link; node; node = node->next)
-		worker->last = node;
+	/* At the end of the list, the last one is what was left there. */
+	if (!*link)
+		worker->last = left;
 	return chain;
 }
 
@@ -332,7 +335,7 @@ static void deliver_elsewhere(struct dhp_pool *pool, struct dhp_worker *worker,
 	if (!first)
 		return;
 	preempt_disable();
-	deliver(pool, worker, first, readdress(first, worker));
+	deliver(pool, worker, first, readdress(first, worker), ~0UL);
 	preempt_enable();
 }
 
@@ -355,16 +358,31 @@ static unsigned int fill_slots(struct dhp_worker *worker)
 	return nr;
 }
 
+/* What an item has done is done for whoever sees it counted. */
+static void count_completed(struct dhp_pool *pool, unsigned int colour)
+{
+	u64 *completed;
+
+	/* Interrupts do not complete items. */
+	preempt_disable();
+	completed = this_cpu_ptr(&pool->count->nr[DHP_COMPLETED][colour]);
+	smp_store_release(completed, *completed + 1);
+	preempt_enable();
+}
+
 /* An item that nobody else can take any more. */
 static void run_item(struct dhp_pool *pool, struct dhp_work *work)
 {
 	unsigned int colour = item_colour(work->state);
+	dhp_work_fn fn = work->fn;
 
-	/* Whoever sees that it is not pending sees that it is running. */
+	/*
+	 * Whoever sees that it is not pending sees that it is running, and may submit
+	 * it again, for another function even. It may be gone as soon as this one runs.
+	 */
 	smp_store_release(&work->state, 0);
-	/* The item may be gone as soon as its function runs. */
-	work->fn(work);
-	this_cpu_inc(pool->count->nr[DHP_COMPLETED][colour]);
+	fn(work);
+	count_completed(pool, colour);
 }
 
 static void run_items(struct dhp_worker *worker)
@@ -376,7 +394,8 @@ static void run_items(struct dhp_worker *worker)
 	while ((nr = fill_slots(worker))) {
 		for (slot = worker->slot; slot < worker->slot + nr; slot++) {
 			value = READ_ONCE(*slot);
-			WRITE_ONCE(worker->running, slot_work(value));
+			/* What the item before has done is done; see work_running(). */
+			smp_store_release(&worker->running, slot_work(value));
 			/*
 			 * A full barrier, also between the end of the item before
 			 * and the look at those who wait for it.
@@ -389,7 +408,7 @@ static void run_items(struct dhp_worker *worker)
 			if (need_resched())
 				cond_resched();
 		}
-		WRITE_ONCE(worker->running, NULL);
+		smp_store_release(&worker->running, NULL); /* as above */
 		smp_mb(); /* as above */
 		if (unlikely(atomic_read(&pool->waiters)))
 			wake_up_all(&pool->wait);
@@ -458,37 +477,40 @@ static bool help_others(struct dhp_worker *worker)
 
 /* ---- The thread ---------------------------------------------------------- */
 
-/* Pins the worker to its processor, or lets go of it, as it is wanted. */
 static void worker_pin(struct dhp_worker *worker)
 {
-	bool pin = READ_ONCE(worker->wanted);
-
-	if (pin == worker->pinned)
-		return;
-	if (pin) {
-		migrate_disable();
-		/* Pushed off before it could: it waits for the next try. */
-		pin = raw_smp_processor_id() == worker->cpu;
-	}
-	if (!pin)
-		migrate_enable();
+	migrate_disable();
 	raw_spin_lock(&worker->lock);
-	worker->pinned = pin;
-	if (!pin)
-		worker->wanted = false;
+	if (raw_smp_processor_id() == worker->cpu)
+		worker->pinned = true;
+	else
+		worker->wanted = false; /* it was pushed off before; until the next try */
 	raw_spin_unlock(&worker->lock);
-	wake_up_all(&worker->pool->wait);
+	if (!worker->pinned)
+		migrate_enable();
 }
 
-/* The worker's next thread begins anew. */
+/* Nothing that was wanted meanwhile is lost: it is looked at again. */
 static void worker_unpin(struct dhp_worker *worker)
 {
-	if (!worker->pinned)
-		return;
-	migrate_enable();
 	raw_spin_lock(&worker->lock);
 	worker->pinned = false;
 	raw_spin_unlock(&worker->lock);
+	migrate_enable();
+}
+
+/* Pins the worker to its processor, or lets go of it, as it is wanted. */
+static void worker_obey(struct dhp_worker *worker)
+{
+	bool wanted = READ_ONCE(worker->wanted);
+
+	if (wanted == worker->pinned)
+		return;
+	if (wanted)
+		worker_pin(worker);
+	else
+		worker_unpin(worker);
+	wake_up_all(&worker->pool->wait);
 }
 
 static bool worker_idle(struct dhp_worker *worker)
@@ -501,10 +523,12 @@ static bool worker_idle(struct dhp_worker *worker)
 
 static void worker_rest(struct dhp_worker *worker)
 {
-	set_bit(WORKER_SLEEPS, &worker->attention);
-	/* A full barrier, between this bit and the look at what has come in. */
+	/* In this order: whoever sees the bit, and clears it, can wake the thread. */
 	set_current_state(TASK_IDLE);
-	if (worker_idle(worker))
+	set_bit(WORKER_SLEEPS, &worker->attention);
+	/* Before the look at what there is to do; the partners are deliver() and attend(). */
+	smp_mb__after_atomic();
+	if (worker_idle(worker) && !help_others(worker))
 		schedule();
 	__set_current_state(TASK_RUNNING);
 	clear_bit(WORKER_SLEEPS, &worker->attention);
@@ -515,15 +539,16 @@ static int worker_main(void *data)
 	struct dhp_worker *worker = data;
 
 	while (!kthread_should_stop()) {
-		worker_pin(worker);
+		worker_obey(worker);
 		WARN_ONCE(worker->pinned && raw_smp_processor_id() != worker->cpu,
 			  "worker %s/%u runs on processor %u\n", worker->pool->name,
 			  worker->cpu, raw_smp_processor_id());
 		run_items(worker);
-		if (!help_others(worker))
-			worker_rest(worker);
+		worker_rest(worker);
 	}
-	worker_unpin(worker);
+	/* The next thread begins anew. */
+	if (worker->pinned)
+		worker_unpin(worker);
 	return 0;
 }
 
@@ -556,6 +581,7 @@ do {								\
 	atomic_dec(&waited_for->waiters);			\
 } while (0)
 
+/* What was counted, and the items that it stands for, come before all that follows. */
 static u64 nr_counted(struct dhp_pool *pool, enum dhp_pool_counter counter,
 		      unsigned int colour)
 {
@@ -563,7 +589,7 @@ static u64 nr_counted(struct dhp_pool *pool, enum dhp_pool_counter counter,
 	u64 nr = 0;
 
 	for_each_possible_cpu(cpu)
-		nr += READ_ONCE(per_cpu_ptr(pool->count, cpu)->nr[counter][colour]);
+		nr += smp_load_acquire(&per_cpu_ptr(pool->count, cpu)->nr[counter][colour]);
 	return nr;
 }
 
@@ -575,7 +601,6 @@ static bool colour_done(struct dhp_pool *pool, unsigned int colour)
 {
 	u64 completed = nr_counted(pool, DHP_COMPLETED, colour);
 
-	smp_rmb(); /* before the others are summed up */
 	return nr_counted(pool, DHP_SUBMITTED, colour) == completed;
 }
 
@@ -663,7 +688,7 @@ static bool unlink_pending(struct dhp_pool *pool, struct dhp_work *work,
 	if (found) {
 		state = work->state;
 		WRITE_ONCE(work->state, ITEM_CANCELLED);
-		this_cpu_inc(pool->count->nr[DHP_COMPLETED][item_colour(state)]);
+		count_completed(pool, item_colour(state));
 	}
 enable:
 	preempt_enable();
@@ -679,7 +704,8 @@ static bool work_running(struct dhp_pool *pool, struct dhp_work *work)
 	preempt_disable();
 	for (cpu = 0; cpu < nr_cpu_ids && !running; cpu++) {
 		worker = worker_at(pool, cpu);
-		running = worker && READ_ONCE(worker->running) == work;
+		/* Pairs with run_items(): what it has done is done. */
+		running = worker && smp_load_acquire(&worker->running) == work;
 	}
 	preempt_enable();
 	return running;
@@ -698,7 +724,8 @@ static bool work_seize(struct dhp_pool *pool, struct dhp_work *work)
 		} else if (state) {
 			if (unlink_pending(pool, work, state))
 				return true;
-			cond_resched();
+			/* Whoever has it may have to run here to get on with it. */
+			schedule_timeout_uninterruptible(1);
 		} else if (!cmpxchg(&work->state, 0, ITEM_CANCELLED)) {
 			return false;
 		}
@@ -831,21 +858,36 @@ static void worker_unshut(struct dhp_worker *worker)
 }
 
 /*
- * Has a worker pin itself to its processor, and then take items. The processor
- * must not begin to go meanwhile; the hotplug lock or a suspend sees to that.
+ * Has a worker's thread pin itself to its processor, for dhp_worker_open(). The
+ * processor must not begin to go until then. The hotplug lock sees to that, or a
+ * suspend that has not got to taking processors down.
  */
-int dhp_worker_open(struct dhp_pool *pool, unsigned int cpu)
+int dhp_worker_begin(struct dhp_pool *pool, unsigned int cpu)
 {
 	struct dhp_worker *worker = worker_of(pool, cpu);
 	int err;
 
 	/* In case that it was awake while suspend took the processor down. */
 	err = set_cpus_allowed_ptr(worker->task, cpumask_of(cpu));
-	if (err)
-		return err;
-	worker_want(worker, true);
-	wait_event_timeout(pool->wait, worker_answered(worker),
-			   OPEN_TIMEOUT_SECONDS * HZ);
+	if (!err)
+		worker_want(worker, true);
+	return err;
+}
+
+/* It is on its way from dhp_worker_begin() to dhp_worker_open(). */
+bool dhp_worker_begun(struct dhp_pool *pool, unsigned int cpu)
+{
+	struct dhp_worker *worker = worker_of(pool, cpu);
+
+	return worker && worker_closed(worker) && READ_ONCE(worker->wanted);
+}
+
+/* Waits @left jiffies at most until the worker is there, and has it take items. */
+int dhp_worker_open(struct dhp_pool *pool, unsigned int cpu, long *left)
+{
+	struct dhp_worker *worker = worker_of(pool, cpu);
+
+	*left = wait_event_timeout(pool->wait, worker_answered(worker), *left);
 	if (!worker_pinned(worker)) {
 		worker_want(worker, false);
 		return -ETIMEDOUT;
@@ -878,8 +920,9 @@ void dhp_worker_close(struct dhp_pool *pool, unsigned int cpu)
 }
 
 /*
- * Ends a closed worker's thread, after the item that it is running. A thread
- * that was never woken ends without ever running worker_main().
+ * Ends a closed worker's thread, after the item that it is running, in which
+ * kthread_stop() would show up as a signal. A thread that was never woken ends
+ * without ever running worker_main().
  */
 void dhp_worker_stop(struct dhp_pool *pool, unsigned int cpu)
 {
@@ -887,6 +930,7 @@ void dhp_worker_stop(struct dhp_pool *pool, unsigned int cpu)
 
 	if (!worker || !worker->task)
 		return;
+	wait_event(pool->wait, !worker_pinned(worker));
 	kthread_stop(worker->task);
 	WRITE_ONCE(worker->task, NULL);
 }
@@ -916,7 +960,6 @@ void dhp_pool_counts(struct dhp_pool *pool, struct dhp_pool_counts *counts)
 	counts->completed = nr_counted(pool, DHP_COMPLETED, 0) +
 			    nr_counted(pool, DHP_COMPLETED, 1);
 	counts->migrated = atomic_long_read(&pool->migrated);
-	smp_rmb(); /* as in colour_done() */
 	counts->submitted = nr_counted(pool, DHP_SUBMITTED, 0) +
 			    nr_counted(pool, DHP_SUBMITTED, 1);
 }

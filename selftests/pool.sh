@@ -29,6 +29,7 @@ all_ran() {
 	ctl "flush $1"
 	equal "items of $1 that ran" "$(of "$1" submitted)" "$(of "$1" ran)"
 	equal "items of $1 that ran twice" 0 "$(of "$1" twice)"
+	equal "items of $1 that had a signal" 0 "$(of "$1" signalled)"
 	equal "submitted, in sysfs" "$(of "$1" submitted)" "$(cat "$pools/$1/submitted")"
 	equal "completed, in sysfs" "$(of "$1" submitted)" "$(cat "$pools/$1/completed")"
 }
@@ -590,6 +591,45 @@ stealing_leaving() {
 	all_ran t
 }
 test_case stealing_leaving 'E3 exactly once, with stealing, while a processor goes and comes'
+
+# Workers fall asleep and are woken as often as can be, by items of their own and to help others.
+restless() {
+	ctl "pool t stealing=1"
+	ctl "load t hold_us=1"
+	sleep 20
+	ctl "rest t"
+	all_ran t
+	echo "$(of t submitted) items"
+}
+test_case restless 'E3 no worker sleeps while items wait for it'
+
+destroyed_inside() {
+	cpu=$(pick_cpu)
+	offline "$cpu"
+	ctl "pool t buffer_size=4096 permille=4"
+	ctl "processor c1 flags=removals"
+	ctl "inside c1 state=start action=destroy arg=t"
+	ctl "inside c1 state=remove_start action=destroy arg=t"
+	online "$cpu"
+	settle
+	offline "$cpu"
+	expect_log <<-END
+	c1 START $cpu 0
+	c1 destroy t
+	c1 COMPLETE $cpu 0
+	c1 REMOVE_START $cpu 0
+	c1 destroy t
+	c1 REMOVE_COMPLETE $cpu 0
+	END
+	online "$cpu"
+	logged 'destroying a pool from inside a synchronous processor callback is refused' ||
+		fail "nothing in the kernel's log about the refusal"
+	ctl "submit t count=100"
+	all_ran t
+	have_all t
+	check_workers t
+}
+test_case destroyed_inside 'R6 a pool cannot be destroyed from inside a synchronous callback'
 
 destroyed_under_way() {
 	cpus=$(online_cpus)

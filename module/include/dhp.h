@@ -385,7 +385,8 @@ typedef void (*dhp_work_fn)(struct dhp_work *work);
  * struct dhp_work - a work item, embedded in a structure of the caller's
  * @incoming: the pool's
  * @fn: set by dhp_work_init()
- * @state: the pool's; non-zero from submission until just before @fn runs
+ * @state: the pool's; non-zero from submission until just before @fn runs, and while
+ *	the item is being cancelled
  */
 struct dhp_work {
 	struct llist_node incoming;
@@ -458,7 +459,8 @@ struct dhp_pool *dhp_pool_create(const struct dhp_pool_config *config);
  * Nobody may submit any more. Buffers that were not put back are named in the
  * log and leaked, not freed under their user.
  *
- * Context: Process context; may sleep. Not from a work item of the pool's.
+ * Context: Process context; may sleep. Not from a work item of the pool's, and not
+ * from a synchronous callback, where it is refused and the pool stays.
  */
 void dhp_pool_destroy(struct dhp_pool *pool);
 
@@ -528,8 +530,9 @@ bool dhp_work_cancel(struct dhp_pool *pool, struct dhp_work *work);
  * Return: a buffer of the pool's buffer_size bytes, aligned to its size or, if that
  * is less, to a page, preferably on the processor's own node, contents undefined,
  * the caller's until dhp_buffer_put(); or NULL when all are in use. With preemption
- * or interrupts disabled, NULL can come while others are left in the caches of other
- * processors, which hold at most half of the pool together.
+ * or interrupts disabled, and anywhere on a kernel that does not count preemption,
+ * NULL can come while others are left in the caches of other processors, which hold
+ * about half of the pool together.
  */
 void *dhp_buffer_get(struct dhp_pool *pool);
 

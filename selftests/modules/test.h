@@ -61,6 +61,7 @@ void clients_forget(void);
 /* test_pool.c */
 int pool_create(const struct command *command);
 int pool_destroy(const struct command *command);
+void pool_destroy_inside(const char *name);
 int pool_submit(const struct command *command);
 int pool_cancel(const struct command *command);
 int pool_flush(const struct command *command);

@@ -13,6 +13,7 @@
  *   register		register processor client ARG
  *   register_event	register client ARG for processor events
  *   register_memory	register memory client ARG
+ *   destroy		destroy pool ARG
  *   write_status	write ARG into the status argument
  *   sleep_ms		sleep for ARG milliseconds
  *   hold		wait for a `release` command
@@ -75,6 +76,7 @@ static void act_unregister(struct client *c, const char *arg, int *status);
 static void act_register(struct client *c, const char *arg, int *status);
 static void act_register_event(struct client *c, const char *arg, int *status);
 static void act_register_memory(struct client *c, const char *arg, int *status);
+static void act_destroy(struct client *c, const char *arg, int *status);
 static void act_write_status(struct client *c, const char *arg, int *status);
 static void act_sleep_ms(struct client *c, const char *arg, int *status);
 static void act_hold(struct client *c, const char *arg, int *status);
@@ -94,6 +96,7 @@ static const struct action {
 	{ "register", NAME, false, act_register },
 	{ "register_event", NAME, false, act_register_event },
 	{ "register_memory", NAME, false, act_register_memory },
+	{ "destroy", NAME, false, act_destroy },
 	{ "write_status", NUMBER, false, act_write_status },
 	{ "sleep_ms", NUMBER, false, act_sleep_ms },
 	{ "hold", NONE, false, act_hold },
@@ -916,6 +919,12 @@ static void act_register_event(struct client *c, const char *arg, int *status)
 static void act_register_memory(struct client *c, const char *arg, int *status)
 {
 	log_line("%s register_memory %s: %d", c->name, arg, register_memory(arg, false));
+}
+
+static void act_destroy(struct client *c, const char *arg, int *status)
+{
+	pool_destroy_inside(arg);
+	log_line("%s destroy %s", c->name, arg);
 }
 
 /* Scripts hold numbers that were checked. */

@@ -5,7 +5,7 @@
  *
  * The `pools` file has a line per pool:
  *   NAME submitted S ran R twice T disorder D elsewhere E held H shared B watched W
- *	askew A dirty Y cancelled C after F on LIST
+ *	askew A dirty Y cancelled C after F signalled G on LIST
  * submitted	items that were accepted
  * ran		items that ran
  * twice	items that ran more than once
@@ -18,6 +18,7 @@
  * dirty	buffers that were to be zero and were not
  * cancelled	items that were pending when they were cancelled
  * after	items that ran when they had been cancelled
+ * signalled	items at whose end a signal was pending
  * on		processors that items have run on
  */
 #include <linux/atomic.h>
@@ -32,6 +33,7 @@
 #include <linux/kthread.h>
 #include <linux/mutex.h>
 #include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
 #include <linux/spinlock.h>
@@ -57,7 +59,7 @@ struct pool_user {
 	struct ticker *tickers;		/* one for each CPU that was online */
 	unsigned int nr_tickers;
 	atomic_long_t submitted, ran, twice, disorder, elsewhere, held, shared, watched;
-	atomic_long_t askew, dirty, cancelled, after;
+	atomic_long_t askew, dirty, cancelled, after, signalled;
 	struct batch *kept;		/* what `cancel` cancels */
 	struct cpumask on;
 	phys_addr_t watch_start, watch_size;
@@ -163,6 +165,9 @@ static void run_item(struct dhp_work *work)
 		atomic_long_inc(&user->disorder);
 	if (item->sleep_us)
 		usleep_range(item->sleep_us, item->sleep_us + 100);
+	/* Nobody sends any: it would end each wait that an item may be interrupted in. */
+	if (signal_pending(current))
+		atomic_long_inc(&user->signalled);
 	WRITE_ONCE(item->running, false);
 	if (!item->again || !submit_item(item))
 		put_batch(batch);
@@ -605,7 +610,9 @@ static int load_thread(void *data)
 					cpu = 0;
 				dhp_work_init(&item->work, run_item);
 				atomic_long_inc(&user->submitted);
-				if (!dhp_pool_submit_on(user->pool, cpu, &item->work))
+				/* Half of them may be helped with. */
+				if (!(i & 1 ? dhp_pool_submit(user->pool, &item->work) :
+				      dhp_pool_submit_on(user->pool, cpu, &item->work)))
 					atomic_long_inc(&user->twice);
 			}
 			dhp_pool_flush(user->pool);
@@ -772,6 +779,15 @@ static int destroy(struct pool_user *user)
 	return bad ? complain(-EIO, "%ld items did not run", bad) : 0;
 }
 
+/* For a callback in which it is refused; the pool stays. */
+void pool_destroy_inside(const char *name)
+{
+	struct pool_user *user = find_pool(name);
+
+	if (user)
+		dhp_pool_destroy(user->pool);
+}
+
 int pool_destroy(const struct command *command)
 {
 	struct pool_user *user;
@@ -808,7 +824,7 @@ void pools_show(struct seq_file *m)
 
 	mutex_lock(&pools_lock);
 	list_for_each_entry(user, &pools, node)
-		seq_printf(m, "%s submitted %ld ran %ld twice %ld disorder %ld elsewhere %ld held %ld shared %ld watched %ld askew %ld dirty %ld cancelled %ld after %ld on %*pbl\n",
+		seq_printf(m, "%s submitted %ld ran %ld twice %ld disorder %ld elsewhere %ld held %ld shared %ld watched %ld askew %ld dirty %ld cancelled %ld after %ld signalled %ld on %*pbl\n",
 			   user->name, atomic_long_read(&user->submitted),
 			   atomic_long_read(&user->ran), atomic_long_read(&user->twice),
 			   atomic_long_read(&user->disorder), atomic_long_read(&user->elsewhere),
@@ -816,6 +832,7 @@ void pools_show(struct seq_file *m)
 			   atomic_long_read(&user->watched), atomic_long_read(&user->askew),
 			   atomic_long_read(&user->dirty),
 			   atomic_long_read(&user->cancelled), atomic_long_read(&user->after),
+			   atomic_long_read(&user->signalled),
 			   cpumask_pr_args(&user->on));
 	mutex_unlock(&pools_lock);
 }
