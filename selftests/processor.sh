@@ -97,7 +97,7 @@ veto_busy() {
 	ctl "veto c1 state=start errno=-16 count=0"
 	online_refused "$cpu" EBUSY
 	settle
-	equal "calls" "c1 START $cpu 0" "$(sort -u $test_dir/log)"
+	equal "calls" "c1 START $cpu 0" "$(sort -u "$test_dir/log")"
 }
 test_case veto_busy 'P3 a veto with EBUSY is seen when the kernel has given up'
 
