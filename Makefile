@@ -4,6 +4,8 @@
 
 KERNEL ?= 6.1
 TIMEOUT ?= 4800
+# Long-term releases, the newest one, and a kernel with sleeping spinlocks.
+KERNELS ?= 6.1 6.12 7.3 6.12-rt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -23,6 +25,7 @@ DKMS_SOURCE = /usr/src/dhp-$(VERSION)
 help:
 	@echo 'make demo      boots a guest, plugs a processor and a DIMM, unplugs both, shows what changed'
 	@echo 'make check     runs every selftest in a guest; the last line has the result'
+	@echo 'make check-kernels  the same on KERNELS ($(KERNELS)), two at a time where cores allow'
 	@echo 'make bench     measures against the kernel'"'"'s own facilities: a table, and build/bench.json'
 	@echo 'make shell     a guest to play in, with `hotplug` at hand'
 	@echo 'make modules   builds the modules against KDIR'
@@ -32,7 +35,7 @@ help:
 	@echo 'make style     checkpatch, sparse, shellcheck, kernel-doc; silent when all is well'
 	@echo 'make clean     removes what was built; `rm -r build` also what was fetched'
 	@echo
-	@echo 'KERNEL=$(KERNEL) is the guest kernel: 6.1, 6.12 or what else the archive has, or a build tree'
+	@echo 'KERNEL=$(KERNEL) is the guest kernel: 6.1, 6.12, 7.3, 6.12-rt or what else the archive has, or a build tree'
 
 .PHONY: tools
 tools:
@@ -52,7 +55,7 @@ kdir: tools
 
 # ------------------------------------------------------------------ guests
 
-.PHONY: demo check bench shell
+.PHONY: demo check check-kernels bench shell
 demo: guest-modules
 	@scripts/demo
 
@@ -65,6 +68,9 @@ shell: guest-modules
 # It builds by itself, so that a build that fails is counted as a failure.
 check:
 	@scripts/check --timeout $(TIMEOUT)
+
+check-kernels:
+	@scripts/check-kernels --kernels '$(KERNELS)' --timeout $(TIMEOUT)
 
 # ------------------------------------------------------------------ a real machine
 
@@ -87,5 +93,5 @@ style: tools
 	@scripts/style $(guest_kdir)
 
 clean:
-	rm -rf build/modules build/check.* build/vm build/guest/init
+	rm -rf build/modules build/check.* build/check-kernels build/vm build/guest/init
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -15,6 +15,7 @@
 #include <linux/nodemask.h>
 #include <linux/slab.h>
 
+#include "compat.h"
 #include "internal.h"
 #include "pool.h"
 
@@ -148,7 +149,7 @@ static int grow(struct dhp_buffers *b)
 
 static void retry_later(struct dhp_buffers *b)
 {
-	queue_delayed_work(system_unbound_wq, &b->resize, RETRY_SECONDS * HZ);
+	queue_delayed_work(system_dfl_wq, &b->resize, RETRY_SECONDS * HZ);
 }
 
 static void grow_later(struct dhp_pool *pool)
@@ -185,7 +186,7 @@ static void resize_fn(struct work_struct *work)
 void dhp_buffers_kick(struct dhp_pool *pool)
 {
 	if (pool->buffers.node)
-		mod_delayed_work(system_unbound_wq, &pool->buffers.resize, 0);
+		mod_delayed_work(system_dfl_wq, &pool->buffers.resize, 0);
 }
 
 void dhp_buffers_settle(struct dhp_pool *pool)
@@ -196,16 +197,11 @@ void dhp_buffers_settle(struct dhp_pool *pool)
 
 /* ---- Memory that is short ------------------------------------------------ */
 
-static struct dhp_buffers *shrinker_buffers(struct shrinker *shrinker)
-{
-	return container_of(shrinker, struct dhp_buffers, shrinker);
-}
-
 /* In chunks. What is in caches is little, and what is in use cannot be had. */
 static unsigned long shrinker_count(struct shrinker *shrinker,
 				    struct shrink_control *control)
 {
-	struct dhp_buffers *b = shrinker_buffers(shrinker);
+	struct dhp_buffers *b = dhp_shrinker_user(shrinker);
 
 	/* It must not gain by giving away what it has just got. */
 	if (READ_ONCE(b->grower) == current)
@@ -216,7 +212,7 @@ static unsigned long shrinker_count(struct shrinker *shrinker,
 static unsigned long shrinker_scan(struct shrinker *shrinker,
 				   struct shrink_control *control)
 {
-	struct dhp_buffers *b = shrinker_buffers(shrinker);
+	struct dhp_buffers *b = dhp_shrinker_user(shrinker);
 	struct dhp_buffer_node *node = &b->node[control->nid];
 	unsigned long nr = 0;
 
@@ -416,13 +412,9 @@ int dhp_buffers_follow(struct dhp_pool *pool)
 	err = register_clients(pool);
 	if (err)
 		return err;
-	b->shrinker.count_objects = shrinker_count;
-	b->shrinker.scan_objects = shrinker_scan;
-	b->shrinker.seeks = DEFAULT_SEEKS;
-	b->shrinker.flags = SHRINKER_NUMA_AWARE;
-	err = register_shrinker(&b->shrinker, "dhp-%s", pool->name);
-	if (err)
-		return err;
+	b->shrinker = dhp_shrinker_add(pool->name, b, shrinker_count, shrinker_scan);
+	if (!b->shrinker)
+		return -ENOMEM;
 
 	dhp_buffers_kick(pool);
 	flush_delayed_work(&b->resize);
@@ -468,7 +460,7 @@ void dhp_buffers_exit(struct dhp_pool *pool)
 	struct dhp_buffers *b = &pool->buffers;
 
 	if (b->node) {
-		unregister_shrinker(&b->shrinker);
+		dhp_shrinker_del(b->shrinker);
 		if (b->memory_client)
 			dhp_unregister_memory_callback(b->memory_client);
 		if (b->event_client)

@@ -11,6 +11,9 @@
  * interrupt that finds the flag set goes to the depot. Who wants to change the
  * cache of another processor sends it an interrupt. A *closed* cache is empty and
  * stays entered, so that both ways lead to the depot.
+ *
+ * With PREEMPT_RT there are no caches. The depots' locks sleep there, as the page
+ * allocator's do, and both are out of bounds with preemption off.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -395,7 +398,7 @@ int dhp_buffers_share_add(struct dhp_pool *pool, unsigned int cpu, int nid)
 	struct dhp_buffer_cache *cache;
 	size_t size;
 
-	if (!b->node || cache_of(b, cpu) != &no_cache)
+	if (IS_ENABLED(CONFIG_PREEMPT_RT) || !b->node || cache_of(b, cpu) != &no_cache)
 		return 0;
 	/* kmalloc() aligns powers of two, so that no other data is in its cache lines. */
 	size = roundup_pow_of_two(struct_size(cache, slot, b->cache_slots));

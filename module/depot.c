@@ -6,7 +6,7 @@
  * A *chunk* is a block of pages from the kernel: one buffer, or one page carved into
  * several. All that is known of it is in its first struct page: list membership in
  * page->lru, owner in page->private, a bit for each buffer that is there in
- * page->index. So nothing of ours pins memory but the buffers themselves.
+ * another word of it. So nothing of ours pins memory but the buffers themselves.
  *
  * Each node has a *depot* of chunks, under a lock. A buffer is either in the depot,
  * or *out*: somebody uses it, or a processor has it in its cache. A chunk whose
@@ -41,6 +41,7 @@
 #include <linux/sched.h>
 #include <linux/topology.h>
 
+#include "compat.h"
 #include "internal.h"
 #include "poison.h"
 #include "pool.h"
@@ -67,9 +68,15 @@ static bool chunk_ours(struct dhp_buffers *b, struct page *page)
 	return page_private(page) == (unsigned long)b;
 }
 
+/* A bit for each of its buffers. */
+static unsigned long *chunk_there(struct page *page)
+{
+	return dhp_page_word(page);
+}
+
 static bool chunk_whole(struct dhp_buffers *b, struct page *page)
 {
-	return page->index == b->all_there;
+	return *chunk_there(page) == b->all_there;
 }
 
 static bool chunk_leaving(struct dhp_buffer_node *node, struct page *page)
@@ -104,7 +111,7 @@ static void chunk_unmark(struct dhp_buffers *b, struct page *page)
 static struct list_head *chunk_list(struct dhp_buffers *b, struct dhp_buffer_node *node,
 				    struct page *page)
 {
-	if (!page->index || chunk_leaving(node, page))
+	if (!*chunk_there(page) || chunk_leaving(node, page))
 		return &node->empty;
 	return chunk_whole(b, page) ? &node->whole : &node->partial;
 }
@@ -119,7 +126,7 @@ static void chunk_adopt(struct dhp_buffers *b, struct page *page)
 	if (READ_ONCE(b->marked))
 		chunk_mark(b, page);
 	set_page_private(page, (unsigned long)b);
-	page->index = b->all_there;
+	*chunk_there(page) = b->all_there;
 	list_add_tail(&page->lru, &node->whole);
 	node->nr++;
 	node->nr_whole++;
@@ -137,7 +144,7 @@ static void chunk_release(struct dhp_buffers *b, struct page *page)
 	node->nr--;
 	node->nr_whole--;
 	node->nr_free -= dhp_buffers_per_chunk(b);
-	page->index = 0;
+	*chunk_there(page) = 0;
 	set_page_private(page, 0);
 	chunk_unmark(b, page);
 	shadow_show(page_address(page), dhp_chunk_bytes(b));
@@ -155,9 +162,9 @@ static unsigned int chunk_take(struct dhp_buffers *b, struct page *page, void **
 
 	if (chunk_whole(b, page))
 		node->nr_whole--;
-	while (nr < want && page->index) {
-		slot[nr++] = page_address(page) + (__ffs(page->index) << b->shift);
-		page->index &= page->index - 1;
+	while (nr < want && *chunk_there(page)) {
+		slot[nr++] = page_address(page) + (__ffs(*chunk_there(page)) << b->shift);
+		*chunk_there(page) &= *chunk_there(page) - 1;
 	}
 	node->nr_free -= nr;
 	list_move(&page->lru, chunk_list(b, node, page));
@@ -180,7 +187,7 @@ static void chunk_put(struct dhp_buffers *b, struct page *page, unsigned long bi
 
 	lockdep_assert_held(&node->lock);
 
-	page->index |= bit;
+	*chunk_there(page) |= bit;
 	node->nr_free++;
 	if (chunk_whole(b, page))
 		node->nr_whole++;
@@ -237,7 +244,7 @@ static const char *buffer_wrong(struct dhp_buffers *b, struct page *page, void *
 		return "has not come from this pool";
 	if (!IS_ALIGNED((unsigned long)buffer, b->size))
 		return "is none: a buffer does not begin here";
-	if (page->index & buffer_bit(b, page, buffer))
+	if (*chunk_there(page) & buffer_bit(b, page, buffer))
 		return "was put before";
 	return NULL;
 }
@@ -400,7 +407,7 @@ static struct page *pfn_chunk(struct dhp_buffers *b, unsigned long pfn)
 
 static unsigned long nr_chunk_out(struct dhp_buffers *b, struct page *page)
 {
-	return dhp_buffers_per_chunk(b) - hweight_long(page->index);
+	return dhp_buffers_per_chunk(b) - hweight_long(*chunk_there(page));
 }
 
 /* Releases what is whole, hides what is not; returns how many buffers are out. */
@@ -541,7 +548,7 @@ static void leak_list(struct dhp_buffers *b, struct list_head *chunks)
 
 	list_for_each_entry_safe(page, next, chunks, lru) {
 		list_del(&page->lru);
-		page->index = 0;
+		*chunk_there(page) = 0;
 		set_page_private(page, 0);
 		chunk_unmark(b, page);
 	}

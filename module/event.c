@@ -15,6 +15,7 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
+#include "compat.h"
 #include "internal.h"
 
 /* How long a run of memory blocks waits for the next one that borders on it. */
@@ -98,7 +99,7 @@ static struct event_item *event_last(void)
 
 static void event_kick(void)
 {
-	mod_delayed_work(system_unbound_wq, &event_work, 0);
+	mod_delayed_work(system_dfl_wq, &event_work, 0);
 }
 
 /* Ends the run of blocks at the end of the queue, if there is one. */
@@ -383,7 +384,7 @@ static void event_deliver(struct work_struct *work)
 		if (item->open_until && event_run_held)
 			break;
 		if (item->open_until && time_before(jiffies, item->open_until)) {
-			queue_delayed_work(system_unbound_wq, &event_work,
+			queue_delayed_work(system_dfl_wq, &event_work,
 					   item->open_until - jiffies);
 			break;
 		}

@@ -17,6 +17,7 @@
 #include <linux/slab.h>
 #include <linux/suspend.h>
 
+#include "compat.h"
 #include "internal.h"
 #include "pool.h"
 
@@ -116,7 +117,7 @@ static bool open_workers(struct dhp_pool *pool, const struct cpumask *cpus)
 
 static void retry_in(struct dhp_pool *pool, unsigned int seconds)
 {
-	mod_delayed_work(system_unbound_wq, &pool->retry, seconds * HZ);
+	mod_delayed_work(system_dfl_wq, &pool->retry, seconds * HZ);
 }
 
 static void pool_retry(struct work_struct *work)

@@ -15,7 +15,6 @@
 #include <linux/kobject.h>
 #include <linux/llist.h>
 #include <linux/mutex.h>
-#include <linux/shrinker.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -118,13 +117,14 @@ struct dhp_buffer_node {
 };
 
 struct dhp_buffer_cache;
+struct shrinker;
 
 /**
  * struct dhp_buffers - the buffers of a pool
  * @cache: a pointer for each possible processor, never NULL; written under @mutex
  * @limit: what each cache may hold, in buffers; written under @mutex
  * @size: of one buffer, in bytes; constant
- * @all_there: page->index of a chunk that is whole; constant
+ * @all_there: the word in struct page of a chunk that is whole; constant
  * @node: nr_node_ids of them; NULL for a pool without buffers; constant
  * @shift: of @size; constant
  * @order: of one chunk, in pages; constant
@@ -174,7 +174,7 @@ struct dhp_buffers {
 	bool removing;
 	wait_queue_head_t returned;
 	struct delayed_work resize;
-	struct shrinker shrinker;
+	struct shrinker *shrinker;
 	struct dhp_memory_client *memory_client;
 	struct dhp_event_client *event_client;
 };

@@ -12,6 +12,7 @@
 #include <linux/sched/signal.h>
 #include <linux/workqueue.h>
 
+#include "compat.h"
 #include "internal.h"
 
 static bool auto_online;
@@ -74,7 +75,7 @@ static int present_bus_event(struct notifier_block *nb, unsigned long event,
 
 	if (event == BUS_NOTIFY_ADD_DEVICE && READ_ONCE(auto_online)) {
 		cpumask_set_cpu(dev->id, &present_new);
-		queue_work(system_unbound_wq, &present_work);
+		queue_work(system_dfl_wq, &present_work);
 	}
 	return NOTIFY_DONE;
 }

@@ -29,6 +29,7 @@
 #include <linux/topology.h>
 #include <linux/workqueue.h>
 
+#include "compat.h"
 #include "internal.h"
 
 /* What a client was told last of a processor. */
@@ -312,7 +313,7 @@ static void outcome_fn(struct work_struct *work)
 
 static void tell_outcomes_later(void)
 {
-	queue_work(system_unbound_wq, &outcome_work);
+	queue_work(system_dfl_wq, &outcome_work);
 }
 
 /*
@@ -337,7 +338,7 @@ static bool device_offline_flag(unsigned int cpu)
 {
 	struct device *dev = get_cpu_device(cpu);
 
-	return dev && dev->offline;
+	return dev && dev_offline(dev);
 }
 
 static int processor_prepare(unsigned int cpu)

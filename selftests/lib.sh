@@ -132,6 +132,11 @@ logged() {
 	log_since_mark | grep -Eq "$1"
 }
 
+# Do spinlocks sleep here?
+preempt_rt() {
+	[ "$(cat /sys/kernel/realtime 2>/dev/null)" = 1 ]
+}
+
 # ---------------------------------------------------------------- writing to the kernel
 
 # put FILE TEXT: one write; if it fails, $why has the kernel's word for the errno.

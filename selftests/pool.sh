@@ -288,22 +288,30 @@ test_case cache_leaves 'E2 the buffers that a processor keeps can be had when it
 # Interrupts come in the middle of a get or a put now and then; a processor leaves, too.
 in_interrupts() {
 	cpu=$(pick_cpu)
-	for hard in 0 1; do
-		ctl "pool t buffer_size=1024 permille=1 max=800"
-		settle
-		ctl "ticks t period_us=300 hard=$hard"
-		ctl "load t buffers=200 pairs=20000"
-		for _ in 1 2 3; do
-			sleep 1
-			offline "$cpu"
-			online "$cpu"
-		done
-		ctl "rest t"
-		have_all t
-		ctl "destroy t"
+	ctl "pool t buffer_size=1024 permille=1 max=800"
+	settle
+	ctl "ticks t period_us=300 hard=$1"
+	ctl "load t buffers=200 pairs=20000"
+	for _ in 1 2 3; do
+		sleep 1
+		offline "$cpu"
+		online "$cpu"
 	done
+	ctl "rest t"
+	have_all t
+	ctl "destroy t"
 }
-test_case in_interrupts 'E2 buffers come and go in softirqs and hardirqs, too'
+
+in_softirqs() {
+	in_interrupts 0
+}
+test_case in_softirqs 'E2 buffers come and go in softirqs, too'
+
+in_hardirqs() {
+	! preempt_rt || skip "with PREEMPT_RT, buffers are not for hard interrupts"
+	in_interrupts 1
+}
+test_case in_hardirqs 'E2 buffers come and go in hardirqs, too'
 
 shrinks() {
 	ctl "pool t buffer_size=4096 permille=20 min=300"

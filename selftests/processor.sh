@@ -78,7 +78,7 @@ test_case start_before 'P2 START comes before the processor starts, and may slee
 veto_errno() {
 	take_cpu
 	ctl "processor c1"
-	for errno in "-5 EIO" "-12 ENOMEM" "-16 EBUSY" "-1 EPERM" "-11 EAGAIN"; do
+	for errno in "-5 EIO" "-12 ENOMEM" "-19 ENODEV" "-1 EPERM" "-11 EAGAIN"; do
 		ctl clear
 		ctl "veto c1 state=start errno=${errno% *}"
 		online_refused "$cpu" "${errno#* }"
@@ -89,6 +89,17 @@ veto_errno() {
 	done
 }
 test_case veto_errno 'P3 whoever asked for the processor sees the errno of the veto'
+
+# Newer kernels ask again after EBUSY, a few times.
+veto_busy() {
+	take_cpu
+	ctl "processor c1"
+	ctl "veto c1 state=start errno=-16 count=0"
+	online_refused "$cpu" EBUSY
+	settle
+	equal "calls" "c1 START $cpu 0" "$(sort -u "$test_dir/log")"
+}
+test_case veto_busy 'P3 a veto with EBUSY is seen when the kernel has given up'
 
 veto_no_errno() {
 	take_cpu
@@ -116,14 +127,14 @@ test_case veto_first 'P4 veto by the first of five clients'
 veto_middle() {
 	take_cpu
 	five_clients
-	ctl "veto c3 state=start errno=-16"
-	online_refused "$cpu" EBUSY
+	ctl "veto c3 state=start errno=-1"
+	online_refused "$cpu" EPERM
 	expect_log <<-END
 	c1 START $cpu 0
 	c2 START $cpu 0
 	c3 START $cpu 0
-	c2 FAILURE $cpu -16
-	c1 FAILURE $cpu -16
+	c2 FAILURE $cpu -1
+	c1 FAILURE $cpu -1
 	END
 }
 test_case veto_middle 'P4 veto by the middle one of five clients'
@@ -151,9 +162,9 @@ veto_two() {
 	take_cpu
 	five_clients
 	ctl "veto c2 state=start errno=-12"
-	ctl "veto c4 state=start errno=-16"
+	ctl "veto c4 state=start errno=-1"
 	online_refused "$cpu" ENOMEM
-	online_refused "$cpu" EBUSY
+	online_refused "$cpu" EPERM
 	expect_log <<-END
 	c1 START $cpu 0
 	c2 START $cpu 0
@@ -162,9 +173,9 @@ veto_two() {
 	c2 START $cpu 0
 	c3 START $cpu 0
 	c4 START $cpu 0
-	c3 FAILURE $cpu -16
-	c2 FAILURE $cpu -16
-	c1 FAILURE $cpu -16
+	c3 FAILURE $cpu -1
+	c2 FAILURE $cpu -1
+	c1 FAILURE $cpu -1
 	END
 }
 test_case veto_two 'P4 the first veto wins, and the second comes to its turn the next time'

@@ -71,7 +71,7 @@ sync_plugged() {
 }
 test_case sync_plugged 'W1 a processor plugged under the listings of synchronous notification'
 
-# One vetoes: STATUS_DEVICE_BUSY and its twin. The one that came first is told of the failure.
+# One vetoes: STATUS_INSUFFICIENT_RESOURCES and its twin. The one that came first is told of the failure.
 sync_veto() {
 	cpu=$(pick_cpu)
 	offline "$cpu"
@@ -80,11 +80,11 @@ sync_veto() {
 	load wdm_listing_sync_en
 	load wdm_listing_sync_ru
 	echo "$cpu" >/sys/module/wdm_listing_sync_ru/parameters/veto_cpu
-	echo $((0x80000011)) >/sys/module/wdm_listing_sync_ru/parameters/veto_status
-	online_refused "$cpu" EBUSY
+	echo $((0xC000009A)) >/sys/module/wdm_listing_sync_ru/parameters/veto_status
+	online_refused "$cpu" ENOMEM
 	settle
 	counts wdm_listing_sync_en $((number + 1)) "$number" 1
-	has wdm_listing_sync_en last_failure $((0x80000011))
+	has wdm_listing_sync_en last_failure $((0xC000009A))
 	echo -1 >/sys/module/wdm_listing_sync_ru/parameters/veto_cpu
 	online "$cpu"
 	settle

@@ -24,6 +24,7 @@ struct module;
  * @DHP_PROCESSOR_START: the processor is about to be brought into use.
  *	Prepare for it: allocate, create threads without waking them. The
  *	client may veto by writing a negative errno into its status argument.
+ *	After -EBUSY, newer kernels try again a few times before they give up.
  * @DHP_PROCESSOR_COMPLETE: the processor is in use; the online operation as a
  *	whole has succeeded and ordinary threads run there.
  * @DHP_PROCESSOR_FAILURE: the processor did not come into use. Undo what START
@@ -526,7 +527,8 @@ bool dhp_work_cancel(struct dhp_pool *pool, struct dhp_work *work);
  * Fast as long as this processor has buffers in its own cache: it takes no lock
  * then and leaves interrupts alone.
  *
- * Context: Any but NMI. Does not sleep.
+ * Context: Any but NMI. Does not sleep. With PREEMPT_RT, where spin_lock() may be
+ * called.
  * Return: a buffer of the pool's buffer_size bytes, aligned to its size or, if that
  * is less, to a page, preferably on the processor's own node, contents undefined,
  * the caller's until dhp_buffer_put(); or NULL when all are in use. With preemption
@@ -540,7 +542,7 @@ void *dhp_buffer_get(struct dhp_pool *pool);
  * dhp_buffer_get_zeroed() - take a buffer that is all zero
  * @pool: the pool
  *
- * Context: Any but NMI. Does not sleep.
+ * Context: As dhp_buffer_get().
  * Return: as dhp_buffer_get(), but with all of the pool's buffer_size bytes zero.
  */
 void *dhp_buffer_get_zeroed(struct dhp_pool *pool);
@@ -554,7 +556,7 @@ void *dhp_buffer_get_zeroed(struct dhp_pool *pool);
  * that is put twice will have two owners. The module's parameter debug makes pools
  * that find this out, as does KASAN.
  *
- * Context: Any but NMI, on any processor. Does not sleep.
+ * Context: As dhp_buffer_get(), on any processor.
  */
 void dhp_buffer_put(struct dhp_pool *pool, void *buffer);
 

@@ -16,14 +16,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 
-#if IS_ENABLED(CONFIG_PAGE_POOL)
-#ifdef HAVE_PAGE_POOL_HELPERS
-#include <net/page_pool/helpers.h>
-#else
-#include <net/page_pool.h>
-#endif
-#endif
-
+#include "compat.h"
 #include "dhp.h"
 #include "dhp_bench.h"
 
@@ -184,13 +177,7 @@ static int bench_page_pool(unsigned int rounds)
 
 static void drain_frags(void)
 {
-#ifdef HAVE_PAGE_FRAG_CACHE
 	page_frag_cache_drain(&frags);
-#else
-	if (frags.va)
-		__page_frag_cache_drain(virt_to_page(frags.va), frags.pagecnt_bias);
-	frags.va = NULL;
-#endif
 }
 
 static void teardown(void)

@@ -40,7 +40,7 @@
 #include "dhp.h"
 #include "test.h"
 
-#define HOLD_SECONDS 60
+#define HOLD_SECONDS 180
 
 enum kind { PROCESSOR, EVENT, MEMORY, NR_KINDS };
 

@@ -27,7 +27,6 @@
 #include <linux/cpumask.h>
 #include <linux/delay.h>
 #include <linux/err.h>
-#include <linux/hrtimer.h>
 #include <linux/io.h>
 #include <linux/irq_work.h>
 #include <linux/kthread.h>
@@ -39,6 +38,7 @@
 #include <linux/spinlock.h>
 #include <linux/string.h>
 
+#include "compat.h"
 #include "dhp.h"
 #include "test.h"
 
@@ -199,7 +199,8 @@ static struct batch *new_batch(long count, long cpu, long sleep_us, bool again)
 	batch->ordered = cpu >= 0 && !again;
 	/* One more, so that the batch stays until it is all given in. */
 	atomic_long_set(&batch->pending, count + 1);
-	init_irq_work(&batch->irq_work, submit_in_interrupt);
+	/* With PREEMPT_RT, too, a real interrupt. */
+	batch->irq_work = IRQ_WORK_INIT_HARD(submit_in_interrupt);
 	for (i = 0; i < count; i++) {
 		struct item *item = &batch->items[i];
 
@@ -518,8 +519,7 @@ static int ticker_start(void *data)
 	enum hrtimer_mode mode = ticker->hard ? HRTIMER_MODE_REL_PINNED_HARD :
 						HRTIMER_MODE_REL_PINNED_SOFT;
 
-	hrtimer_init(&ticker->timer, CLOCK_MONOTONIC, mode);
-	ticker->timer.function = tick;
+	hrtimer_setup(&ticker->timer, tick, CLOCK_MONOTONIC, mode);
 	hrtimer_start(&ticker->timer, ticker->period, mode);
 	return 0;
 }

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Every difference between the kernel releases that dhp runs on, 6.1 and newer.
+ *
+ * The rest of dhp is written as for the newest one, as far as that can be had on
+ * the older ones. Version numbers say little where a distribution takes single
+ * changes over; so Kbuild looks for them in the kernel's headers, and defines
+ * DHP_HAVE_... for what is there.
+ */
+#ifndef _DHP_COMPAT_H
+#define _DHP_COMPAT_H
+
+#include <linux/device.h>
+#include <linux/mm_types.h>
+#include <linux/shrinker.h>
+#include <linux/slab.h>
+#include <linux/workqueue.h>
+
+/* In 7.2 at the latest, a device's flags have become bits that are read by functions. */
+#ifndef DHP_HAVE_DEV_OFFLINE
+static inline bool dev_offline(const struct device *dev)
+{
+	return dev->offline;
+}
+#endif
+
+/* 6.17 has renamed it. */
+#ifndef DHP_HAVE_SYSTEM_DFL_WQ
+#define system_dfl_wq system_unbound_wq
+#endif
+
+/* Whoever has a page may keep a word there. 6.16 has renamed it. */
+static inline unsigned long *dhp_page_word(struct page *page)
+{
+#ifdef DHP_HAVE_FOLIO_INDEX
+	return &page->__folio_index;
+#else
+	return &page->index;
+#endif
+}
+
+/*
+ * 6.7 took the shrinker out of its user's memory, since it frees it later, and put
+ * a pointer to the user into it.
+ */
+typedef unsigned long (*dhp_shrinker_fn)(struct shrinker *shrinker,
+					 struct shrink_control *control);
+
+#ifdef DHP_HAVE_SHRINKER_ALLOC
+
+static inline struct shrinker *dhp_shrinker_add(const char *name, void *user,
+						dhp_shrinker_fn count, dhp_shrinker_fn scan)
+{
+	struct shrinker *shrinker = shrinker_alloc(SHRINKER_NUMA_AWARE, "dhp-%s", name);
+
+	if (!shrinker)
+		return NULL;
+	shrinker->count_objects = count;
+	shrinker->scan_objects = scan;
+	shrinker->private_data = user;
+	shrinker_register(shrinker);
+	return shrinker;
+}
+
+static inline void dhp_shrinker_del(struct shrinker *shrinker)
+{
+	shrinker_free(shrinker);
+}
+
+static inline void *dhp_shrinker_user(struct shrinker *shrinker)
+{
+	return shrinker->private_data;
+}
+
+#else
+
+struct dhp_shrinker {
+	struct shrinker shrinker;
+	void *user;
+};
+
+static inline struct shrinker *dhp_shrinker_add(const char *name, void *user,
+						dhp_shrinker_fn count, dhp_shrinker_fn scan)
+{
+	struct dhp_shrinker *ours = kzalloc(sizeof(*ours), GFP_KERNEL);
+
+	if (!ours)
+		return NULL;
+	ours->shrinker.count_objects = count;
+	ours->shrinker.scan_objects = scan;
+	ours->shrinker.seeks = DEFAULT_SEEKS;
+	ours->shrinker.flags = SHRINKER_NUMA_AWARE;
+	ours->user = user;
+	if (register_shrinker(&ours->shrinker, "dhp-%s", name)) {
+		kfree(ours);
+		return NULL;
+	}
+	return &ours->shrinker;
+}
+
+static inline void dhp_shrinker_del(struct shrinker *shrinker)
+{
+	if (!shrinker)
+		return;
+	unregister_shrinker(shrinker);
+	kfree(container_of(shrinker, struct dhp_shrinker, shrinker));
+}
+
+static inline void *dhp_shrinker_user(struct shrinker *shrinker)
+{
+	return container_of(shrinker, struct dhp_shrinker, shrinker)->user;
+}
+
+#endif /* DHP_HAVE_SHRINKER_ALLOC */
+
+#endif /* _DHP_COMPAT_H */

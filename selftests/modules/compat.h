@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Every difference between the kernel releases that the tests and measurements run
+ * on, as in module/compat.h.
+ */
+#ifndef _DHP_TEST_COMPAT_H
+#define _DHP_TEST_COMPAT_H
+
+#include <linux/gfp.h>
+#include <linux/hrtimer.h>
+#include <linux/mm.h>
+
+/* 6.13 has it, and 6.15 has no hrtimer_init() any more. */
+#ifndef HAVE_HRTIMER_SETUP
+static inline void hrtimer_setup(struct hrtimer *timer,
+				 enum hrtimer_restart (*fn)(struct hrtimer *),
+				 clockid_t clock, enum hrtimer_mode mode)
+{
+	hrtimer_init(timer, clock, mode);
+	timer->function = fn;
+}
+#endif
+
+/* 6.6 moved it. */
+#if IS_ENABLED(CONFIG_PAGE_POOL)
+#ifdef HAVE_PAGE_POOL_HELPERS
+#include <net/page_pool/helpers.h>
+#else
+#include <net/page_pool.h>
+#endif
+#endif
+
+/* 6.10 has a function to drain it, and 6.13 a header of its own. */
+#ifdef HAVE_PAGE_FRAG_HEADER
+#include <linux/page_frag_cache.h>
+#endif
+#ifndef HAVE_PAGE_FRAG_DRAIN
+static inline void page_frag_cache_drain(struct page_frag_cache *cache)
+{
+	if (cache->va)
+		__page_frag_cache_drain(virt_to_page(cache->va), cache->pagecnt_bias);
+	cache->va = NULL;
+}
+#endif
+
+#endif /* _DHP_TEST_COMPAT_H */
