@@ -266,7 +266,7 @@ static void pull(struct dhp_worker *worker)
 	if (worker->first)
 		worker->last->next = oldest;
 	else
-		worker->first = oldest;
+		WRITE_ONCE(worker->first, oldest);
 	worker->last = newest;
 }
 
@@ -277,7 +277,7 @@ static struct dhp_work *take_first(struct dhp_worker *worker)
 
 	if (!node)
 		return NULL;
-	worker->first = node->next;
+	WRITE_ONCE(worker->first, node->next);
 	return llist_entry(node, struct dhp_work, incoming);
 }
 
@@ -315,7 +315,7 @@ static struct llist_node *take_away(struct dhp_worker *worker, unsigned long max
 			link = &node->next;
 			continue;
 		}
-		*link = node->next;
+		WRITE_ONCE(*link, node->next);
 		node->next = chain;
 		chain = node;
 		max--;
@@ -475,7 +475,7 @@ static void worker_pin(struct dhp_worker *worker)
 	raw_spin_lock(&worker->lock);
 	worker->pinned = pin;
 	if (!pin)
-		worker->wanted = false;
+		WRITE_ONCE(worker->wanted, false);
 	raw_spin_unlock(&worker->lock);
 	wake_up_all(&worker->pool->wait);
 }
@@ -632,7 +632,7 @@ static bool take_out(struct dhp_worker *worker, struct dhp_work *work)
 	for (link = &worker->first; *link; before = *link, link = &before->next) {
 		if (*link != &work->incoming)
 			continue;
-		*link = work->incoming.next;
+		WRITE_ONCE(*link, work->incoming.next);
 		if (worker->last == &work->incoming)
 			worker->last = before;
 		return true;
@@ -798,7 +798,7 @@ static bool worker_answered(struct dhp_worker *worker)
 static void worker_want(struct dhp_worker *worker, bool wanted)
 {
 	raw_spin_lock(&worker->lock);
-	worker->wanted = wanted;
+	WRITE_ONCE(worker->wanted, wanted);
 	raw_spin_unlock(&worker->lock);
 	wake_up_process(worker->task);
 }
