@@ -19,6 +19,7 @@ clean_log() {
 	[    1.2] smpboot: CPU 1 is now offline
 	[    1.3] dhp: CPU1 went away
 	[    1.4] systemd[1]: no bugs here, and no warnings: none
+	[    1.5] BUG: KCSAN: data-race in tick_nohz_idle_exit / report_idle_softirq
 	END
 	: >"$tmp/none"
 	same "$tmp/none" "$tmp/found"
@@ -39,6 +40,7 @@ bad_log() {
 	INFO: rcu_preempt detected stalls on CPUs/tasks:
 	INFO: trying to register non-static key.
 	BUG: KASAN: use-after-free in on_event+0x1/0x2
+	BUG: KCSAN: data-race in on_event [dhp] / __list_add_rcu
 	BUG: sleeping function called from invalid context at mm/slab.h:1
 	BUG: scheduling while atomic: swapper/0/0x2
 	BUG: workqueue lockup - pool cpus=1 node=0
