@@ -26,6 +26,7 @@ help:
 	@echo 'make demo      boots a guest, plugs a processor and a DIMM, unplugs both, shows what changed'
 	@echo 'make check     runs every selftest in a guest; the last line has the result'
 	@echo 'make check-kernels  the same on KERNELS ($(KERNELS)), two at a time where cores allow'
+	@echo 'make check-debug  the same on kernels with every checker; coverage in build/coverage'
 	@echo 'make bench     measures against the kernel'"'"'s own facilities: a table, and build/bench.json'
 	@echo 'make shell     a guest to play in, with `hotplug` at hand'
 	@echo 'make modules   builds the modules against KDIR'
@@ -35,7 +36,8 @@ help:
 	@echo 'make style     checkpatch, sparse, shellcheck, kernel-doc; silent when all is well'
 	@echo 'make clean     removes what was built; `rm -r build` also what was fetched'
 	@echo
-	@echo 'KERNEL=$(KERNEL) is the guest kernel: 6.1, 6.12, 7.3, 6.12-rt or what else the archive has, or a build tree'
+	@echo 'KERNEL=$(KERNEL) is the guest kernel: 6.1, 6.12, 7.3, 6.12-rt or what else the archive has,'
+	@echo 'debug or kcsan, or a build tree'
 
 .PHONY: tools
 tools:
@@ -72,6 +74,11 @@ check:
 check-kernels:
 	@scripts/check-kernels --kernels '$(KERNELS)' --timeout $(TIMEOUT)
 
+# The same on kernels that we build: KASAN, lockdep, kmemleak and so on, and gcov; then KCSAN.
+.PHONY: check-debug
+check-debug:
+	@scripts/check-debug --timeout $(TIMEOUT)
+
 # ------------------------------------------------------------------ a real machine
 
 .PHONY: install dkms
@@ -93,5 +100,5 @@ style: tools
 	@scripts/style $(guest_kdir)
 
 clean:
-	rm -rf build/modules build/check.* build/check-kernels build/vm build/guest/init
+	rm -rf build/modules build/check.* build/check-kernels build/coverage build/vm build/guest/init
 	find . -name __pycache__ -prune -exec rm -rf {} +

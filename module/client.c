@@ -40,7 +40,7 @@ void dhp_client_add(struct dhp_client_info *info, void *fn, const char *kind,
 	snprintf(info->name, sizeof(info->name), "%s/%s#%llu",
 		 owner ? module_name(owner) : "kernel", symbol, ++last_id);
 	list_add_tail(&info->node, &clients);
-	nr_clients++;
+	WRITE_ONCE(nr_clients, nr_clients + 1);
 	mutex_unlock(&client_mutex);
 }
 
@@ -48,7 +48,7 @@ void dhp_client_del(struct dhp_client_info *info)
 {
 	mutex_lock(&client_mutex);
 	list_del(&info->node);
-	nr_clients--;
+	WRITE_ONCE(nr_clients, nr_clients - 1);
 	mutex_unlock(&client_mutex);
 }
 

@@ -397,7 +397,8 @@ static void event_deliver(struct work_struct *work)
 		stamp = item->stamp;
 		if (item != &event_reserve[event.category])
 			kfree(item);
-		event.seq = ++event_seq;
+		WRITE_ONCE(event_seq, event_seq + 1);
+		event.seq = event_seq;
 		event_dispatch(&event, stamp);
 	}
 	WRITE_ONCE(event_task, NULL);

@@ -269,7 +269,7 @@ static void pull(struct dhp_worker *worker)
 	if (worker->first)
 		worker->last->next = oldest;
 	else
-		worker->first = oldest;
+		WRITE_ONCE(worker->first, oldest);
 	worker->last = newest;
 }
 
@@ -280,7 +280,7 @@ static struct dhp_work *take_first(struct dhp_worker *worker)
 
 	if (!node)
 		return NULL;
-	worker->first = node->next;
+	WRITE_ONCE(worker->first, node->next);
 	return llist_entry(node, struct dhp_work, incoming);
 }
 
@@ -318,7 +318,7 @@ static struct llist_node *take_away(struct dhp_worker *worker, unsigned long max
 			link = &node->next;
 			continue;
 		}
-		*link = node->next;
+		WRITE_ONCE(*link, node->next);
 		node->next = chain;
 		chain = node;
 		max--;
@@ -484,7 +484,7 @@ static void worker_pin(struct dhp_worker *worker)
 	if (raw_smp_processor_id() == worker->cpu)
 		worker->pinned = true;
 	else
-		worker->wanted = false; /* it was pushed off before; until the next try */
+		WRITE_ONCE(worker->wanted, false); /* it was pushed off; until the next try */
 	raw_spin_unlock(&worker->lock);
 	if (!worker->pinned)
 		migrate_enable();
@@ -662,7 +662,7 @@ static bool take_out(struct dhp_worker *worker, struct dhp_work *work)
 	for (link = &worker->first; *link; before = *link, link = &before->next) {
 		if (*link != &work->incoming)
 			continue;
-		*link = work->incoming.next;
+		WRITE_ONCE(*link, work->incoming.next);
 		if (worker->last == &work->incoming)
 			worker->last = before;
 		return true;
@@ -830,7 +830,7 @@ static bool worker_answered(struct dhp_worker *worker)
 static void worker_want(struct dhp_worker *worker, bool wanted)
 {
 	raw_spin_lock(&worker->lock);
-	worker->wanted = wanted;
+	WRITE_ONCE(worker->wanted, wanted);
 	raw_spin_unlock(&worker->lock);
 	wake_up_process(worker->task);
 }

@@ -33,6 +33,13 @@ EXPECT = re.compile(r"vm: expect WARNING: (.+)")
 WARNING = re.compile(r"WARNING: ")
 WARNING_END = re.compile(r"---\[ end trace")
 
+# What selftests/lib.sh puts there before each test.
+TEST = re.compile(r"dhp selftest [\d.]+: (.+)")
+
+# A data race counts if either side is in one of the project's modules; the kernel has its own.
+KCSAN = re.compile(r"BUG: KCSAN: ")
+KCSAN_OURS = re.compile(r"\[(dhp|wdm)\w*\]")
+
 
 class Scanner:
     """Follows a console log while it grows."""
@@ -49,6 +56,8 @@ class Scanner:
         self.fatal = None  # the first one that nothing can follow
         self.lines = []
         self.first_bad = None  # index of the first bad line in lines
+        self._test = None      # that runs
+        self._bad_test = None  # that ran at the first bad line
 
     def update(self):
         with open(self._path, "rb") as log:
@@ -62,6 +71,10 @@ class Scanner:
 
     def _line(self, line):
         self.lines.append(line)
+        test = TEST.search(line)
+        if test:
+            self._test = test[1]
+            return
         expect = EXPECT.search(line)
         if expect:
             self._expected.append(expect[1].strip())
@@ -82,12 +95,20 @@ class Scanner:
                 return
             if "Call Trace:" in line:
                 return
+        if KCSAN.search(line) and not KCSAN_OURS.search(line):
+            return
         if BAD.search(line):
             if self.first_bad is None:
                 self.first_bad = len(self.lines) - 1
+                self._bad_test = self._test
             self.bad.append(line)
             if not self.fatal and FATAL.search(line):
                 self.fatal = line
+
+    def during(self):
+        """Which test it was, for a message; none if it is not known."""
+        test = self._test if self.first_bad is None else self._bad_test
+        return f", during the test: {test}" if test else ""
 
     def excerpt(self, count=40):
         """The lines that a person wants to see after a failure."""

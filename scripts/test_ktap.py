@@ -132,9 +132,20 @@ class Console(unittest.TestCase):
                      "INFO: task sh:1 blocked for more than 90 seconds.",
                      "rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:",
                      "watchdog: BUG: soft lockup - CPU#1 stuck for 60s!",
+                     "BUG: KCSAN: data-race in f [dhp] / g",
+                     "BUG: KCSAN: data-race in f / g [dhp_test]",
                      "kmemleak: 3 new suspected memory leaks (see ...)",
                      "Kernel panic - not syncing: x"):
             self.assertEqual(len(self.scan(f"[    1.000000] {line}\n").bad), 1, line)
+
+    def test_races_of_the_kernel_itself(self):
+        self.assertEqual(self.scan("BUG: KCSAN: data-race in f / g\n").bad, [])
+
+    def test_names_the_test(self):
+        log = "dhp selftest 7.1: P1 one\nall is well\ndhp selftest 7.2: P2 two\n"
+        self.assertEqual(self.scan("BUG: x\n").during(), "")
+        self.assertIn("P2 two", self.scan(log).during())
+        self.assertIn("P2 two", self.scan(log + "BUG: x\ndhp selftest 7.3: P3\n").during())
 
     def test_expected_warning(self):
         warning = ("WARNING: CPU: 1 PID: 9 at event.c:1 dhp_unregister+0x1/0x2\n"

@@ -11,6 +11,7 @@
 # does, and `skip` skips it. Around each test this file
 #
 # - marks the kernel's log, and fails the test if something bad comes after the mark,
+# - lets kmemleak scan, if the kernel has it, and fails the test that leaked,
 # - puts processors, memory and clients back as they were, also when it is interrupted.
 
 set -u
@@ -83,7 +84,8 @@ bad_lines="$bad_lines|DEBUG_LOCKS_WARN_ON|stack-protector|page allocation failur
 bad_lines="$bad_lines|oom-killer|nobody cared|!!!"
 
 # badness MARK: the bad lines of a log (standard input) behind MARK; all of them if the log is
-# so long that the mark has fallen out. A warning that was announced is none, with its trace.
+# so long that the mark has fallen out. A warning that was announced is none, with its trace. A
+# data race counts if either side is in a module of ours: the kernel has races of its own.
 badness() {
 	awk -v mark="$1" -v bad="$bad_lines" '
 	index($0, mark) { count = expected = excused = 0; next }
@@ -106,6 +108,7 @@ badness() {
 				next
 			}
 	}
+	/BUG: KCSAN: / && !/\[(dhp|wdm)[a-z_]*\]/ { next }
 	$0 ~ bad { lines[count++] = $0 }
 	END { for (i = 0; i < count; i++) print lines[i] }'
 }
@@ -431,6 +434,119 @@ restore_machine() {
 	return $restored
 }
 
+# ---------------------------------------------------------------- leaks
+#
+# kmemleak calls a leak what two scans found unreferenced, unchanged, and five seconds old. To
+# wait for that after each test would take longer than the tests. So there is one scan after each
+# test; a result is held back until a later scan has seen what the test left, at that age; and a
+# leak is the fault of the test during which it was allocated, by the jiffies in its report.
+
+kmemleak=/sys/kernel/debug/kmemleak
+leak_age=6	# seconds: five, and what the clock that is read here rounds off
+
+jiffies() {
+	awk '/^jiffies: / { print $2; exit }' /proc/timer_list
+}
+
+# What there is before the first test is nobody's here; it starts the list of the tests.
+begin_leaks() {
+	first_held=1
+	[ -w "$kmemleak" ] || return 0
+	echo scan=off >"$kmemleak" 2>/dev/null
+	scan_leaks
+	echo "0 $(jiffies) setup and teardown" >"$tmp/allocators"
+}
+
+# begin_test_leaks NAME
+begin_test_leaks() {
+	[ ! -w "$kmemleak" ] || echo "$number $(jiffies) $1" >>"$tmp/allocators"
+}
+
+# scan_leaks: one scan; its leaks go to $tmp/leak.NUMBER, where the test's output will end.
+scan_leaks() {
+	last_scan=$(date +%s)
+	if ! echo scan >"$kmemleak" 2>/dev/null; then
+		echo "kmemleak has switched itself off; why is in the kernel's log" \
+			>>"$tmp/leak.$number"
+		return
+	fi
+	cat "$kmemleak" >"$tmp/leaks"
+	[ -s "$tmp/leaks" ] || return 0
+	echo clear >"$kmemleak"
+	[ ! -e "$tmp/allocators" ] || blame_leaks
+}
+
+# Divides the leaks up by who has allocated them.
+blame_leaks() {
+	awk -v to="$tmp/leak." '
+	FILENAME ~ /allocators$/ { from[NR - 1] = $2; tests = NR; next }
+	/^unreferenced object/ { head = $0; next }
+	/^ *comm .*jiffies/ {
+		match($0, /jiffies [0-9]+/)
+		at = substr($0, RSTART + 8, RLENGTH - 8) + 0
+		for (test = tests - 1; test > 0 && from[test] > at; test--)
+			;
+		print head >(to test)
+	}
+	{ print >(to test) }' "$tmp/allocators" "$tmp/leaks"
+}
+
+# release_results all|settled: prints the results that were held back, those that cannot change
+# any more or all of them.
+release_results() {
+	while [ -e "$tmp/held.$first_held" ]; do
+		if [ "$1" = settled ] && [ -w "$kmemleak" ]; then
+			[ "$(head -n 1 "$tmp/held.$first_held")" -le $((last_scan - leak_age)) ] || return 0
+		fi
+		release_result "$first_held"
+		first_held=$((first_held + 1))
+	done
+}
+
+release_result() {
+	{
+		read -r _
+		read -r code
+		read -r result
+		read -r took
+	} <"$tmp/held.$1"
+	if [ -s "$tmp/leak.$1" ]; then
+		# A test that leaks has not just been skipped.
+		[ "$code" = 1 ] || failures=$((failures + 1))
+		result="not ok ${result#*ok }"
+		result=${result%% # SKIP*}
+		echo "# memory leaked:"
+		sed 's/^/# /' "$tmp/leak.$1"
+		rm "$tmp/leak.$1"
+	fi
+	tail -n +5 "$tmp/held.$1"
+	echo "$result"
+	echo "$took"
+	rm "$tmp/held.$1"
+}
+
+# end_leaks: when the modules have gone; what only they still knew shows now. Fails if a leak's
+# test has had its result already.
+end_leaks() {
+	if [ -w "$kmemleak" ]; then
+		until=$(($(date +%s) + leak_age))
+		over() { [ "$(date +%s)" -ge "$until" ]; }
+		scan_leaks
+		wait_for $((2 * leak_age)) over
+		scan_leaks
+	fi
+	release_results all
+	leaked=0
+	for file in "$tmp"/leak.*; do
+		[ -e "$file" ] || continue
+		leaked=1
+		echo "# memory leaked by $(awk -v test="${file##*.}" '
+			$1 == test { $1 = "test " $1 ","; $2 = ""; print }' "$tmp/allocators"):"
+		sed 's/^/# /' "$file"
+	done
+	return $leaked
+}
+
 # ---------------------------------------------------------------- running
 
 tests=
@@ -465,6 +581,7 @@ teardown() {
 
 run_one() {
 	set_mark "$2"
+	begin_test_leaks "$2"
 	rm -f "$tmp/skip"
 	started=$(date +%s)
 	code=1
@@ -487,21 +604,31 @@ run_one() {
 		code=1
 	fi
 
-	sed 's/^/# /' "$tmp/output"
 	case $code in
-	0) echo "ok $number $2" ;;
-	4) echo "ok $number $2 # SKIP $(cat "$tmp/skip" 2>/dev/null)" ;;
+	0) result="ok $number $2" ;;
+	4) result="ok $number $2 # SKIP $(cat "$tmp/skip" 2>/dev/null)" ;;
 	*)
-		echo "not ok $number $2"
+		result="not ok $number $2"
+		code=1
 		failures=$((failures + 1))
 		;;
 	esac
 	[ $code = 4 ] || passes=$((passes + 1))
-	echo "# took $(($(date +%s) - started)) s"
+	ended=$(date +%s)
+	{
+		echo "$ended"
+		echo "$code"
+		echo "$result"
+		echo "# took $((ended - started)) s"
+		sed 's/^/# /' "$tmp/output"
+	} >"$tmp/held.$number"
+	[ ! -w "$kmemleak" ] || scan_leaks
+	release_results settled
 }
 
 finish() {
 	trap '' EXIT INT TERM HUP
+	release_results all
 	[ -z "$current" ] || sed 's/^/# /' "$tmp/output"
 	restore_machine | sed 's/^/# /'
 	teardown | sed 's/^/# /'
@@ -530,6 +657,7 @@ run_tests() {
 	trap 'finish 130' INT TERM HUP
 	save_machine
 	mark=
+	begin_leaks
 	setup_failed=
 	(setup) >"$tmp/output" 2>&1 || setup_failed=$(cat "$tmp/output")
 
@@ -546,6 +674,7 @@ run_tests() {
 		sed 's/^/# /' "$tmp/output"
 		failures=$((failures + 1))
 	fi
+	end_leaks || failures=$((failures + 1))
 	trap - EXIT
 	rm -rf "$tmp"
 	[ $failures = 0 ] || exit 1

@@ -19,6 +19,7 @@ clean_log() {
 	[    1.2] smpboot: CPU 1 is now offline
 	[    1.3] dhp: CPU1 went away
 	[    1.4] systemd[1]: no bugs here, and no warnings: none
+	[    1.5] BUG: KCSAN: data-race in tick_nohz_idle_exit / report_idle_softirq
 	END
 	: >"$tmp/none"
 	same "$tmp/none" "$tmp/found"
@@ -39,6 +40,7 @@ bad_log() {
 	INFO: rcu_preempt detected stalls on CPUs/tasks:
 	INFO: trying to register non-static key.
 	BUG: KASAN: use-after-free in on_event+0x1/0x2
+	BUG: KCSAN: data-race in on_event [dhp] / __list_add_rcu
 	BUG: sleeping function called from invalid context at mm/slab.h:1
 	BUG: scheduling while atomic: swapper/0/0x2
 	BUG: workqueue lockup - pool cpus=1 node=0
@@ -160,6 +162,51 @@ nested() {
 	equal "exit status of skipped tests" 4 "$code"
 }
 test_case nested 'self results and exit statuses'
+
+# kmemleak and the clock are played: the leak is found when the next test has run already.
+leaks() {
+	cat >"$tmp/inner" <<-'END'
+	. ./lib.sh
+	setup() { :; }
+	teardown() { :; }
+	module_loaded() { false; }
+	jiffies() { cat "$tmp/clock" 2>/dev/null || echo 100; }
+	scan_leaks() {
+		last_scan=$(date +%s)
+		[ -s "$tmp/found" ] || return 0
+		mv "$tmp/found" "$tmp/leaks"
+		blame_leaks
+	}
+	good() { echo 200 >"$tmp/clock"; }
+	leaky() {
+		echo 300 >"$tmp/clock"
+		printf '%s\n' 'unreferenced object 0x1 (size 96):' \
+			'  comm "dd", pid 123, jiffies 250' >"$tmp/later"
+	}
+	next() { mv "$tmp/later" "$tmp/found"; }
+	test_case good 'is good'
+	test_case leaky 'leaks'
+	test_case next 'comes next'
+	kmemleak=/dev/null
+	run_tests
+	END
+	cat >"$tmp/expected" <<-END
+	TAP version 13
+	1..3
+	ok 1 is good
+	# memory leaked:
+	# unreferenced object 0x1 (size 96):
+	#   comm "dd", pid 123, jiffies 250
+	not ok 2 leaks
+	ok 3 comes next
+	END
+	code=0
+	sh "$tmp/inner" >"$tmp/said" 2>&1 || code=$?
+	grep -v '^# took' "$tmp/said" >"$tmp/seen"
+	same "$tmp/expected" "$tmp/seen"
+	equal "exit status" 1 "$code"
+}
+test_case leaks 'self a leak that is found late fails the test that leaked'
 
 # A test that is interrupted in the middle leaves everything as it was.
 interrupted() {
