@@ -121,7 +121,7 @@ static noinline int check_answer(struct dhp_processor_client *client,
 
 static int processor_call(struct dhp_processor_client *client, struct notice *notice)
 {
-	u64 start = notice->clock_ns, end;
+	u64 start = notice->clock_ns;
 
 	lockdep_assert_held(&processor_mutex);
 
@@ -129,15 +129,13 @@ static int processor_call(struct dhp_processor_client *client, struct notice *no
 	WRITE_ONCE(processor_task, current);
 	client->fn(client->context, &notice->change, &notice->answer);
 	WRITE_ONCE(processor_task, NULL);
-	end = ktime_get_ns();
-	notice->clock_ns = end;
-	if (unlikely(notice->answer)) {
+	/* What the console takes for that is the client's time, not the next one's. */
+	if (unlikely(notice->answer))
 		notice->answer = check_answer(client, &notice->change, notice->answer);
-		/* The console may have taken long. */
-		notice->clock_ns = ktime_get_ns();
-	}
-	dhp_client_called(&client->info, end - start);
-	dhp_log_processor(client->info.name, &notice->change, notice->answer, start, end);
+	notice->clock_ns = ktime_get_ns();
+	dhp_client_called(&client->info, notice->clock_ns - start);
+	dhp_log_processor(client->info.name, &notice->change, notice->answer, start,
+			  notice->clock_ns);
 	return notice->answer;
 }
 

@@ -366,6 +366,7 @@ static void count_completed(struct dhp_pool *pool, unsigned int colour)
 	/* Interrupts do not complete items. */
 	preempt_disable();
 	completed = this_cpu_ptr(&pool->count->nr[DHP_COMPLETED][colour]);
+	/* Pairs with nr_counted(). */
 	smp_store_release(completed, *completed + 1);
 	preempt_enable();
 }
@@ -588,8 +589,10 @@ static u64 nr_counted(struct dhp_pool *pool, enum dhp_pool_counter counter,
 	unsigned int cpu;
 	u64 nr = 0;
 
-	for_each_possible_cpu(cpu)
+	for_each_possible_cpu(cpu) {
+		/* Pairs with count_completed(). */
 		nr += smp_load_acquire(&per_cpu_ptr(pool->count, cpu)->nr[counter][colour]);
+	}
 	return nr;
 }
 
