@@ -255,15 +255,18 @@ EXPORT_SYMBOL_GPL(dhp_pool_submit);
 
 /* ---- Running ------------------------------------------------------------- */
 
-/* Puts what has come in at the end of the items, in the order of submission. */
-static void pull(struct dhp_worker *worker)
+/*
+ * Puts what has come in at the end of the items, in the order of submission; false if
+ * nothing has.
+ */
+static bool pull(struct dhp_worker *worker)
 {
 	struct llist_node *newest, *oldest;
 
 	lockdep_assert_held(&worker->lock);
 
 	if (llist_empty(&worker->incoming))
-		return;
+		return false;
 	newest = llist_del_all(&worker->incoming);
 	oldest = llist_reverse_order(newest);
 	if (worker->first)
@@ -271,6 +274,17 @@ static void pull(struct dhp_worker *worker)
 	else
 		WRITE_ONCE(worker->first, oldest);
 	worker->last = newest;
+	return true;
+}
+
+/* For others than the worker. It may have looked when the items were in neither list. */
+static void pull_for(struct dhp_worker *worker)
+{
+	if (!pull(worker))
+		return;
+	/* Before the look whether it sleeps; the partner is in worker_rest(). */
+	smp_mb();
+	worker_wake(worker);
 }
 
 /* The first item, taken off the list; NULL when there is none. */
@@ -436,7 +450,7 @@ static struct llist_node *take_half(struct dhp_worker *worker)
 
 	raw_spin_lock(&worker->lock);
 	if (!worker_closed(worker)) {
-		pull(worker);
+		pull_for(worker);
 		for (i = 0; i < DHP_WORKER_SLOTS; i++) {
 			unsigned long value = READ_ONCE(worker->slot[i]);
 
@@ -661,7 +675,7 @@ static bool take_out(struct dhp_worker *worker, struct dhp_work *work)
 		if (slot_work(value) == work)
 			return cmpxchg(&worker->slot[i], value, 0) == value;
 	}
-	pull(worker);
+	pull_for(worker);
 	for (link = &worker->first; *link; before = *link, link = &before->next) {
 		if (*link != &work->incoming)
 			continue;
