@@ -123,6 +123,15 @@ refusals() {
 }
 test_case refusals 'self a command that fails, succeeds, or fails otherwise than expected fails'
 
+# inner_fails: the script inner says what was expected, and that something has failed.
+inner_fails() {
+	code=0
+	sh "$tmp/inner" >"$tmp/said" 2>&1 || code=$?
+	grep -v '^# took' "$tmp/said" >"$tmp/seen"
+	same "$tmp/expected" "$tmp/seen"
+	equal "exit status" 1 "$code"
+}
+
 nested() {
 	cat >"$tmp/inner" <<-'END'
 	. ./lib.sh
@@ -149,11 +158,7 @@ nested() {
 	not ok 3 is worse
 	ok 4 is skipped # SKIP for a reason
 	END
-	code=0
-	sh "$tmp/inner" >"$tmp/said" 2>&1 || code=$?
-	grep -v '^# took' "$tmp/said" >"$tmp/seen"
-	same "$tmp/expected" "$tmp/seen"
-	equal "exit status" 1 "$code"
+	inner_fails
 	grep -v 'bad\|worse' "$tmp/inner" >"$tmp/inner2"
 	sh "$tmp/inner2" >/dev/null 2>&1 || fail "a script without a failure has failed"
 	grep -v 'bad\|worse\|good' "$tmp/inner" >"$tmp/inner3"
@@ -200,11 +205,7 @@ leaks() {
 	not ok 2 leaks
 	ok 3 comes next
 	END
-	code=0
-	sh "$tmp/inner" >"$tmp/said" 2>&1 || code=$?
-	grep -v '^# took' "$tmp/said" >"$tmp/seen"
-	same "$tmp/expected" "$tmp/seen"
-	equal "exit status" 1 "$code"
+	inner_fails
 }
 test_case leaks 'self a leak that is found late fails the test that leaked'
 
