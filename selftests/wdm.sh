@@ -183,6 +183,8 @@ values_gap() {
 	offline "$first"
 	load wdm_values
 	unload wdm_values
+	# An emulated processor that is offline can take a minute to be taken out.
+	online "$first"
 }
 test_case values_gap 'W5 counting with a gap between the processors'
 

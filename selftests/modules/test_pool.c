@@ -43,6 +43,7 @@
 #include "test.h"
 
 #define LOAD_ITEMS 256	/* in flight at a time */
+#define LOAD_NICE 10
 #define TICK_BUFFERS 8	/* that a timer holds from one tick to the next */
 
 struct pool_user {
@@ -594,6 +595,8 @@ static int load_thread(void *data)
 	long taken = 0, i, share = DIV_ROUND_UP(user->load_buffers, user->nr_load);
 	unsigned int cpu = 0;
 
+	/* All that nobody else wants, so that the test itself gets on. */
+	set_user_nice(current, LOAD_NICE);
 	while (!kthread_should_stop()) {
 		struct batch *batch = kvzalloc(struct_size(batch, items, LOAD_ITEMS), GFP_KERNEL);
 
