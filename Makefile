@@ -7,6 +7,9 @@ TIMEOUT ?= 4800
 # Long-term releases, the newest one, and a kernel with sleeping spinlocks.
 KERNELS ?= 6.1 6.12 7.3 6.12-rt
 
+# Guests at a time. One keeps a core busy.
+JOBS ?= $(if $(filter 1,$(shell nproc)),1,2)
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
@@ -25,7 +28,7 @@ DKMS_SOURCE = /usr/src/dhp-$(VERSION)
 help:
 	@echo 'make demo      boots a guest, plugs a processor and a DIMM, unplugs both, shows what changed'
 	@echo 'make check     runs every selftest in a guest; the last line has the result'
-	@echo 'make check-kernels  the same on KERNELS ($(KERNELS)), two at a time where cores allow'
+	@echo 'make check-kernels  the same on KERNELS ($(KERNELS)), JOBS=$(JOBS) at a time'
 	@echo 'make check-debug  the same on kernels with every checker; coverage in build/coverage'
 	@echo 'make bench     measures against the kernel'"'"'s own facilities: a table, and build/bench.json'
 	@echo 'make shell     a guest to play in, with `hotplug` at hand'
@@ -72,12 +75,13 @@ check:
 	@scripts/check --timeout $(TIMEOUT)
 
 check-kernels:
-	@scripts/check-kernels --kernels '$(KERNELS)' --timeout $(TIMEOUT)
+	@scripts/check-kernels --jobs $(JOBS) --kernels '$(KERNELS)' --timeout $(TIMEOUT)
 
 # The same on kernels that we build: KASAN, lockdep, kmemleak and so on, and gcov; then KCSAN.
 .PHONY: check-debug
 check-debug:
-	@scripts/check-debug --timeout $(TIMEOUT)
+	@rm -rf build/coverage
+	@scripts/check-kernels --jobs $(JOBS) --kernels 'debug kcsan' --timeout $(TIMEOUT)
 
 # ------------------------------------------------------------------ a real machine
 

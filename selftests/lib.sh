@@ -22,6 +22,7 @@ system=/sys/devices/system
 dhp=/sys/kernel/dhp
 test_dir=/sys/kernel/debug/dhp_test
 DHP_DIR=${DHP_DIR-/dhp}
+DHP_PERCENT=${DHP_PERCENT-100}
 
 # ---------------------------------------------------------------- results
 
@@ -51,6 +52,12 @@ wait_or_fail() {
 		shift
 		fail "waited in vain for: $*"
 	}
+}
+
+# portion N: how many rounds, or seconds, of a long test to do. On a slow kernel, or on the last of
+# many, DHP_PERCENT of them will do.
+portion() {
+	echo $((($1 * DHP_PERCENT + 99) / 100))
 }
 
 # Does this process sleep?

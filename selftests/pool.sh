@@ -604,7 +604,7 @@ test_case stealing_leaving 'E3 exactly once, with stealing, while a processor go
 restless() {
 	ctl "pool t stealing=1"
 	ctl "load t hold_us=1"
-	sleep 20
+	sleep "$(portion 20)"
 	ctl "rest t"
 	all_ran t
 	echo "$(of t submitted) items"
@@ -707,11 +707,11 @@ seen_in_dimm() {
 }
 
 # All other buffers are held, so that the load has to take those in the DIMM.
-sixteen_times() {
+dimm_again() {
 	ctl "pool t buffer_size=16384 permille=200"
 	ctl_refused ENOBUFS "get t count=1000000"
 	ctl "load t buffers=2000 hold_us=2000"
-	for round in $(seq 16); do
+	for round in $(seq "$(portion 16)"); do
 		kernel_dimm 256M
 		if ! wait_for 30 seen_in_dimm; then
 			[ "$round" != 1 ] || skip "the pool has no buffer in the DIMM"
@@ -726,7 +726,7 @@ sixteen_times() {
 	equal "buffers with two owners" 0 "$(of t shared)"
 	equal "buffers in use" 0 "$(cat "$pools/t/buffers_in_use")"
 }
-test_case sixteen_times 'E4 a DIMM plugged and pulled sixteen times with buffers in use'
+test_case dimm_again 'E4 a DIMM plugged and pulled again and again with buffers in use'
 
 # Two DIMMs of 1 GiB, most of it buffers, and half of those in use at any time: 16000 of 64 KiB
 # are there, and 1 GiB of the other pool's.
@@ -736,7 +736,7 @@ two_gibibytes() {
 	ctl "pool u buffer_size=4096 permille=300"
 	ctl_refused ENOBUFS "get t count=1000000"
 	ctl "load t buffers=12000 hold_us=3000"
-	for round in 1 2 3; do
+	for round in $(seq "$(portion 3)"); do
 		kernel_dimm 1G
 		one=$plugged_dimm
 		first_block=$first

@@ -33,7 +33,7 @@ legal() {
 }
 
 # No process is started in the loop, so that nothing comes between the two.
-thousand() {
+straight_after() {
 	cpu=$(pick_cpu)
 	offline "$cpu"
 	seq=$(sequence)
@@ -43,14 +43,15 @@ thousand() {
 	ctl "event e1 category=processor"
 	file=$system/cpu/cpu$cpu/online
 	failed=0
-	for _ in $(seq 1000); do
+	times=$(portion 1000)
+	for _ in $(seq "$times"); do
 		echo 1 >"$file" || failed=$((failed + 1))
 		echo 0 >"$file" || failed=$((failed + 1))
 	done
 	equal "operations that failed" 0 "$failed"
 	settle
-	awk -v cpu="$cpu" -v seq="$seq" 'BEGIN {
-		for (i = 1; i <= 1000; i++) {
+	awk -v cpu="$cpu" -v seq="$seq" -v times="$times" 'BEGIN {
+		for (i = 1; i <= times; i++) {
 			print "c1 START " cpu " 0"
 			print "c1 COMPLETE " cpu " 0"
 			print "c1 REMOVE_START " cpu " 0"
@@ -58,7 +59,7 @@ thousand() {
 		}
 		print "c2 START " cpu " 0"
 		print "c2 COMPLETE " cpu " 0"
-		for (i = 1; i <= 1000; i++) {
+		for (i = 1; i <= times; i++) {
 			print "e1 ARRIVAL cpu " cpu " seq " seq + 2 * i - 1
 			print "e1 REMOVAL cpu " cpu " seq " seq + 2 * i
 		}
@@ -68,8 +69,9 @@ thousand() {
 		grep "^$client " "$tmp/log"
 	done >"$tmp/seen"
 	same "$tmp/expected" "$tmp/seen"
+	echo "$times times"
 }
-test_case thousand 'P1 X4 offline straight after online, a thousand times without a pause'
+test_case straight_after 'P1 X4 offline straight after online, again and again without a pause'
 
 # toggle COUNT: a processor goes and comes so many times, meanwhile
 toggle() {
@@ -91,7 +93,7 @@ toggled() {
 
 come_and_go() {
 	ctl "processor c0 flags=existing,removals"
-	toggle 60
+	toggle "$(portion 60)"
 	i=0
 	while [ ! -e "$tmp/over" ]; do
 		i=$((i + 1))
@@ -120,7 +122,7 @@ come_and_go() {
 test_case come_and_go 'R4 registering and unregistering in a loop while processors go and come'
 
 events_come_and_go() {
-	toggle 60
+	toggle "$(portion 60)"
 	ctl "event e0 category=processor"
 	seq=$(sequence)
 	i=0
@@ -292,7 +294,7 @@ everything() {
 	ctl "processor c0 flags=existing,removals"
 	ctl "event e0 category=memory"
 	put "$system/memory/auto_online_blocks" online_movable
-	toggle 40
+	toggle "$(portion 40)"
 	i=0
 	while [ ! -e "$tmp/over" ]; do
 		i=$((i + 1))
@@ -314,7 +316,7 @@ everything() {
 test_case everything 'E3 E4 processors, DIMMs, clients and a pool under load, all at once'
 
 # Producers on every processor and buffers in use, two pools, in a DIMM too where that can be.
-two_minutes() {
+for_minutes() {
 	cpu=$(pick_cpu)
 	online_as=online_movable
 	[ -z "$(lonely_node)" ] || online_as=online_kernel
@@ -330,7 +332,7 @@ two_minutes() {
 			echo 1 >"$system/cpu/cpu$cpu/online" || echo "online failed"
 		done
 	) >"$tmp/toggle" 2>&1 &
-	until=$(($(date +%s) + 120))
+	until=$(($(date +%s) + $(portion 120)))
 	i=0
 	while [ "$(date +%s)" -lt "$until" ]; do
 		i=$((i + 1))
@@ -348,7 +350,7 @@ two_minutes() {
 	ctl "flush t"
 	ctl "flush s"
 	settle
-	echo "$i DIMMs and processors"
+	echo "$i DIMMs and processors in $(portion 120) s"
 	cat "$test_dir/pools"
 	awk '{ exit !($3 == $5 && $7 == 0 && $15 == 0) }' "$test_dir/pools" ||
 		fail "items were lost or ran twice, or a buffer had two owners"
@@ -364,6 +366,6 @@ two_minutes() {
 		ctl "put $pool"
 	done
 }
-test_case two_minutes 'E2 E3 E4 two minutes of load on every processor, while processors and DIMMs come and go'
+test_case for_minutes 'E2 E3 E4 load on every processor for minutes, while processors and DIMMs come and go'
 
 run_tests
