@@ -446,12 +446,15 @@ restore_machine() {
 # ---------------------------------------------------------------- leaks
 #
 # kmemleak calls a leak what two scans found unreferenced, unchanged, and five seconds old. To
-# wait for that after each test would take longer than the tests. So there is one scan after each
-# test; a result is held back until a later scan has seen what the test left, at that age; and a
-# leak is the fault of the test during which it was allocated, by the jiffies in its report.
+# wait for that after each test would take longer than the tests, and so would a scan. So there is a
+# scan once in a while; a result is held back until two have seen what the test left, the second
+# at that age; and a leak is the fault of the test during which it was allocated, by the jiffies
+# in its report.
 
 kmemleak=/sys/kernel/debug/kmemleak
 leak_age=6	# seconds: five, and what the clock that is read here rounds off
+scan_interval=60	# seconds
+last_scan=0
 
 jiffies() {
 	awk '/^jiffies: / { print $2; exit }' /proc/timer_list
@@ -473,6 +476,7 @@ begin_test_leaks() {
 
 # scan_leaks: one scan; its leaks go to $tmp/leak.NUMBER, where the test's output will end.
 scan_leaks() {
+	scan_before=$last_scan
 	last_scan=$(date +%s)
 	if ! echo scan >"$kmemleak" 2>/dev/null; then
 		echo "kmemleak has switched itself off; why is in the kernel's log" \
@@ -505,7 +509,9 @@ blame_leaks() {
 release_results() {
 	while [ -e "$tmp/held.$first_held" ]; do
 		if [ "$1" = settled ] && [ -w "$kmemleak" ]; then
-			[ "$(head -n 1 "$tmp/held.$first_held")" -le $((last_scan - leak_age)) ] || return 0
+			held=$(head -n 1 "$tmp/held.$first_held")
+			[ "$held" -le "$scan_before" ] && [ "$held" -le $((last_scan - leak_age)) ] ||
+				return 0
 		fi
 		release_result "$first_held"
 		first_held=$((first_held + 1))
@@ -631,7 +637,9 @@ run_one() {
 		echo "# took $((ended - started)) s"
 		sed 's/^/# /' "$tmp/output"
 	} >"$tmp/held.$number"
-	[ ! -w "$kmemleak" ] || scan_leaks
+	if [ -w "$kmemleak" ] && [ "$ended" -ge $((last_scan + scan_interval)) ]; then
+		scan_leaks
+	fi
 	release_results settled
 }
 

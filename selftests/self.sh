@@ -176,7 +176,9 @@ leaks() {
 	teardown() { :; }
 	module_loaded() { false; }
 	jiffies() { cat "$tmp/clock" 2>/dev/null || echo 100; }
+	scan_interval=0
 	scan_leaks() {
+		scan_before=$last_scan
 		last_scan=$(date +%s)
 		[ -s "$tmp/found" ] || return 0
 		mv "$tmp/found" "$tmp/leaks"

@@ -141,7 +141,8 @@ struct client {
 
 /*
  * Protects the lists, the clients' flags and the scripts. A callback takes it,
- * so nothing that dhp may wait in is called with it held.
+ * so nothing that dhp may wait in is called with it held. Who waits for one of
+ * them to change looks without it.
  */
 static DEFINE_MUTEX(clients_lock);
 static LIST_HEAD(clients);
@@ -530,7 +531,7 @@ static int finish_registration(struct client *c, void *handle)
 				complain(-ENOTRECOVERABLE, "dhp returned NULL");
 	}
 	mutex_lock(&clients_lock);
-	c->handle = handle;
+	WRITE_ONCE(c->handle, handle);
 	c->replaying = false;
 	c->claimed = false;
 	mutex_unlock(&clients_lock);
@@ -644,7 +645,7 @@ static int unregister_claimed(struct client *c)
 	int err;
 
 	mutex_lock(&clients_lock);
-	c->released = true;
+	WRITE_ONCE(c->released, true);
 	mutex_unlock(&clients_lock);
 	wake_up_all(&changed);
 	err = unregister_handle(c->kind, c->handle);
@@ -721,20 +722,10 @@ int client_unregister_bad(const struct command *command)
 			"dhp's answer");
 }
 
-static bool all_gone(void)
-{
-	bool gone;
-
-	mutex_lock(&clients_lock);
-	gone = list_empty(&clients);
-	mutex_unlock(&clients_lock);
-	return gone;
-}
-
 static void set_resetting(bool value)
 {
 	mutex_lock(&clients_lock);
-	resetting = value;
+	WRITE_ONCE(resetting, value);
 	mutex_unlock(&clients_lock);
 	wake_up_all(&changed);
 }
@@ -749,7 +740,7 @@ int clients_reset(void)
 	set_resetting(true);
 	do {
 		unregister_prefix("", 0);
-		gone = wait_event_timeout(changed, all_gone(), HZ / 10);
+		gone = wait_event_timeout(changed, list_empty(&clients), HZ / 10);
 	} while (!gone && time_before(jiffies, end));
 	set_resetting(false);
 	if (!gone)
@@ -856,7 +847,7 @@ int client_release(const struct command *command)
 	mutex_lock(&clients_lock);
 	c = find_client(command->name);
 	if (c)
-		c->released = true;
+		WRITE_ONCE(c->released, true);
 	mutex_unlock(&clients_lock);
 	wake_up_all(&changed);
 	return c ? 0 : complain(-ENOENT, "there is no client '%.40s'", command->name);
@@ -864,24 +855,14 @@ int client_release(const struct command *command)
 
 /* ---- Actions ------------------------------------------------------------ */
 
-/* An event may come before the registration has handed out the handle. */
-static bool handle_known(struct client *c)
-{
-	bool known;
-
-	mutex_lock(&clients_lock);
-	known = c->handle;
-	mutex_unlock(&clients_lock);
-	return known;
-}
-
 static void act_unregister_self(struct client *c, const char *arg, int *status)
 {
 	struct client *claimed;
 	int err;
 
+	/* An event may come before the registration has handed out the handle. */
 	if (c->kind == EVENT)
-		wait_event_timeout(changed, handle_known(c), HOLD_SECONDS * HZ);
+		wait_event_timeout(changed, READ_ONCE(c->handle), HOLD_SECONDS * HZ);
 	claimed = claim_client(c->name);
 	if (IS_ERR(claimed)) {
 		log_line("%s unregister_self: claimed", c->name);
@@ -947,24 +928,15 @@ static void act_sleep_ms(struct client *c, const char *arg, int *status)
 	log_line("%s slept", c->name);
 }
 
-static bool is_released(struct client *c)
-{
-	bool released;
-
-	mutex_lock(&clients_lock);
-	released = c->released || resetting;
-	mutex_unlock(&clients_lock);
-	return released;
-}
-
 static void act_hold(struct client *c, const char *arg, int *status)
 {
-	if (wait_event_timeout(changed, is_released(c), HOLD_SECONDS * HZ))
+	if (wait_event_timeout(changed, READ_ONCE(c->released) || READ_ONCE(resetting),
+			       HOLD_SECONDS * HZ))
 		log_line("%s released", c->name);
 	else
 		log_line("%s !never_released", c->name);
 	mutex_lock(&clients_lock);
-	c->released = false;
+	WRITE_ONCE(c->released, false);
 	mutex_unlock(&clients_lock);
 }
 
