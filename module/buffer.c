@@ -30,7 +30,7 @@
 #define RETRY_SECONDS 10
 
 static bool debug;
-module_param(debug, bool, 0644);
+module_param(debug, dhp_bool, 0644);
 MODULE_PARM_DESC(debug,
 		 "pools that are made from now on check their buffers: put twice, put to the wrong pool, written to after the put; slow (default: 0)");
 
