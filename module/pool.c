@@ -357,8 +357,8 @@ static int check_config(const struct dhp_pool_config *config)
 		return -EINVAL;
 	}
 	if (!name_valid(config->name)) {
-		pr_err("bad pool name \"%.32s\": it must be 1 to %d letters, digits, '-' or '_'\n",
-		       config->name, DHP_POOL_NAME_MAX);
+		pr_err("bad pool name \"%*pE\": it must be 1 to %d letters, digits, '-' or '_'\n",
+		       (int)strnlen(config->name, 32), config->name, DHP_POOL_NAME_MAX);
 		return -EINVAL;
 	}
 	return 0;
