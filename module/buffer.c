@@ -26,11 +26,14 @@
 /* How long memory that leaves waits for buffers in use. */
 #define RETURN_TIMEOUT_SECONDS 1
 
+/* Of the online memory, what buffers may take at most. */
+#define PERMILLE_MAX 500
+
 /* When to try again to grow, if nothing happens before. */
 #define RETRY_SECONDS 10
 
 static bool debug;
-module_param(debug, bool, 0644);
+module_param(debug, dhp_bool, 0644);
 MODULE_PARM_DESC(debug,
 		 "pools that are made from now on check their buffers: put twice, put to the wrong pool, written to after the put; slow (default: 0)");
 
@@ -49,9 +52,15 @@ static u64 node_kernel_pages(int nid)
 	return pages;
 }
 
+/* Rounded up, without an overflow: a ceiling may be as high as numbers go. */
 static unsigned long buffers_to_chunks(struct dhp_buffers *b, unsigned long nr)
 {
-	return DIV_ROUND_UP(nr, dhp_buffers_per_chunk(b));
+	return nr / dhp_buffers_per_chunk(b) + !!(nr % dhp_buffers_per_chunk(b));
+}
+
+static unsigned long permille_to_chunks(struct dhp_buffers *b, unsigned int permille)
+{
+	return mul_u64_u64_div_u64(totalram_pages(), permille, 1000) >> b->order;
 }
 
 static unsigned long wanted_floor(struct dhp_buffers *b)
@@ -61,9 +70,8 @@ static unsigned long wanted_floor(struct dhp_buffers *b)
 
 static unsigned long wanted_total(struct dhp_buffers *b)
 {
-	unsigned long total;
+	unsigned long total = permille_to_chunks(b, b->permille);
 
-	total = mul_u64_u64_div_u64(totalram_pages(), b->permille, 1000) >> b->order;
 	if (b->max)
 		total = min(total, buffers_to_chunks(b, b->max));
 	return max(total, wanted_floor(b));
@@ -321,9 +329,9 @@ static int check_config(const struct dhp_pool_config *config)
 		       config->name, config->buffer_size, BUFFER_SIZE_MAX);
 		return -EINVAL;
 	}
-	if (config->buffer_permille < 1 || config->buffer_permille > 500) {
-		pr_err("pool %s: bad buffer_permille %u: it must be 1 to 500\n",
-		       config->name, config->buffer_permille);
+	if (config->buffer_permille < 1 || config->buffer_permille > PERMILLE_MAX) {
+		pr_err("pool %s: bad buffer_permille %u: it must be 1 to %u\n",
+		       config->name, config->buffer_permille, PERMILLE_MAX);
 		return -EINVAL;
 	}
 	if (config->buffers_max && config->buffers_min > config->buffers_max) {
@@ -332,6 +340,18 @@ static int check_config(const struct dhp_pool_config *config)
 		return -EINVAL;
 	}
 	return 0;
+}
+
+/* A floor is kept when memory is short, so there must be a sense in it. */
+static int check_floor(struct dhp_buffers *b, const struct dhp_pool_config *config)
+{
+	unsigned long most = permille_to_chunks(b, PERMILLE_MAX);
+
+	if (buffers_to_chunks(b, config->buffers_min) <= most)
+		return 0;
+	pr_err("pool %s: bad buffers_min %lu: it must be at most %lu, which take %u thousandths of the online memory\n",
+	       config->name, config->buffers_min, most * dhp_buffers_per_chunk(b), PERMILLE_MAX);
+	return -EINVAL;
 }
 
 static void set_size(struct dhp_buffers *b, size_t size)
@@ -370,6 +390,9 @@ int dhp_buffers_init(struct dhp_pool *pool, const struct dhp_pool_config *config
 	if (err)
 		return err;
 	set_size(b, config->buffer_size);
+	err = check_floor(b, config);
+	if (err)
+		return err;
 	b->permille = config->buffer_permille;
 	b->min = config->buffers_min;
 	b->max = config->buffers_max;

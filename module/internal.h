@@ -15,6 +15,7 @@
 
 #include <linux/kobject.h>
 #include <linux/module.h>
+#include <linux/moduleparam.h>
 #include <linux/seq_file.h>
 
 #include "dhp.h"
@@ -109,6 +110,10 @@ void dhp_pool_exit(void);
 
 /* wdm.c */
 void dhp_wdm_forget(struct module *owner);
+
+/* param.c: a type for module_param() */
+extern const struct kernel_param_ops param_ops_dhp_bool;
+#define param_check_dhp_bool param_check_bool
 
 /* sysfs.c */
 int dhp_sysfs_init(void);

@@ -12,7 +12,6 @@
 
 #include <linux/cpu.h>
 #include <linux/ctype.h>
-#include <linux/moduleparam.h>
 #include <linux/percpu.h>
 #include <linux/slab.h>
 #include <linux/suspend.h>
@@ -33,7 +32,7 @@
 #define DEFAULT_BUFFER_PERMILLE 4
 
 static bool pool_wanted = true;
-module_param_named(pool, pool_wanted, bool, 0444);
+module_param_named(pool, pool_wanted, dhp_bool, 0444);
 MODULE_PARM_DESC(pool, "make a pool of dhp's own, named dhp (default: 1)");
 
 static unsigned int buffer_permille = DEFAULT_BUFFER_PERMILLE;
@@ -358,8 +357,8 @@ static int check_config(const struct dhp_pool_config *config)
 		return -EINVAL;
 	}
 	if (!name_valid(config->name)) {
-		pr_err("bad pool name \"%.32s\": it must be 1 to %d letters, digits, '-' or '_'\n",
-		       config->name, DHP_POOL_NAME_MAX);
+		pr_err("bad pool name \"%*pE\": it must be 1 to %d letters, digits, '-' or '_'\n",
+		       (int)strnlen(config->name, 32), config->name, DHP_POOL_NAME_MAX);
 		return -EINVAL;
 	}
 	return 0;

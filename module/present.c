@@ -16,7 +16,7 @@
 #include "internal.h"
 
 static bool auto_online;
-module_param(auto_online, bool, 0644);
+module_param(auto_online, dhp_bool, 0644);
 MODULE_PARM_DESC(auto_online, "bring a processor that becomes present online (default: no)");
 
 static cpumask_t present_new;

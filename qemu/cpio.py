@@ -19,7 +19,7 @@ class Archive:
         self._parents(path)
         self._seen.add(path)
         self._inode += 1
-        name = path.encode() + b"\0"
+        name = os.fsencode(path) + b"\0"
         fields = (self._inode, mode, 0, 0, 1, 0, len(data), 0, 0, *rdev, len(name), 0)
         head = b"070701" + b"".join(b"%08X" % field for field in fields) + name
         self._out.write(head + bytes(-len(head) % 4) + data + bytes(-len(data) % 4))
@@ -36,7 +36,7 @@ class Archive:
         self._entry(path, stat.S_IFREG | mode, data)
 
     def symlink(self, path, target):
-        self._entry(path, stat.S_IFLNK | 0o777, target.encode())
+        self._entry(path, stat.S_IFLNK | 0o777, os.fsencode(target))
 
     def device(self, path, major, minor):
         self._entry(path, stat.S_IFCHR | 0o600, rdev=(major, minor))
@@ -49,9 +49,11 @@ class Archive:
             self.directory(path)
             for name in sorted(os.listdir(source)):
                 self.copy(os.path.join(source, name), os.path.join(path, name))
-        else:
+        elif os.path.isfile(source):
             with open(source, "rb") as file:
                 self.file(path, file.read(), stat.S_IMODE(os.stat(source).st_mode))
+        else:  # a pipe, say: it would be waited for
+            raise OSError(f"{source} is neither a file nor a folder nor a link")
 
     def close(self):
         self._inode = -1  # the trailer has number 0

@@ -105,9 +105,9 @@ def await_answer(client, verb, ident, path, seconds, gone=lambda: False):
         raise Refused(f"the guest refused to give {name} back")
 
 
-def qemu(client, command, **arguments):
+def qemu(client, command, shape=object, **arguments):
     try:
-        return client.command(command, **arguments)
+        return client.command(command, shape, **arguments)
     except qmp.Error as error:
         raise Refused(f"QEMU refused: {error}") from None
 
@@ -118,7 +118,10 @@ def cpu_slots(client):
     """Every place for a processor in a fixed order, so that numbers stay the same."""
     order = ("node-id", "drawer-id", "book-id", "socket-id", "die-id", "cluster-id", "core-id",
              "thread-id")
-    slots = qemu(client, "query-hotpluggable-cpus")
+    slots = qemu(client, "query-hotpluggable-cpus", [{"type": str, "props": dict}])
+    if not all(qmp.fits(slot.get("qom-path", ""), str) and
+               all(qmp.fits(value, int) for value in slot["props"].values()) for slot in slots):
+        raise qmp.Gone(f"QEMU's places for processors are none: {str(slots)[:80]}")
     # The node does not tell places apart, and it would mix up the order.
     slots.sort(key=lambda slot: [slot["props"].get(key, 0) for key in order[1:]])
     for number, slot in enumerate(slots):
@@ -183,9 +186,16 @@ def unplug(client, ident, path, gone=lambda: False):
 
 # ---------------------------------------------------------------- memory
 
+# What QEMU says of a DIMM; its id only if it has one.
+DIMM = {"slot": int, "size": int, "node": int, "addr": int, "hotplugged": bool, "memdev": str}
+
+
 def dimms(client):
-    return [device["data"] for device in qemu(client, "query-memory-devices")
-            if device["type"] == "dimm"]
+    devices = qemu(client, "query-memory-devices", [{"type": str, "data": dict}])
+    found = [device["data"] for device in devices if device["type"] == "dimm"]
+    if not qmp.fits(found, [DIMM]) or not all(qmp.fits(dimm.get("id", ""), str) for dimm in found):
+        raise qmp.Gone(f"QEMU's DIMMs are none: {str(found)[:80]}")
+    return found
 
 
 def dimm_list(client, out):
@@ -222,9 +232,11 @@ def check_room(client, size):
     """QEMU's own words about a machine that is full are hard to read."""
     try:
         machine = client.command("qom-get", path="/machine", property="memory")
-        room, slots = machine["max-size"] - machine["size"], machine["slots"]
-    except (qmp.Error, KeyError, TypeError):
+    except qmp.Error:
         return  # an older QEMU does not tell; it will refuse in its own words
+    if not qmp.fits(machine, {"max-size": int, "size": int, "slots": int}):
+        return
+    room, slots = machine["max-size"] - machine["size"], machine["slots"]
     plugged = dimms(client)
     used = sum(dimm["size"] for dimm in plugged)
     if len(plugged) >= slots:
@@ -272,14 +284,18 @@ def table(rows, out):
         print(line.rstrip(), file=out)
 
 
+# Of a number, as many digits as can be meant; Python refuses to read thousands of them.
+DIGITS = "[0-9]{1,9}"
+
+
 def parse_count(text):
-    if not re.fullmatch(r"[0-9]+", text) or not int(text):
+    if not re.fullmatch(DIGITS, text) or not int(text):
         raise Usage(f"{text!r} is no number of processors; write 1 or more")
     return int(text)
 
 
 def parse_size(text):
-    found = re.fullmatch(r"([0-9]+)([MG])", text, re.IGNORECASE)
+    found = re.fullmatch(f"({DIGITS})([MG])", text, re.IGNORECASE)
     if not found:
         raise Usage(f"{text!r} is no size; write it like 256M or 1G")
     size = int(found[1]) << {"M": 20, "G": 30}[found[2].upper()]
@@ -290,7 +306,7 @@ def parse_size(text):
 
 
 def parse_node(text):
-    if not re.fullmatch(r"[0-9]+", text):
+    if not re.fullmatch(DIGITS, text):
         raise Usage(f"{text!r} is no node; write a number like 0")
     return int(text)
 

@@ -6,6 +6,9 @@ import os
 import socket
 import time
 
+COMMAND_DEADLINE = 30  # seconds for QEMU to answer a command
+LINE_MAX = 16 << 20    # bytes; no message of QEMU's comes anywhere near
+
 
 class Error(Exception):
     """QEMU refused a command; the text is QEMU's own."""
@@ -31,8 +34,30 @@ def connect(path, timeout=5):
             os.close(folder)
     except OSError as error:
         sock.close()
-        raise Gone(f"no QEMU answers at {path}: {error.strerror}") from None
-    return Client(sock, path, timeout)
+        # What Python itself refuses, a name that is too long say, has no errno.
+        raise Gone(f"no QEMU answers at {path}: {error.strerror or error}") from None
+    try:
+        return Client(sock, path, timeout)
+    except BaseException:
+        sock.close()  # QEMU talks to one at a time
+        raise
+
+
+def fits(value, shape):
+    """Is VALUE made like SHAPE: a type, a list of one shape, or the keys that it must have?"""
+    if isinstance(shape, list):
+        return isinstance(value, list) and all(fits(one, shape[0]) for one in value)
+    if isinstance(shape, dict):
+        return isinstance(value, dict) and all(key in value and fits(value[key], kind)
+                                               for key, kind in shape.items())
+    return isinstance(value, shape)
+
+
+# Of the events that somebody waits for, what is looked at.
+EVENTS = {
+    "ACPI_DEVICE_OST": {"info": {"source": int, "status": int}},
+    "MEM_UNPLUG_ERROR": {"device": str, "msg": str},
+}
 
 
 class Client:
@@ -50,18 +75,22 @@ class Client:
             raise Gone(f"{name}: no greeting; somebody else holds this socket, "
                        "or it is no QMP socket") from None
         if "QMP" not in greeting:
-            raise Gone(f"{name} is no QMP socket")
+            raise self._nonsense(greeting)
         self.command("qmp_capabilities", deadline=deadline)
 
     def close(self):
         self._sock.close()
 
-    def command(self, name, deadline=None, **arguments):
+    def command(self, name, shape=object, deadline=None, **arguments):
+        """QEMU's answer to a command, which must fit SHAPE."""
         self._last_id += 1
         request = {"execute": name, "arguments": arguments, "id": self._last_id}
-        deadline = deadline or time.monotonic() + 30
+        deadline = deadline or time.monotonic() + COMMAND_DEADLINE
         try:
+            self._sock.settimeout(COMMAND_DEADLINE)
             self._sock.sendall(json.dumps(request).encode() + b"\n")
+        except socket.timeout:
+            raise Timeout from None
         except OSError:
             raise Gone("QEMU has ended") from None
         while True:
@@ -70,10 +99,12 @@ class Client:
                 self._events.append(message)
             elif message.get("id") != self._last_id:
                 continue  # the late answer to a command that was given up
-            elif "error" in message:
+            elif fits(message, {"error": {"desc": str}}):
                 raise Error(message["error"]["desc"])
-            else:
+            elif fits(message, {"return": shape}):
                 return message["return"]
+            else:
+                raise self._nonsense(message)
 
     def forget_events(self):
         self._events.clear()
@@ -83,8 +114,11 @@ class Client:
         while True:
             while self._events:
                 event = self._events.pop(0)
-                if match(event["event"], event.get("data", {})):
-                    return event["event"], event.get("data", {})
+                name, data = event["event"], event.get("data", {})
+                if not fits(name, str) or not fits(data, EVENTS.get(name, dict)):
+                    raise self._nonsense(event)
+                if match(name, data):
+                    return name, data
             message = self._receive(deadline)
             if "event" in message:
                 self._events.append(message)
@@ -94,6 +128,8 @@ class Client:
             left = deadline - time.monotonic()
             if left <= 0:
                 raise Timeout
+            if len(self._buffer) > LINE_MAX:
+                raise self._nonsense(self._buffer)
             self._sock.settimeout(left)
             try:
                 data = self._sock.recv(65536)
@@ -107,8 +143,12 @@ class Client:
         line, self._buffer = self._buffer.split(b"\n", 1)
         try:
             message = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             message = None
         if not isinstance(message, dict):
-            raise Gone(f"{self._name} is no QMP socket")
+            raise self._nonsense(line)
         return message
+
+    def _nonsense(self, message):
+        text = message.decode(errors="replace") if isinstance(message, bytes) else json.dumps(message)
+        return Gone(f"{self._name} is no QMP socket: it said {text[:80]!r}")

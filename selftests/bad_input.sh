@@ -1,15 +1,141 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Words that make no sense: each gets an error that says what was wrong, and nothing is done.
-# Bad parameters are in load.sh, bad registrations in register.sh, bad pools in pool.sh.
+# What people and programs can hand in, with what is wrong: each is refused with an errno or a
+# message that names it, and nothing is done. The last test shows how many of each kind there
+# were. Bad registrations from inside callbacks are in register.sh, misused buffers in pool.sh.
 
 . ./lib.sh
 
+parameters=/sys/module/dhp/parameters
+debugfs=/sys/kernel/debug/dhp
+
+kinds='parameters of insmod|parameters at run time|read-only files|concurrent writers'
+kinds="$kinds|concurrent insmods|statuses from callbacks|words to dhp_test"
+# As modules/bad_calls_*.c call them
+for calls in 'processor clients' 'memory clients' 'event clients' 'names of pools' \
+	'sizes of pools' 'work items' 'buffers' 'KeRegisterProcessorChangeCallback' \
+	'IoRegisterPlugPlayNotification' 'KeGetProcessorNumberFromIndex' 'status values'; do
+	kinds="$kinds|calls: $calls"
+done
+for program in hotplug to-host; do
+	! command -v "$program" >/dev/null || kinds="$kinds|words to $program"
+done
+
+# ---------------------------------------------------------------- counting
+
+# tried KIND [HOW-MANY]: about to be, now
+tried() {
+	kind=$1
+	echo "$1|tried|${2-1}" >>"$tmp/counts"
+}
+
+# refused_one [HOW-MANY]: what was tried last
+refused_one() {
+	echo "$kind|refused|${1-1}" >>"$tmp/counts"
+}
+
+# counts KIND|KIND...: a line of the table for each
+counts() {
+	touch "$tmp/counts"
+	awk -F '|' -v kinds="$1" '
+	{ sum[$1, $2] += $3 }
+	END {
+		nr = split(kinds, kind, "|")
+		for (i = 1; i <= nr; i++)
+			printf "%-42s%7d%9d\n", kind[i], sum[kind[i], "tried"], sum[kind[i], "refused"]
+	}' "$tmp/counts"
+}
+
+# summary KIND: at the end of a test
+summary() {
+	counts "$1" | awk '{ print "tried " $(NF - 1) ", refused " $NF }'
+}
+
+# ---------------------------------------------------------------- nothing has changed
+
+# What bad input must leave as it was: all of dhp, and whatever it could have been taken for.
+# What good input changes meanwhile, $leave_out names.
+leave_out=
+state() {
+	cut -d' ' -f1-3 /proc/modules
+	cat "$system/cpu/online" "$system"/memory/*/state
+	cat /proc/[0-9]*/comm 2>/dev/null | grep '^dhp' | sort
+	for file in "$parameters"/* "$dhp"/[cps]* "$dhp"/pools/*/* "$debugfs"/*; do
+		[ -f "$file" ] || continue
+		[ "$file" != "$leave_out" ] || continue
+		echo "== $file $(stat -c %a "$file")"
+		cat "$file"
+	done
+	ls "$debugfs" 2>/dev/null || true
+	grep ': dhp:' "$system/cpu/hotplug/states" || true
+}
+
+remember() {
+	state >"$tmp/before"
+}
+
+unchanged() {
+	state >"$tmp/after"
+	same "$tmp/before" "$tmp/after"
+}
+
+# ---------------------------------------------------------------- writing bytes
+
+# write SOURCE FILE: as many bytes at once as there are; if it fails, $why is the kernel's word
+write() {
+	why=$(dd if="$1" of="$2" bs=1M conv=notrunc 2>&1) && return 0
+	why=$(echo "$why" | grep '^dd:' | sed 's/.*: //')
+	return 1
+}
+
+# bytes_refused ERRNO SOURCE FILE
+bytes_refused() {
+	if write "$2" "$3"; then
+		fail "$(wc -c <"$2") bytes beginning with '$(head -c 20 "$2")' into $3 were not refused"
+	fi
+	equal "$(head -c 20 "$2") into $3" "$(word_of "$1")" "$why"
+}
+
+# Bytes that are no value of anything; each in a file of its own in $tmp/bytes.
+make_bytes() {
+	[ ! -e "$tmp/bytes" ] || return 0
+	mkdir "$tmp/bytes"
+	cd "$tmp/bytes"
+	printf '\n' >newline
+	printf ' ' >blank
+	printf ' 1' >blank_first
+	printf '1 ' >blank_behind
+	printf '1 1' >two
+	printf '1\n1\n' >lines
+	printf '1x' >trailing
+	printf 'x' >one
+	printf '\0' >nul
+	printf '\0001' >nul_first
+	printf '\377\376\200' >no_utf8
+	printf '\033[2J' >escape
+	printf '%%s%%n' >format
+	for number in -1 2 10 2147483648 4294967296 4294967297 9223372036854775808 \
+		18446744073709551616 18446744073709551617 0x1 1e0 1.0 +1 01; do
+		printf %s "$number" >"number$number"
+	done
+	for word in nonsense yess Nope truely on/off none; do
+		printf %s "$word" >"word_${word%/*}"
+	done
+	head -c 4096 /dev/zero | tr '\0' x >page
+	head -c 1048576 /dev/zero | tr '\0' 1 >megabyte
+	head -c 4096 /dev/zero >zeroes
+	head -c 1000 /proc/self/exe >program
+	cd - >/dev/null
+}
+
 control() {
+	remember
 	while read -r errno command; do
+		tried 'words to dhp_test'
 		ctl_refused "$errno" "$command"
 		[ -n "$(cat "$test_dir/control")" ] || fail "'$command' was refused without a word"
+		refused_one
 	done <<-END
 	EINVAL nonsense
 	EINVAL nonsense c1
@@ -54,9 +180,10 @@ control() {
 	END
 	ctl_refused EINVAL 'note a
 note b'
-	equal clients 0 "$(cat "$dhp/clients")"
+	unchanged
 	expect_log <<-END
 	END
+	summary 'words to dhp_test'
 	ctl "processor c1"
 	ctl_refused EEXIST "processor c1"
 	ctl_refused EEXIST "event c1 category=memory"
@@ -66,7 +193,15 @@ test_case control 'bad words to the test client'
 
 long_command() {
 	long=$(printf '%04000d' 0)
+	make_bytes
+	for bytes in zeroes page megabyte nul nul_first no_utf8 program; do
+		tried 'words to dhp_test'
+		bytes_refused EINVAL "$tmp/bytes/$bytes" "$test_dir/control"
+		refused_one
+	done
+	tried 'words to dhp_test'
 	ctl_refused EINVAL "processor $long$long"
+	refused_one
 	ctl "processor c$long"
 	ctl "unregister c$long"
 }
@@ -92,36 +227,353 @@ online_file() {
 }
 test_case online_file 'bad nothing is told of an add of what is online or a removal of what is offline'
 
-# hotplug_fails STATUS WORDS...: with that status, and with a reason
-hotplug_fails() {
+# ---------------------------------------------------------------- parameters
+
+# Bytes that no parameter takes, into those that can be written; the others take none.
+runtime_parameters() {
+	make_bytes
+	remember
+	for file in "$parameters"/*; do
+		value=$(cat "$file")
+		errno=EINVAL
+		[ "$(stat -c %a "$file")" = 644 ] || errno=EACCES
+		for bytes in "$tmp"/bytes/*; do
+			tried 'parameters at run time'
+			bytes_refused "$errno" "$bytes" "$file"
+			equal "$file" "$value" "$(cat "$file")"
+			refused_one
+		done
+		[ "$errno" = EACCES ] || logged "dhp: bad parameter ${file##*/}=nonsense: it must be" ||
+			fail "the log does not name ${file##*/}=nonsense"
+	done
+	unchanged
+	# And that they are not just refused whatever it is.
+	for file in auto_online debug; do
+		for value in 1 0 Y N y n yes no on off; do
+			put "$parameters/$file" "$value" || fail "$value into $file: $why"
+		done
+	done
+	unchanged
+	summary 'parameters at run time'
+}
+test_case runtime_parameters 'bad bytes written to a parameter are refused and change nothing'
+
+# ---------------------------------------------------------------- files
+
+# Files without a way to write have none for root either, and none once their mode allows it.
+read_only_files() {
+	make_bytes
+	ctl "pool t buffer_size=4096 permille=1"
+	settle
+	remember
+	find "$dhp" "$debugfs" -type f >"$tmp/files"
+	while read -r file; do
+		errno=EACCES
+		[ "${file#"$debugfs"}" = "$file" ] || errno=EINVAL
+		mode=$(stat -c %a "$file")
+		[ $((0$mode & 0222)) = 0 ] || fail "$file has the mode $mode"
+		for bytes in newline one number-1 number18446744073709551616 nul no_utf8 page megabyte; do
+			tried 'read-only files'
+			bytes_refused "$errno" "$tmp/bytes/$bytes" "$file"
+			refused_one
+		done
+		# kobj_attr_store() has another errno than kernfs.
+		[ "$errno" = EINVAL ] || errno=EIO
+		chmod 666 "$file"
+		tried 'read-only files'
+		bytes_refused "$errno" "$tmp/bytes/number2" "$file"
+		refused_one
+		chmod "$mode" "$file"
+	done <"$tmp/files"
+	for command in "mkdir $dhp/x" "mkdir $dhp/pools/x" "rmdir $dhp/pools/t" "rmdir $dhp" \
+		"rm $dhp/clients" "mv $dhp/clients $dhp/x" "ln -s x $dhp/x" "mkdir $debugfs/x" \
+		"touch $debugfs/x" "ln -s x $debugfs/x"; do
+		tried 'read-only files'
+		! $command 2>"$tmp/said" || fail "$command: it works"
+		grep -q 'denied\|not permitted' "$tmp/said" || fail "$command: $(cat "$tmp/said")"
+		refused_one
+	done
+	unchanged
+	equal "files" "$(sort "$tmp/files")" "$(find "$dhp" "$debugfs" -type f | sort)"
+	summary 'read-only files'
+}
+test_case read_only_files 'bad writes to what is read-only are refused, whatever its mode says'
+
+writer_rounds=20
+
+# writer NUMBER FILE: good and bad values in turn; what was not as it should be goes to its file
+writer() {
+	for _ in $(seq "$writer_rounds"); do
+		for value in 1 nonsense 0 18446744073709551616; do
+			if put "$2" "$value"; then
+				[ ${#value} = 1 ] || echo "'$value' into $2 was not refused"
+			elif [ ${#value} = 1 ] || [ "$why" != "Invalid argument" ]; then
+				echo "'$value' into $2: $why"
+			fi
+		done
+		if put "$dhp/clients" 1; then
+			echo "clients can be written"
+		fi
+	done >"$tmp/writer.$1" 2>&1
+}
+
+concurrent_writers() {
+	remember
+	tried 'concurrent writers' $((4 * 3 * writer_rounds))
+	writer 1 "$parameters/auto_online" &
+	writer 2 "$parameters/auto_online" &
+	writer 3 "$parameters/debug" &
+	writer 4 "$parameters/debug" &
+	wait
+	[ -z "$(cat "$tmp"/writer.*)" ] || fail "$(head -n 20 "$tmp"/writer.*)"
+	refused_one $((4 * 3 * writer_rounds))
+	for file in auto_online debug; do
+		put "$parameters/$file" 0
+	done
+	unchanged
+	summary 'concurrent writers'
+}
+test_case concurrent_writers 'bad values and good ones from several writers at once'
+
+# ---------------------------------------------------------------- functions and callbacks
+
+# The good pools among them are in the log of notifications.
+bad_calls() {
+	leave_out=$debugfs/log
+	remember
+	load dhp_bad_calls
+	cat /sys/kernel/debug/dhp_bad_calls >"$tmp/tallies"
+	unload dhp_bad_calls
+	sed 's/: \([0-9]*\) \([0-9]*\)$/|\1|\2/' "$tmp/tallies" >"$tmp/fields"
+	while IFS='|' read -r what number wrong; do
+		tried "calls: $what" "$number"
+		refused_one $((number - wrong))
+	done <"$tmp/fields"
+	log_since_mark | sed -n 's/.*dhp_bad_calls: //p'
+	awk '$NF { exit 1 }' "$tmp/tallies" || fail "not every answer is what the headers promise"
+	# It names those that are not.
+	for complaint in 'a pool needs a configuration with a name' \
+		'bad pool name "elevenchars": it must be 1 to 10' 'bad pool name "a/b"' \
+		'bad pool name ".n"' 'bad buffer_size 65537: it must be at most 65536' \
+		'bad buffer_permille 501: it must be 1 to 500' \
+		'bad buffers_min 10: it must be at most buffers_max, which is 5' \
+		'bad buffers_min 18446744073709551615: it must be at most [0-9]+,' \
+		'pool name bad_calls is in use already' \
+		'KeRegisterProcessorChangeCallback\(.*flags 0x2\) failed' \
+		'KeDeregisterProcessorChangeCallback.* not what KeRegister'; do
+		logged "dhp: .*$complaint" || fail "the log does not say: $complaint"
+	done
+	unchanged
+	awk '{ tried += $(NF - 1); wrong += $NF }
+		END { print "tried " tried ", refused " tried - wrong }' "$tmp/tallies"
+}
+test_case bad_calls 'R1 W2 W3 W4 W5 E2 bad calls of every function get the answers that its header promises'
+
+# What is no errno is no veto. One client each, for each is told once.
+bad_statuses() {
+	cpu=$(pick_cpu)
+	for status in 1 16 4096 2147483647 -4096 -5000 -2147483648; do
+		ctl "processor c flags=removals"
+		for state in start remove_start; do
+			ctl "inside c state=$state action=write_status arg=$status"
+		done
+		tried 'statuses from callbacks' 2
+		offline "$cpu"
+		online "$cpu"
+		settle
+		logged "dhp: .*wrote status $status in (REMOVE_)?START of CPU$cpu, which is ignored" ||
+			fail "the log does not name status $status"
+		refused_one 2
+		ctl "unregister c"
+	done
+	equal clients 0 "$(cat "$dhp/clients")"
+	summary 'statuses from callbacks'
+}
+test_case bad_statuses 'P3 P6 bad statuses from a callback are no veto, and named in the log'
+
+# ---------------------------------------------------------------- programs of the guest
+
+# program_fails STATUS PROGRAM WORDS...: with that status, a reason that has the last word, and
+# nothing on standard output
+program_fails() {
 	status=$1
 	shift
+	program=$1
+	for word in "$@"; do :; done
+	tried "words to $program"
 	code=0
-	hotplug "$@" >"$tmp/said" 2>"$tmp/reason" || code=$?
-	equal "status of hotplug $*" "$status" "$code"
-	[ -s "$tmp/reason" ] || fail "hotplug $*: refused without a reason"
+	"$@" >"$tmp/said" 2>"$tmp/reason" </dev/null || code=$?
+	equal "status of $*" "$status" "$code"
+	[ ! -s "$tmp/said" ] || fail "$*: printed $(cat "$tmp/said")"
+	[ -s "$tmp/reason" ] || fail "$*: refused without a reason"
+	case $word in
+	hotplug | del | *[![:print:]]*) ;;
+	*) grep -qF -- "$word" "$tmp/reason" || fail "$*: does not name '$word': $(cat "$tmp/reason")" ;;
+	esac
+	refused_one
 }
 
 hotplug_words() {
 	command -v hotplug >/dev/null || skip "no 'hotplug' command"
 	before="$(present_cpus) / $(memory_blocks)"
-	hotplug_fails 2
-	hotplug_fails 2 nonsense
-	hotplug_fails 2 cpu
-	hotplug_fails 2 cpu add none
-	hotplug_fails 2 cpu add -1
-	hotplug_fails 2 cpu add 0
-	hotplug_fails 1 cpu add 100000
-	hotplug_fails 1 cpu del nonsense
-	hotplug_fails 1 cpu del
-	hotplug_fails 2 dimm add
-	hotplug_fails 2 dimm add 100M
-	hotplug_fails 2 dimm add big
-	hotplug_fails 1 dimm add 1000G
-	hotplug_fails 1 dimm del nonsense
-	hotplug_fails 1 dimm del
+	remember
+	program_fails 2 hotplug
+	for words in nonsense cpu dimm 'cpu plug' 'cpu list 1' 'cpu add none' 'cpu add -1' 'cpu add 0' \
+		'cpu add 1 2' 'cpu add 18446744073709551616' 'cpu add 0x1' 'dimm add' 'dimm add 100M' \
+		'dimm add big' 'dimm add 0M' 'dimm add -1G' 'dimm add 1T' 'dimm add 1G --node' \
+		'dimm add 1G --node x' 'dimm add 1G --node -1' 'dimm list x' 'cpu del a b'; do
+		# shellcheck disable=SC2086 # a list of words
+		program_fails 2 hotplug $words
+	done
+	program_fails 2 hotplug "$(printf 'cpu\nadd')"
+	program_fails 2 hotplug cpu add "$(printf '\377')"
+	program_fails 2 hotplug cpu add "$(printf '%04000d' 0)x"
+	for words in 'cpu add 100000' 'cpu del nonsense' 'cpu del' 'dimm add 1000G' \
+		'dimm add 128M --node 99' 'dimm del nonsense' 'dimm del'; do
+		# shellcheck disable=SC2086 # a list of words
+		program_fails 1 hotplug $words
+	done
 	equal 'processors and memory' "$before" "$(present_cpus) / $(memory_blocks)"
+	unchanged
+	summary 'words to hotplug'
 }
 test_case hotplug_words 'bad words to hotplug'
+
+to_host_words() {
+	command -v to-host >/dev/null || skip "no 'to-host' command"
+	program_fails 2 to-host
+	program_fails 2 to-host a b
+	program_fails 2 to-host ''
+	for word in ../x /etc/x a/b .x -x 'a b' "$(printf 'x\nend 0')" "$(printf '\377')" \
+		"$(printf '%0101d' 0)"; do
+		program_fails 2 to-host "$word"
+	done
+	summary 'words to to-host'
+}
+test_case to_host_words 'bad names of files for the host'
+
+# ---------------------------------------------------------------- insmod
+
+# What there is of dhp when it is not loaded, and what a refused one must not leave.
+not_loaded() {
+	module_loaded dhp && fail "dhp is loaded after $1"
+	[ ! -e "$dhp" ] || fail "$dhp is there after $1"
+	[ ! -e "$debugfs" ] || fail "$debugfs is there after $1"
+}
+
+# insmod_fails PARAMETER VALUE [GOOD-PARAMETER...]: with a message that has both
+insmod_fails() {
+	key=$1
+	bad=$2
+	shift 2
+	tried 'parameters of insmod'
+	shown=$(echo "$bad" | head -c 20)
+	# Others of this value may be in the log already.
+	mark="bad input: another value for $key"
+	echo "$mark" >/dev/kmsg
+	if try_load dhp "$@" "$key=$bad" 2>"$tmp/said"; then
+		fail "dhp $key=$shown $* could be loaded"
+	fi
+	grep -qi 'invalid\|range' "$tmp/said" || fail "$key=$shown: $(cat "$tmp/said")"
+	case $bad in
+	*[![:print:]]*) logged "dhp: .*$key" || fail "the log does not name $key" ;;
+	*)
+		log_since_mark | grep 'dhp: ' | grep -F -- "$shown" >"$tmp/named" ||
+			fail "the log does not name $shown, for $key"
+		# The kernel's own line ends after a thousand characters.
+		[ ${#bad} -gt 500 ] || grep -qF "$key" "$tmp/named" ||
+			fail "the log does not name $key with $shown"
+		;;
+	esac
+	not_loaded "$key=$shown"
+	refused_one
+}
+
+insmod_parameters() {
+	unload dhp_test
+	# Whoever adds a parameter adds bad values for it here.
+	equal "parameters" 'auto_online buffer_permille debug pool' "$(cd "$parameters" && echo *)"
+	unload dhp
+	remember
+	long=$(head -c 100000 /dev/zero | tr '\0' x)
+	control_bytes=$(printf '\033[2J')
+	no_utf8=$(printf '\377\376')
+	for parameter in pool auto_online debug; do
+		for value in '' 2 -1 10 01 0x1 1x 1.0 1,1 +1 2147483648 4294967296 4294967297 \
+			9223372036854775808 18446744073709551616 18446744073709551617 nonsense maybe yess \
+			Nope onoff %s%n "$long" "$control_bytes" "$no_utf8"; do
+			insmod_fails "$parameter" "$value"
+		done
+	done
+	for value in '' 0 501 1000 -1 -4 many 4x 4.0 4,4 1e2 08 0x 2147483648 4294967295 4294967296 \
+		4294967300 9223372036854775808 18446744073709551615 18446744073709551616 \
+		18446744073709551620 99999999999999999999999 %s%n "$long" "$control_bytes" "$no_utf8"; do
+		insmod_fails buffer_permille "$value"
+	done
+	# One that is bad among good ones, and the last of two
+	insmod_fails buffer_permille 501 auto_online=0 pool=1
+	insmod_fails pool 2 pool=1
+	unchanged
+	summary 'parameters of insmod'
+}
+test_case insmod_parameters 'bad parameters are refused and named, and leave nothing'
+
+# The samples have none. One that gets parameters needs bad values for them, too.
+sample_parameters() {
+	module_loaded dhp || load dhp pool=0
+	for sample in dhp_sample_native dhp_sample_wdm; do
+		load "$sample"
+		[ ! -e "/sys/module/$sample/parameters" ] ||
+			fail "$sample has parameters that nobody has tried: $(ls "/sys/module/$sample/parameters")"
+		unload "$sample"
+	done
+	unload dhp
+}
+test_case sample_parameters 'bad parameters of the samples: they have none'
+
+# Several at once: of the bad ones none, and of the good ones exactly one.
+concurrent_insmods() {
+	module_loaded dhp && unload dhp
+	for _ in $(seq 5); do
+		tried 'concurrent insmods' 7
+		for bad in pool=nonsense buffer_permille=0 buffer_permille=501 auto_online=2; do
+			try_load dhp "$bad" 2>/dev/null && echo "$bad could be loaded" >>"$tmp/loaded" &
+		done
+		wait
+		[ ! -e "$tmp/loaded" ] || fail "$(cat "$tmp/loaded")"
+		not_loaded "several bad ones"
+		for i in 1 2 3 4; do
+			try_load dhp pool=0 2>"$tmp/insmod.$i" && echo "$i" >>"$tmp/winners" &
+		done
+		wait
+		equal "of four that loaded it, those who did" 1 "$(wc -l <"$tmp/winners")"
+		[ "$(grep -c 'File exists' "$tmp"/insmod.* | grep -c ':1$')" = 3 ] ||
+			fail "$(cat "$tmp"/insmod.*)"
+		refused_one 7
+		rm "$tmp/winners"
+		unload dhp
+	done
+	summary 'concurrent insmods'
+}
+test_case concurrent_insmods 'bad insmods at once, and good ones'
+
+# ---------------------------------------------------------------- all of it
+
+table() {
+	printf '%-42s%7s%9s\n' 'bad input' tried refused
+	counts "$kinds" >"$tmp/table"
+	cat "$tmp/table"
+	awk '{ tried += $(NF - 1); refused += $NF }
+		END { printf "%-42s%7d%9d\n", "in all", tried, refused }' "$tmp/table"
+	awk '!$(NF - 1) || $(NF - 1) != $NF { exit 1 }' "$tmp/table" ||
+		fail "of each kind there must be some, and all of them refused"
+	cut -d'|' -f1 "$tmp/counts" | sort -u | while read -r kind; do
+		case "|$kinds|" in
+		*"|$kind|"*) ;;
+		*) fail "what was tried as '$kind' is not in the table" ;;
+		esac
+	done
+}
+test_case table 'bad input of every kind was tried, and all of it refused'
 
 run_tests

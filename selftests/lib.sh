@@ -161,6 +161,7 @@ put() {
 word_of() {
 	case $1 in
 	EPERM) echo "Operation not permitted" ;;
+	EACCES) echo "Permission denied" ;;
 	ENOENT) echo "No such file or directory" ;;
 	EIO) echo "Input/output error" ;;
 	EAGAIN) echo "Resource temporarily unavailable" ;;

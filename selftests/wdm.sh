@@ -172,7 +172,7 @@ values() {
 	load wdm_values
 	unload wdm_values
 }
-test_case values 'W2 W3 W4 W5 values, status twins, refusals and counting'
+test_case values 'W2 W4 W5 values, status twins and counting'
 
 values_gap() {
 	plug_cpu

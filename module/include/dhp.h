@@ -414,8 +414,9 @@ static inline void dhp_work_init(struct dhp_work *work, dhp_work_fn fn)
  *	most 64 KiB; 0 for a pool without buffers
  * @buffer_permille: thousandths of the online memory that the buffers may take
  *	in all, 1 to 500; ignored without buffers
- * @buffers_min: floor of their number, also when memory is short; at least one per
- *	online processor is kept in any case
+ * @buffers_min: floor of their number, also when memory is short; at most what 500
+ *	thousandths of the online memory hold; at least one per online processor is
+ *	kept in any case
  * @buffers_max: ceiling of their number; 0 for none
  * @stealing: a worker with nothing to do helps one that is behind, by taking over
  *	items of dhp_pool_submit()

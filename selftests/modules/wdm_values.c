@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * W2, W4, W5 where they need no hotplug: values, status twins, counting, and what
- * the registering functions refuse. Loading it runs the checks; it loads only if all
- * of them hold, and the log names each that does not.
+ * W2, W4, W5 where they need no hotplug: values, status twins, counting. Loading it
+ * runs the checks; it loads only if all of them hold, and the log names each that does
+ * not. What the functions refuse is in bad_calls_wdm.c.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -120,76 +120,6 @@ static void check_counting(void)
 		if (cpu < 64)
 			EXPECT(cpu_online(cpu) == !!(active & BIT_ULL(cpu)));
 	}
-
-	number.Group = 77;
-	EXPECT(KeGetProcessorNumberFromIndex(nr_cpu_ids, &number) == STATUS_INVALID_PARAMETER);
-	EXPECT(KeGetProcessorNumberFromIndex(~0U, &number) == STATUS_INVALID_PARAMETER);
-	EXPECT(KeGetProcessorNumberFromIndex(0, NULL) == STATUS_INVALID_PARAMETER);
-	EXPECT(number.Group == 77);
-
-	number = (PROCESSOR_NUMBER){ .Number = 64 };
-	EXPECT(KeGetProcessorIndexFromNumber(&number) == INVALID_PROCESSOR_INDEX);
-	number = (PROCESSOR_NUMBER){ .Group = 0xffff };
-	EXPECT(KeGetProcessorIndexFromNumber(&number) == INVALID_PROCESSOR_INDEX);
-	EXPECT(KeGetProcessorIndexFromNumber(NULL) == INVALID_PROCESSOR_INDEX);
-}
-
-static VOID processor_callback(PVOID CallbackContext,
-			       PKE_PROCESSOR_CHANGE_NOTIFY_CONTEXT ChangeContext,
-			       PNTSTATUS OperationStatus)
-{
-}
-
-static NTSTATUS pnp_callback(PVOID NotificationStructure, PVOID Context)
-{
-	return STATUS_SUCCESS;
-}
-
-static void check_refusals(PDRIVER_OBJECT driver)
-{
-	const ULONG existing = PNPNOTIFY_DEVICE_INTERFACE_INCLUDE_EXISTING_INTERFACES;
-	const IO_NOTIFICATION_EVENT_CATEGORY change = EventCategoryDeviceInterfaceChange;
-	const GUID other = { 0x12345678 };
-	PVOID entry, handle;
-
-	EXPECT(!KeRegisterProcessorChangeCallback(NULL, NULL, 0));
-	EXPECT(!KeRegisterProcessorChangeCallback(processor_callback, NULL, 2));
-	KeDeregisterProcessorChangeCallback(NULL);
-
-#define REGISTER(category, flags, guid, driver, fn) \
-	IoRegisterPlugPlayNotification(category, flags, guid, driver, fn, NULL, &entry)
-
-	EXPECT(REGISTER(change, 0, NULL, driver, pnp_callback) == STATUS_INVALID_PARAMETER);
-	EXPECT(REGISTER(change, 0, &GUID_DEVICE_MEMORY, NULL, pnp_callback) ==
-	       STATUS_INVALID_PARAMETER);
-	EXPECT(REGISTER(change, 0, &GUID_DEVICE_MEMORY, driver, NULL) ==
-	       STATUS_INVALID_PARAMETER);
-	EXPECT(IoRegisterPlugPlayNotification(change, 0, &GUID_DEVICE_MEMORY, driver,
-					      pnp_callback, NULL, NULL) ==
-	       STATUS_INVALID_PARAMETER);
-	entry = &entry;
-	EXPECT(REGISTER(change, 0, &other, driver, pnp_callback) == STATUS_NOT_SUPPORTED);
-	EXPECT(!entry);
-	EXPECT(REGISTER(change, ~existing, &GUID_DEVICE_MEMORY, driver, pnp_callback) ==
-	       STATUS_NOT_SUPPORTED);
-	EXPECT(REGISTER(EventCategoryTargetDeviceChange, 0, NULL, driver, pnp_callback) ==
-	       STATUS_NOT_SUPPORTED);
-	EXPECT(REGISTER(EventCategoryHardwareProfileChange, 0, NULL, driver, pnp_callback) ==
-	       STATUS_NOT_SUPPORTED);
-
-	/* A handle is good once, and for its own kind. */
-	EXPECT(IoUnregisterPlugPlayNotificationEx(NULL) == STATUS_INVALID_PARAMETER);
-	EXPECT(REGISTER(change, existing, &GUID_DEVICE_PROCESSOR, driver, pnp_callback) ==
-	       STATUS_SUCCESS);
-	KeDeregisterProcessorChangeCallback(entry);
-	EXPECT(IoUnregisterPlugPlayNotificationEx(entry) == STATUS_SUCCESS);
-	EXPECT(IoUnregisterPlugPlayNotificationEx(entry) == STATUS_INVALID_PARAMETER);
-
-	handle = KeRegisterProcessorChangeCallback(processor_callback, NULL, 0);
-	EXPECT(handle);
-	EXPECT(IoUnregisterPlugPlayNotification(handle) == STATUS_INVALID_PARAMETER);
-	KeDeregisterProcessorChangeCallback(handle);
-#undef REGISTER
 }
 
 static bool ends_with(PCUNICODE_STRING string, const char *end)
@@ -215,7 +145,6 @@ static NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING Registr
 	check_status();
 	check_guids();
 	check_counting();
-	check_refusals(DriverObject);
 	EXPECT(ends_with(RegistryPath,
 			 "\\CurrentControlSet\\Services\\" KBUILD_MODNAME));
 	EXPECT(ends_with(&DriverObject->DriverName, "\\Driver\\" KBUILD_MODNAME));
