@@ -4,6 +4,9 @@
 
 KERNEL ?= 6.1
 TIMEOUT ?= 4800
+# For the torture; without a seed it takes one and says which.
+MINUTES ?= 5
+SEED ?=
 # Long-term releases, the newest one, and a kernel with sleeping spinlocks.
 KERNELS ?= 6.1 6.12 7.3 6.12-rt
 
@@ -30,6 +33,7 @@ help:
 	@echo 'make check     runs every selftest in a guest; the last line has the result'
 	@echo 'make check-kernels  the same on KERNELS ($(KERNELS)), JOBS=$(JOBS) at a time'
 	@echo 'make check-debug  the same on kernels with every checker; coverage in build/coverage'
+	@echo 'make torture   everything at random for MINUTES ($(MINUTES)), an oracle looks on; SEED= repeats a run'
 	@echo 'make bench     measures against the kernel'"'"'s own facilities: a table, and build/bench.json'
 	@echo 'make shell     a guest to play in, with `hotplug` at hand'
 	@echo 'make modules   builds the modules against KDIR'
@@ -82,6 +86,10 @@ check-kernels:
 check-debug:
 	@rm -rf build/coverage
 	@scripts/check-kernels --jobs $(JOBS) --kernels 'debug kcsan' --timeout $(TIMEOUT)
+
+.PHONY: torture
+torture:
+	@scripts/torture '$(MINUTES)' '$(SEED)'
 
 # ------------------------------------------------------------------ a real machine
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Plugs processors and DIMMs into a QEMU, and waits for the guest's answer.
+"""Plugs processors and DIMMs into a QEMU, resizes virtio-mem, and waits for the guest's answer.
 
 One place for both callers: qemu/hotplug on the host, and qemu/vm, which does it for a guest.
 """
@@ -15,6 +15,7 @@ OK, REFUSED, USAGE, GONE = 0, 1, 2, 3
 WORDS = """\
 usage: hotplug cpu list | cpu add [COUNT] | cpu del [ID]
        hotplug dimm list | dimm add SIZE [--node N] | dimm del [ID]
+       hotplug virtio-mem list | virtio-mem resize SIZE [ID]
 """
 
 # Next to the QMP socket of a guest that was given more slots than it is meant to use.
@@ -22,7 +23,7 @@ MAX_CPUS_FILE = "maxcpus"
 
 BLOCK = 128 << 20     # Linux adds memory in blocks of this size on x86
 ADD_DEADLINE = 60     # seconds for the guest to answer; an emulated one may be slow
-DEL_DEADLINE = 120    # it may have to move a DIMM's pages first
+DEL_DEADLINE = 120    # it may have to move pages first
 
 # What a guest says through ACPI's _OST, by the ACPI specification.
 EJECT_EVENTS = (0x3, 0x103)
@@ -46,6 +47,8 @@ class Usage(Exception):
 
 
 def human(size):
+    if not size:
+        return "0M"
     for unit, shift in (("G", 30), ("M", 20)):
         if size % (1 << shift) == 0:
             return f"{size >> shift}{unit}"
@@ -186,16 +189,21 @@ def unplug(client, ident, path, gone=lambda: False):
 
 # ---------------------------------------------------------------- memory
 
-# What QEMU says of a DIMM; its id only if it has one.
+# What QEMU says of a device; its id only if it has one.
 DIMM = {"slot": int, "size": int, "node": int, "addr": int, "hotplugged": bool, "memdev": str}
+VIRTIO_MEM = {"size": int, "requested-size": int, "max-size": int, "node": int, "memaddr": int}
+
+
+def memory_devices(client, kind, shape):
+    devices = qemu(client, "query-memory-devices", [{"type": str, "data": dict}])
+    found = [device["data"] for device in devices if device["type"] == kind]
+    if not qmp.fits(found, [shape]) or not all(qmp.fits(one.get("id", ""), str) for one in found):
+        raise qmp.Gone(f"QEMU's devices of type {kind} are none: {str(found)[:80]}")
+    return found
 
 
 def dimms(client):
-    devices = qemu(client, "query-memory-devices", [{"type": str, "data": dict}])
-    found = [device["data"] for device in devices if device["type"] == "dimm"]
-    if not qmp.fits(found, [DIMM]) or not all(qmp.fits(dimm.get("id", ""), str) for dimm in found):
-        raise qmp.Gone(f"QEMU's DIMMs are none: {str(found)[:80]}")
-    return found
+    return memory_devices(client, "dimm", DIMM)
 
 
 def dimm_list(client, out):
@@ -238,6 +246,7 @@ def check_room(client, size):
         return
     room, slots = machine["max-size"] - machine["size"], machine["slots"]
     plugged = dimms(client)
+    room -= sum(mem["max-size"] for mem in virtio_mems(client))
     used = sum(dimm["size"] for dimm in plugged)
     if len(plugged) >= slots:
         raise Refused(f"QEMU has no free DIMM slot: all {slots} are in use (see -m slots)")
@@ -275,6 +284,66 @@ def drop_memory(client, memory):
             time.sleep(0.05)
 
 
+# ---------------------------------------------------------------- virtio-mem
+
+def virtio_mems(client):
+    return memory_devices(client, "virtio-mem", VIRTIO_MEM)
+
+
+def virtio_mem_list(client, out):
+    rows = [("ID", "SIZE", "REQUESTED", "MAX", "NODE", "ADDRESS")]
+    rows += [(mem.get("id", "-"), human(mem["size"]), human(mem["requested-size"]),
+              human(mem["max-size"]), mem["node"], f"{mem['memaddr']:#x}")
+             for mem in virtio_mems(client)]
+    table(rows, out)
+
+
+def virtio_mem_resize(client, out, size, ident):
+    mems = {mem["id"]: mem for mem in virtio_mems(client) if mem.get("id")}
+    if not mems:
+        raise Refused("QEMU has no virtio-mem device (see --virtio-mem of qemu/vm)")
+    if ident is None:
+        ident = min(mems)
+    if ident not in mems:
+        raise Refused(f"QEMU: there is no virtio-mem device {ident}; "
+                      f"there are: {' '.join(sorted(mems))}")
+    if size > mems[ident]["max-size"]:
+        raise Refused(f"QEMU: {ident} has room for {human(mems[ident]['max-size'])}, "
+                      f"{human(size)} is more")
+    path = f"/machine/peripheral/{ident}"
+    client.forget_events()
+    qemu(client, "qom-set", path=path, property="requested-size", value=size)
+    reached = await_size(client, ident, path, size)
+    if reached != size:
+        # As it is, so that the guest does not go on trying.
+        qemu(client, "qom-set", path=path, property="requested-size", value=reached)
+        raise Refused(f"the guest has brought {ident} to {human(reached)} in {DEL_DEADLINE} "
+                      f"seconds, {human(size)} was asked for: it has no driver (virtio_mem), or "
+                      "memory there is in use")
+    print(ident, human(size), file=out)
+
+
+def await_size(client, ident, path, size):
+    """Waits until the device has the size, or for too long; returns what it has.
+
+    QEMU tells of changes once a second at most, so it is asked as well.
+    """
+    deadline = time.monotonic() + DEL_DEADLINE
+    while True:
+        reached = qemu(client, "qom-get", path=path, property="size")
+        if reached == size or time.monotonic() > deadline:
+            return reached
+        try:
+            event, _ = client.wait_event(
+                lambda event, data: event == "SHUTDOWN" or
+                event == "MEMORY_DEVICE_SIZE_CHANGE" and data.get("id") == ident,
+                time.monotonic() + 0.1)
+            if event == "SHUTDOWN":
+                raise qmp.Gone("the guest has ended")
+        except qmp.Timeout:
+            pass
+
+
 # ---------------------------------------------------------------- words
 
 def table(rows, out):
@@ -294,12 +363,12 @@ def parse_count(text):
     return int(text)
 
 
-def parse_size(text):
+def parse_size(text, least=BLOCK):
     found = re.fullmatch(f"({DIGITS})([MG])", text, re.IGNORECASE)
     if not found:
         raise Usage(f"{text!r} is no size; write it like 256M or 1G")
     size = int(found[1]) << {"M": 20, "G": 30}[found[2].upper()]
-    if not size or size % BLOCK:
+    if size < least or size % BLOCK:
         raise Usage(f"{text} is no multiple of a memory block; "
                     f"write a multiple of {human(BLOCK)}, like 256M or 1G")
     return size
@@ -329,6 +398,11 @@ def parse(words):
         return lambda client, out: dimm_add(client, out, size, node)
     if key == ("dimm", "del") and len(rest) <= 1:
         return lambda client, out: dimm_del(client, out, rest[0] if rest else None)
+    if key == ("virtio-mem", "list") and not rest:
+        return virtio_mem_list
+    if key == ("virtio-mem", "resize") and len(rest) in (1, 2):
+        size = parse_size(rest[0], least=0)
+        return lambda client, out: virtio_mem_resize(client, out, size, (rest + [None])[1])
     raise Usage(f"what does {' '.join(words)!r} mean?\n{WORDS.rstrip()}" if words
                 else WORDS.rstrip())
 

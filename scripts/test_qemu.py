@@ -676,10 +676,11 @@ class QmpSockets(Refusals):
 
     def test_full(self):
         begin = (*UP, dimms(DIMM), READ)
+        end = (READ, dimms(DIMM), READ, dimms(DIMM))
         room = {"size": 1 << 30, "max-size": (1 << 30) + (256 << 20), "slots": 2}
-        self.bad("dimm add 256M", *begin, {"return": room}, READ, dimms(DIMM), status=plug.REFUSED,
+        self.bad("dimm add 256M", *begin, {"return": room}, *end, status=plug.REFUSED,
                  named=["no room for 256M: 128M of 256M"])
-        self.bad("dimm add 128M", *begin, {"return": {**room, "slots": 1}}, READ, dimms(DIMM),
+        self.bad("dimm add 128M", *begin, {"return": {**room, "slots": 1}}, *end,
                  status=plug.REFUSED, named=["no free DIMM slot: all 1"])
 
     # A DIMM as far as QEMU is asked to plug it; what it says of its room is left to it.

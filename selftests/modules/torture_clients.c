@@ -1,0 +1,400 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Threads that register and unregister clients of every kind, and what these do when
+ * they are called: mostly ask the oracle, and now and then what a client may do there,
+ * or what it may not and has to be refused.
+ *
+ * A client belongs to the thread that has registered it and to a call of its own in
+ * which it unregisters itself; it is kept for a while after both are done with it, so
+ * that a call that comes too late is a finding and not a crash.
+ */
+#include <linux/cpu.h>
+#include <linux/delay.h>
+#include <linux/err.h>
+#include <linux/errno.h>
+#include <linux/kthread.h>
+#include <linux/mutex.h>
+#include <linux/refcount.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+
+#include "torture.h"
+
+#define SLOTS 8		/* clients of a thread */
+#define KEPT 256	/* clients that have gone */
+
+enum kind { PROCESSOR, EVENT, MEMORY };
+
+/**
+ * struct torture_client - a registration
+ * @kind: which of the oracle's parts is its
+ * @handle: dhp's; NULL as long as it is being registered
+ * @random: for its callbacks, which are serialised
+ * @replay_veto: permille of the processors of its replay that it vetoes
+ * @claimed: somebody unregisters it
+ * @gone: it has been unregistered
+ * @refs: the thread's, and that of the call in which it unregisters itself
+ */
+struct torture_client {
+	enum kind kind;
+	void *handle;
+	struct rnd_state random;
+	u32 replay_veto;
+	unsigned long claimed;
+	bool gone;
+	refcount_t refs;
+	union {
+		struct oracle_processor processor;
+		struct oracle_event event;
+		struct oracle_memory memory;
+	};
+};
+
+/*
+ * One registration of a kind at a time, so that the oracle knows their order. Callbacks
+ * of processor clients must not take it; callbacks of events may.
+ */
+static DEFINE_MUTEX(register_mutex);
+
+/* After EBUSY, newer kernels would try again. */
+static const int veto_errors[] = {
+	-EPERM, -EIO, -ENOMEM, -EACCES, -EXDEV, -ENODEV, -ENOSPC, -EDOM, -ERANGE, -ENODATA
+};
+
+/* ---- Clients that have gone ---------------------------------------------- */
+
+static DEFINE_SPINLOCK(kept_lock);
+static struct torture_client *kept[KEPT];
+static unsigned int nr_kept;
+
+static void free_client(struct torture_client *c)
+{
+	if (!c)
+		return;
+	if (c->kind == PROCESSOR)
+		oracle_processor_free(&c->processor);
+	else if (c->kind == EVENT)
+		oracle_event_free(&c->event);
+	kfree(c);
+}
+
+static void put_client(struct torture_client *c)
+{
+	struct torture_client *oldest;
+
+	if (!refcount_dec_and_test(&c->refs))
+		return;
+	spin_lock(&kept_lock);
+	oldest = kept[nr_kept % KEPT];
+	kept[nr_kept++ % KEPT] = c;
+	spin_unlock(&kept_lock);
+	free_client(oldest);
+}
+
+void torture_clients_exit(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < KEPT; i++)
+		free_client(kept[i]);
+}
+
+/* Is this call one too late, or has it been going on for too long? */
+static bool too_late(struct torture_client *c, const char *what)
+{
+	if (!READ_ONCE(c->gone))
+		return false;
+	torture_err("R5 A7: %s to a client that has been unregistered", what);
+	return true;
+}
+
+/* ---- Registering and unregistering --------------------------------------- */
+
+static void on_processor(void *context, const struct dhp_processor_change *change, int *status);
+static void on_event(void *context, const struct dhp_event *event);
+static void on_memory(void *context, const struct dhp_memory_change *change);
+
+static int register_processor(struct torture_client *c, struct rnd_state *random)
+{
+	unsigned int flags = draw(random, 4);
+	void *handle;
+	int ret;
+
+	/* Mostly none, for a veto ends the registration. */
+	c->replay_veto = draw(random, 4) ? 0 : 200;
+	mutex_lock(&register_mutex);
+	ret = oracle_processor_begin(&c->processor, flags);
+	if (ret)
+		goto unlock;
+	handle = dhp_register_processor_callback(on_processor, c, flags);
+	ret = PTR_ERR_OR_ZERO(handle);
+	oracle_processor_registered(&c->processor, ret);
+	if (!ret)
+		WRITE_ONCE(c->handle, handle);
+unlock:
+	mutex_unlock(&register_mutex);
+	return ret;
+}
+
+static int register_event(struct torture_client *c, struct rnd_state *random)
+{
+	enum dhp_category category = draw(random, 2) ? DHP_PROCESSOR : DHP_MEMORY;
+	bool existing = draw(random, 2);
+	void *handle;
+	int ret;
+
+	mutex_lock(&register_mutex);
+	oracle_event_begin(&c->event, category, existing);
+	handle = dhp_register_event_callback(category, on_event, c,
+					     existing ? DHP_EVENT_INCLUDE_EXISTING : 0);
+	ret = PTR_ERR_OR_ZERO(handle);
+	if (!ret)
+		WRITE_ONCE(c->handle, handle);
+	mutex_unlock(&register_mutex);
+	return ret;
+}
+
+static int register_memory(struct torture_client *c)
+{
+	void *handle;
+	int ret;
+
+	oracle_memory_begin(&c->memory);
+	handle = dhp_register_memory_callback(on_memory, c);
+	ret = PTR_ERR_OR_ZERO(handle);
+	if (ret)
+		oracle_memory_leaving(&c->memory);
+	else
+		WRITE_ONCE(c->handle, handle);
+	return ret;
+}
+
+/* Returns NULL if the client has vetoed its own replay, as it may. */
+static struct torture_client *open_client(struct rnd_state *random, enum kind kind)
+{
+	struct torture_client *c = kzalloc(sizeof(*c), GFP_KERNEL);
+	int ret;
+
+	if (!c)
+		return NULL;
+	c->kind = kind;
+	refcount_set(&c->refs, 1);
+	prandom_seed_state(&c->random, prandom_u32_state(random));
+
+	count_up(CLIENT_ATTEMPTS);
+	if (kind == PROCESSOR)
+		ret = register_processor(c, random);
+	else if (kind == EVENT)
+		ret = register_event(c, random);
+	else
+		ret = register_memory(c);
+	if (!ret) {
+		count_up(CLIENT_SUCCESSES);
+		return c;
+	}
+	/* Of any other errno, the sums will tell. */
+	if (kind == PROCESSOR && c->processor.vetoed == ret)
+		count_up(CLIENT_VETOED);
+	WRITE_ONCE(c->gone, true);
+	put_client(c);
+	return NULL;
+}
+
+/* For who has claimed it. */
+static void unregister_client(struct torture_client *c)
+{
+	int ret;
+
+	if (c->kind == PROCESSOR) {
+		oracle_processor_leaving(&c->processor);
+		ret = dhp_unregister_processor_callback(c->handle);
+		oracle_processor_gone(&c->processor);
+	} else if (c->kind == EVENT) {
+		ret = dhp_unregister_event_callback(c->handle);
+	} else {
+		oracle_memory_leaving(&c->memory);
+		ret = dhp_unregister_memory_callback(c->handle);
+	}
+	if (ret)
+		torture_err("R5 A7: unregistering fails with %d", ret);
+	WRITE_ONCE(c->gone, true);
+}
+
+static void close_client(struct torture_client *c)
+{
+	if (c && !test_and_set_bit(0, &c->claimed)) {
+		unregister_client(c);
+		count_up(CLIENTS_LEFT);
+	}
+	if (c)
+		put_client(c);
+}
+
+/* Bad words are refused, each with its errno, and nothing stays registered. */
+static void register_badly(void)
+{
+	struct dhp_processor_client *processor;
+	struct dhp_event_client *event;
+
+	processor = dhp_register_processor_callback(NULL, NULL, 0);
+	if (processor != ERR_PTR(-EINVAL))
+		torture_err("R1: a processor client without a callback gives %ld",
+			    PTR_ERR(processor));
+	processor = dhp_register_processor_callback(on_processor, NULL, BIT(9));
+	if (processor != ERR_PTR(-EOPNOTSUPP))
+		torture_err("R1: unknown flags of a processor client give %ld", PTR_ERR(processor));
+	event = dhp_register_event_callback(DHP_MEMORY + 1, on_event, NULL, 0);
+	if (event != ERR_PTR(-EINVAL))
+		torture_err("R1: an unknown category of events gives %ld", PTR_ERR(event));
+}
+
+/* ---- Callbacks ----------------------------------------------------------- */
+
+static void doze(struct rnd_state *random, u32 max_us)
+{
+	u32 us = draw(random, max_us) + 1;
+
+	usleep_range(us, us + 50);
+}
+
+/* What a synchronous callback must not do is refused; waiting for it would never end. */
+static void misbehave(struct torture_client *c)
+{
+	struct dhp_processor_client *other;
+	int ret = -EDEADLK;
+
+	other = dhp_register_processor_callback(on_processor, c, 0);
+	if (other != ERR_PTR(-EDEADLK))
+		torture_err("R6: registering from inside a callback gives %ld", PTR_ERR(other));
+	if (c->handle)
+		ret = dhp_unregister_processor_callback(c->handle);
+	if (ret != -EDEADLK)
+		torture_err("R6: unregistering from inside a callback gives %d", ret);
+}
+
+/* Returns what to write into the status. */
+static int answer(struct torture_client *c, const struct dhp_processor_change *change)
+{
+	u32 permille = oracle_replaying(&c->processor) ? c->replay_veto : torture_veto_permille;
+
+	if (!oracle_may_veto(&c->processor, change))
+		return chance(&c->random, 1) ? -EINVAL : 0;	/* is ignored (P6) */
+	if (!chance(&c->random, permille))
+		return 0;
+	return veto_errors[draw(&c->random, ARRAY_SIZE(veto_errors))];
+}
+
+static void on_processor(void *context, const struct dhp_processor_change *change, int *status)
+{
+	struct torture_client *c = context;
+
+	if (too_late(c, "a call"))
+		return;
+	oracle_processor_enter(&c->processor, change, status);
+	if (chance(&c->random, 50))
+		doze(&c->random, 2000);
+	if (chance(&c->random, 1))
+		misbehave(c);
+	*status = answer(c, change);
+	oracle_processor_leave(&c->processor, change, *status);
+	too_late(c, "a call that goes on");
+}
+
+static void on_memory(void *context, const struct dhp_memory_change *change)
+{
+	struct torture_client *c = context;
+
+	if (too_late(c, "a memory callback"))
+		return;
+	oracle_memory_enter(&c->memory, change);
+	if (chance(&c->random, 100))
+		doze(&c->random, 2000);
+	oracle_memory_leave();
+	too_late(c, "a memory callback that goes on");
+}
+
+/* The hotplug lock is free for an event's callback. */
+static void event_locks(struct torture_client *c)
+{
+	cpus_read_lock();
+	doze(&c->random, 300);
+	cpus_read_unlock();
+}
+
+/* Somebody who registers it may not have been told the handle yet. */
+static bool event_leaves(struct torture_client *c)
+{
+	if (!READ_ONCE(c->handle) || test_and_set_bit(0, &c->claimed))
+		return false;
+	refcount_inc(&c->refs);
+	unregister_client(c);
+	count_up(CLIENTS_LEFT_INSIDE);
+	return true;
+}
+
+static void event_opens(struct torture_client *c)
+{
+	close_client(open_client(&c->random, draw(&c->random, 3)));
+}
+
+/* An event's callback may do anything, and the client may leave in it. */
+static void on_event(void *context, const struct dhp_event *event)
+{
+	struct torture_client *c = context;
+	bool left = false;
+	u32 what;
+
+	if (too_late(c, "an event"))
+		return;
+	oracle_event_enter(&c->event, event);
+	what = draw(&c->random, 1000);
+	if (what < 50)
+		event_locks(c);
+	else if (what < 80)
+		event_opens(c);
+	else if (what < 90)
+		torture_onoff(&c->random);
+	else if (what < 110)
+		left = event_leaves(c);
+	else if (what < 150)
+		doze(&c->random, 2000);
+	oracle_event_leave();
+	if (left)
+		put_client(c);
+	else
+		too_late(c, "an event that goes on");
+}
+
+/* ---- Threads ------------------------------------------------------------- */
+
+static enum kind draw_kind(struct rnd_state *random)
+{
+	static const enum kind kinds[] = {
+		PROCESSOR, PROCESSOR, PROCESSOR, PROCESSOR, EVENT, EVENT, EVENT, MEMORY
+	};
+
+	return kinds[draw(random, ARRAY_SIZE(kinds))];
+}
+
+void torture_clients_run(struct torture_thread *thread)
+{
+	struct torture_client *slots[SLOTS] = { };
+	struct rnd_state *random = &thread->random;
+	struct torture_client **slot;
+	unsigned int i;
+
+	while (!kthread_should_stop()) {
+		slot = &slots[draw(random, SLOTS)];
+		if (*slot) {
+			close_client(*slot);
+			*slot = NULL;
+		} else {
+			*slot = open_client(random, draw_kind(random));
+		}
+		if (chance(random, 5))
+			register_badly();
+		torture_pause(thread, 50);
+	}
+	for (i = 0; i < SLOTS; i++)
+		close_client(slots[i]);
+}

@@ -1,0 +1,319 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Everything at random and at the same time, for TORTURE_MINUTES (5), from TORTURE_SEED (the
+# time). modules/torture_main.c and its likes do what a module can; this script does what takes
+# user space: sysfs, real hardware by way of `hotplug`, modules that come and go.
+#
+# The first test is the torture itself. The others look whether each kind of it has happened, and
+# are skipped where the machine has nothing to plug.
+
+. ./lib.sh
+
+torture_dir=/sys/kernel/debug/dhp_torture
+minutes=${TORTURE_MINUTES:-5}
+seed=${TORTURE_SEED:-$(date +%s)}
+retries=50	# of a removal that is vetoed; each time by chance
+
+setup() {
+	load dhp
+	# With its driver, for the kernel refuses to take processors offline while one is loaded.
+	! command -v hotplug >/dev/null || hotplug virtio-mem list >/dev/null
+}
+
+# ---------------------------------------------------------------- what the loops share
+
+# draws LOOP: numbers below 1000, the same for the same seed, as long as somebody reads
+draws() {
+	awk -v seed="$seed" -v loop="$1" 'BEGIN {
+		srand(seed * 10 + loop)
+		while (1)
+			print int(rand() * 1000)
+	}'
+}
+
+over() {
+	[ -e "$tmp/enough" ]
+}
+
+# did KIND: once more
+did() {
+	echo >>"$tmp/$1"
+}
+
+# how_often KIND
+how_often() {
+	if [ -e "$tmp/$1" ]; then
+		wc -l <"$tmp/$1"
+	else
+		echo 0
+	fi
+}
+
+# wrong TEXT: it ends all loops
+wrong() {
+	echo "$*" >>"$tmp/wrong"
+	touch "$tmp/enough"
+}
+
+# Sets $vetoes, without a process: it would be most of what a loop does.
+count_vetoes() {
+	vetoes=0
+	while read -r name value; do
+		case $name in
+		start_vetoes | remove_vetoes) vetoes=$((vetoes + value)) ;;
+		esac
+	done <"$torture_dir/statistics"
+}
+
+# vetoable KIND COMMAND...: whatever it changes, a client may veto; nobody else may. Fails with it.
+vetoable() {
+	kind=$1
+	shift
+	count_vetoes
+	before=$vetoes
+	if "$@" >"$tmp/$kind.out" 2>&1; then
+		did "$kind"
+		return 0
+	fi
+	count_vetoes
+	if [ "$before" != "$vetoes" ]; then
+		did "$kind.vetoed"
+	else
+		wrong "$*: refused, and nobody has vetoed: $(cat "$tmp/$kind.out")"
+	fi
+	return 1
+}
+
+# lacks KIND: has a `hotplug` that failed said that there is nothing to plug into?
+lacks() {
+	grep -q 'QEMU has no \|QEMU has 0 ' "$tmp/$1.out" || return 1
+	tail -n 1 "$tmp/$1.out" >"$tmp/$1.lacks"
+}
+
+# ---------------------------------------------------------------- loops
+
+write_state() {
+	echo "$2" >"$system/cpu/cpu$1/online"
+}
+
+# The processors that the machine was booted with, as an administrator.
+toggle_cpus() {
+	draws 1 | while read -r one && read -r state && ! over; do
+		# shellcheck disable=SC2086 # a list
+		set -- $toggled
+		shift $((one % $#))
+		vetoable sysfs write_state "$1" $((state % 2))
+	done
+}
+
+# A real one comes, is online for a moment, and goes while it is online.
+plug_cpus() {
+	draws 2 | while read -r more && ! over; do
+		present=$(present_cpus)
+		if ! hotplug cpu add >"$tmp/cpu_add.out" 2>&1; then
+			lacks cpu_add || wrong "hotplug cpu add: $(cat "$tmp/cpu_add.out")"
+			break
+		fi
+		did cpu_add
+		id=$(cat "$tmp/cpu_add.out")
+		echo "$id" >"$tmp/cpus"
+		cpu=$(missing "$present" "$(present_cpus)")
+		vetoable plugged write_state "$cpu" 1
+		[ $((more % 3)) != 0 ] || vetoable plugged write_state "$cpu" 0
+		try=0
+		until vetoable cpu_del hotplug cpu del "$id" || over; do
+			try=$((try + 1))
+			[ "$try" -lt "$retries" ] || wrong "$retries times, CPU$cpu was kept by vetoes"
+		done
+		present_cpus | grep -qw "$cpu" || : >"$tmp/cpus"
+	done
+}
+
+# plug_dimm_once NUMBER: pulls the DIMM that is there, or plugs one. Memory can be in use, so that
+# it stays for now; it must go at the end.
+plug_dimm_once() {
+	if [ -s "$tmp/dimms" ]; then
+		if hotplug dimm del "$(cat "$tmp/dimms")" >"$tmp/dimm_del.out" 2>&1; then
+			did dimm_del
+			: >"$tmp/dimms"
+		else
+			did dimm_del.refused
+		fi
+		return
+	fi
+	node=$(lonely_node)
+	online_as=online_movable
+	[ -z "$node" ] || [ $(($1 % 2)) = 0 ] || online_as=online_kernel
+	echo "$online_as" >"$system/memory/auto_online_blocks"
+	# shellcheck disable=SC2086 # an option and its value
+	if hotplug dimm add $((($1 % 4 + 1) * 128))M $node >"$tmp/dimm_add.out" 2>&1; then
+		did dimm_add
+		cat "$tmp/dimm_add.out" >"$tmp/dimms"
+	elif ! lacks dimm_add; then
+		wrong "hotplug dimm add: $(cat "$tmp/dimm_add.out")"
+	fi
+}
+
+# resize_once NUMBER: what is in use must stay, hence only memory that can be moved away.
+resize_once() {
+	echo online_movable >"$system/memory/auto_online_blocks"
+	if hotplug virtio-mem resize $(($1 % 5 * 128))M >"$tmp/resize.out" 2>&1; then
+		did resize
+	elif ! lacks resize; then
+		did resize.refused
+	fi
+}
+
+plug_memory() {
+	draws 3 | while read -r which && read -r how && ! over; do
+		if [ $((which % 2)) = 0 ]; then
+			[ -e "$tmp/dimm_add.lacks" ] || plug_dimm_once "$how"
+		else
+			[ -e "$tmp/resize.lacks" ] || resize_once "$how"
+		fi
+		[ ! -e "$tmp/dimm_add.lacks" ] || [ ! -e "$tmp/resize.lacks" ] || break
+	done
+}
+
+# Drivers come and go. Not all the time, as reading below: processes are slow to make.
+load_clients() {
+	draws 4 | while read -r which && ! over; do
+		sample=dhp_sample_native
+		[ $((which % 2)) = 0 ] || sample=dhp_sample_wdm
+		try_load "$sample" >"$tmp/sample.out" 2>&1 ||
+			wrong "$sample does not load: $(cat "$tmp/sample.out")"
+		rmmod "$sample" >"$tmp/sample.out" 2>&1 ||
+			wrong "$sample does not unload: $(cat "$tmp/sample.out")"
+		did sample
+		sleep 1
+	done
+}
+
+# Pools come and go, so a file may be gone when its turn comes.
+read_files() {
+	draws 5 | while read -r which && ! over; do
+		case $((which % 4)) in
+		0) cat "$dhp/pools"/*/* ;;
+		1) cat "$dhp/clients" "$dhp/sequence" "$dhp/present_offline" ;;
+		2) cat /sys/kernel/debug/dhp/* ;;
+		3) timeout 10 cat "$dhp/settle" ;;
+		esac >/dev/null 2>&1
+		did read
+		sleep 0.5
+	done
+}
+
+# ---------------------------------------------------------------- the torture
+
+figure() {
+	awk -v name="$1" '$1 == name { print $2 }' "$tmp/figures"
+}
+
+found() {
+	[ "$(awk '$1 == "findings" { print $2 }' "$torture_dir/statistics")" != 0 ]
+}
+
+torture() {
+	echo "seed $seed, $minutes minutes"
+	toggled=
+	for number in $(online_cpus); do
+		[ ! -w "$system/cpu/cpu$number/online" ] || toggled="$toggled $number"
+	done
+	[ -n "$toggled" ] || skip "no processor here can be taken offline"
+	load dhp_torture "seed=$seed"
+
+	set +e
+	loops="toggle_cpus load_clients read_files"
+	! command -v hotplug >/dev/null || loops="$loops plug_cpus plug_memory"
+	for loop in $loops; do
+		$loop &
+	done
+	until=$(($(date +%s) + minutes * 60))
+	while [ "$(date +%s)" -lt "$until" ] && ! over && ! found; do
+		sleep 1
+	done
+	touch "$tmp/enough"
+	wait
+	cat "$torture_dir/statistics" >"$tmp/figures"
+	set -e
+	unload dhp_torture
+
+	[ "$(how_often resize)" = 0 ] || hotplug virtio-mem resize 0M
+
+	log_since_mark | sed -n 's/.*dhp_torture: End of test: //p' >"$tmp/summary"
+	cat "$tmp/summary"
+	for kind in sysfs plugged cpu_add cpu_del dimm_add dimm_del resize sample read; do
+		echo "$kind: $(how_often "$kind"), vetoed $(how_often "$kind.vetoed")," \
+			"refused $(how_often "$kind.refused")"
+	done
+	[ ! -e "$tmp/wrong" ] || fail "$(cat "$tmp/wrong")"
+	grep -q '^SUCCESS' "$tmp/summary" ||
+		fail "findings: $(log_since_mark | sed -n 's/.*dhp_torture: finding: //p' | head -n 20)"
+}
+test_case torture 'P R A X E everything at random, and no call that the contract does not allow'
+
+# happened FIGURE...
+happened() {
+	[ -s "$tmp/figures" ] || fail "the torture has not come to its end"
+	for one in "$@"; do
+		echo "$one $(figure "$one")"
+	done
+	for one in "$@"; do
+		[ "$(figure "$one")" -gt 0 ] || fail "$one: none, so nothing was tried"
+	done
+}
+
+# was_done KIND...: by this script
+was_done() {
+	[ -s "$tmp/figures" ] || fail "the torture has not come to its end"
+	command -v hotplug >/dev/null || skip "nothing to plug here: no 'hotplug' command"
+	for kind in "$@"; do
+		[ ! -e "$tmp/$kind.lacks" ] || skip "$(cat "$tmp/$kind.lacks")"
+	done
+	for kind in "$@"; do
+		echo "$kind $(how_often "$kind")"
+		[ "$(how_often "$kind")" -gt 0 ] || fail "$kind: none, so nothing was tried"
+	done
+}
+
+processors() {
+	happened online_successes offline_successes processor_events processor_calls audits
+	[ "$(how_often sysfs)" -gt 0 ] || fail "none by way of sysfs"
+}
+test_case processors 'P1 R4 X2 A9 processors went and came'
+
+vetoed() {
+	happened start_vetoes remove_vetoes replay_vetoes
+}
+test_case vetoed 'P3 P4 R3 X3 clients have vetoed, live and in a replay'
+
+clients() {
+	happened client_successes clients_left clients_left_inside event_calls
+	[ "$(how_often sample)" -gt 0 ] || fail "no driver was loaded and unloaded"
+}
+test_case clients 'R5 A6 A7 clients of all kinds came and went, and drivers with them'
+
+pools() {
+	happened pools_destroyed items_ran items_cancelled items_refused buffers_taken
+	[ "$(how_often read)" -gt 0 ] || fail "nobody has looked at sysfs"
+}
+test_case pools 'E1 E2 E3 pools came and went, under work and with buffers in use'
+
+plugged_cpus() {
+	was_done cpu_add plugged cpu_del
+}
+test_case plugged_cpus 'X3 X4 real processors were plugged and pulled'
+
+plugged_dimms() {
+	was_done dimm_add dimm_del
+	happened memory_events memory_calls
+}
+test_case plugged_dimms 'A5 E4 DIMMs were plugged and pulled'
+
+resized() {
+	was_done resize
+}
+test_case resized 'E4 virtio-mem grew and shrank'
+
+run_tests
