@@ -11,7 +11,7 @@
 # does, and `skip` skips it. Around each test this file
 #
 # - marks the kernel's log, and fails the test if something bad comes after the mark,
-# - lets kmemleak scan, if the kernel has it, and fails the test that leaked,
+# - writes down when it began, for leaks.sh, if the kernel has kmemleak,
 # - puts processors, memory and clients back as they were, also when it is interrupted.
 
 set -u
@@ -446,121 +446,44 @@ restore_machine() {
 
 # ---------------------------------------------------------------- leaks
 #
-# kmemleak calls a leak what two scans found unreferenced, unchanged, and five seconds old. To
-# wait for that after each test would take longer than the tests, and so would a scan. So there is a
-# scan once in a while; a result is held back until two have seen what the test left, the second
-# at that age; and a leak is the fault of the test during which it was allocated, by the jiffies
-# in its report.
+# kmemleak calls a leak what two scans found unreferenced, unchanged, and five seconds old; and an
+# emulated kernel with all checkers scans for most of a minute. So the tests write down when each
+# of them began, by the clock that kmemleak's reports have, and leaks.sh, which comes last, scans and
+# says whose each leak is.
 
 kmemleak=/sys/kernel/debug/kmemleak
-leak_age=6	# seconds: five, and what the clock that is read here rounds off
-scan_interval=60	# seconds
-last_scan=0
+journal=/tmp/dhp-selftest.journal
 
 jiffies() {
 	awk '/^jiffies: / { print $2; exit }' /proc/timer_list
 }
 
-# What there is before the first test is nobody's here; it starts the list of the tests.
-begin_leaks() {
-	first_held=1
-	[ -w "$kmemleak" ] || return 0
-	echo scan=off >"$kmemleak" 2>/dev/null
-	scan_leaks
-	echo "0 $(jiffies) setup and teardown" >"$tmp/allocators"
+# note_in_journal WHAT: it begins.
+note_in_journal() {
+	[ ! -w "$kmemleak" ] || echo "$(jiffies) ${0##*/}: $1" >>"$journal"
 }
 
-# begin_test_leaks NAME
-begin_test_leaks() {
-	[ ! -w "$kmemleak" ] || echo "$number $(jiffies) $1" >>"$tmp/allocators"
-}
-
-# scan_leaks: one scan; its leaks go to $tmp/leak.NUMBER, where the test's output will end.
-scan_leaks() {
-	scan_before=$last_scan
-	last_scan=$(date +%s)
-	if ! echo scan >"$kmemleak" 2>/dev/null; then
-		echo "kmemleak has switched itself off; why is in the kernel's log" \
-			>>"$tmp/leak.$number"
-		return
-	fi
-	cat "$kmemleak" >"$tmp/leaks"
-	[ -s "$tmp/leaks" ] || return 0
-	echo clear >"$kmemleak"
-	[ ! -e "$tmp/allocators" ] || blame_leaks
-}
-
-# Divides the leaks up by who has allocated them.
-blame_leaks() {
-	awk -v to="$tmp/leak." '
-	FILENAME ~ /allocators$/ { from[NR - 1] = $2; tests = NR; next }
+# blame JOURNAL LEAKS: the leaks, each behind who has begun last when it was allocated. What is
+# older than all of them is none of ours.
+blame() {
+	awk '
+	NR == FNR {
+		from[NR] = $1
+		sub(/^[^ ]* /, "")
+		who[NR] = $0
+		next
+	}
 	/^unreferenced object/ { head = $0; next }
 	/^ *comm .*jiffies/ {
 		match($0, /jiffies [0-9]+/)
 		at = substr($0, RSTART + 8, RLENGTH - 8) + 0
-		for (test = tests - 1; test > 0 && from[test] > at; test--)
-			;
-		print head >(to test)
+		culprit = ""
+		for (i = 1; i in from && from[i] <= at; i++)
+			culprit = who[i]
+		if (culprit != "")
+			print culprit " leaked:\n" head
 	}
-	{ print >(to test) }' "$tmp/allocators" "$tmp/leaks"
-}
-
-# release_results all|settled: prints the results that were held back, those that cannot change
-# any more or all of them.
-release_results() {
-	while [ -e "$tmp/held.$first_held" ]; do
-		if [ "$1" = settled ] && [ -w "$kmemleak" ]; then
-			held=$(head -n 1 "$tmp/held.$first_held")
-			[ "$held" -le "$scan_before" ] && [ "$held" -le $((last_scan - leak_age)) ] ||
-				return 0
-		fi
-		release_result "$first_held"
-		first_held=$((first_held + 1))
-	done
-}
-
-release_result() {
-	{
-		read -r _
-		read -r code
-		read -r result
-		read -r took
-	} <"$tmp/held.$1"
-	if [ -s "$tmp/leak.$1" ]; then
-		# A test that leaks has not just been skipped.
-		[ "$code" = 1 ] || failures=$((failures + 1))
-		result="not ok ${result#*ok }"
-		result=${result%% # SKIP*}
-		echo "# memory leaked:"
-		sed 's/^/# /' "$tmp/leak.$1"
-		rm "$tmp/leak.$1"
-	fi
-	tail -n +5 "$tmp/held.$1"
-	echo "$result"
-	echo "$took"
-	rm "$tmp/held.$1"
-}
-
-# end_leaks: when the modules have gone; what only they still knew shows now. Fails if a leak's
-# test has had its result already.
-end_leaks() {
-	if [ -w "$kmemleak" ]; then
-		until=$(($(date +%s) + leak_age))
-		over() { [ "$(date +%s)" -ge "$until" ]; }
-		scan_leaks
-		wait_for $((2 * leak_age)) over
-		scan_leaks
-	fi
-	release_results all
-	leaked=0
-	for file in "$tmp"/leak.*; do
-		[ -e "$file" ] || continue
-		leaked=1
-		echo "# memory leaked by $(awk -v test="${file##*.}" '
-			$1 == test { $1 = "test " $1 ","; $2 = ""; print }' "$tmp/allocators"):"
-		sed 's/^/# /' "$file"
-	done
-	return $leaked
+	culprit != "" { print }' "$1" "$2"
 }
 
 # ---------------------------------------------------------------- running
@@ -597,7 +520,7 @@ teardown() {
 
 run_one() {
 	set_mark "$2"
-	begin_test_leaks "$2"
+	note_in_journal "$2"
 	rm -f "$tmp/skip"
 	started=$(date +%s)
 	code=1
@@ -630,23 +553,13 @@ run_one() {
 		;;
 	esac
 	[ $code = 4 ] || passes=$((passes + 1))
-	ended=$(date +%s)
-	{
-		echo "$ended"
-		echo "$code"
-		echo "$result"
-		echo "# took $((ended - started)) s"
-		sed 's/^/# /' "$tmp/output"
-	} >"$tmp/held.$number"
-	if [ -w "$kmemleak" ] && [ "$ended" -ge $((last_scan + scan_interval)) ]; then
-		scan_leaks
-	fi
-	release_results settled
+	sed 's/^/# /' "$tmp/output"
+	echo "$result"
+	echo "# took $(($(date +%s) - started)) s"
 }
 
 finish() {
 	trap '' EXIT INT TERM HUP
-	release_results all
 	[ -z "$current" ] || sed 's/^/# /' "$tmp/output"
 	restore_machine | sed 's/^/# /'
 	teardown | sed 's/^/# /'
@@ -675,7 +588,9 @@ run_tests() {
 	trap 'finish 130' INT TERM HUP
 	save_machine
 	mark=
-	begin_leaks
+	# Its own thread would say in the middle of a test that there are leaks, and not whose.
+	[ ! -w "$kmemleak" ] || echo scan=off >"$kmemleak" 2>/dev/null || true
+	note_in_journal setup
 	setup_failed=
 	(setup) >"$tmp/output" 2>&1 || setup_failed=$(cat "$tmp/output")
 
@@ -688,11 +603,11 @@ run_tests() {
 		current=
 	done 3<"$tmp/tests"
 
+	note_in_journal teardown
 	if ! teardown >"$tmp/output"; then
 		sed 's/^/# /' "$tmp/output"
 		failures=$((failures + 1))
 	fi
-	end_leaks || failures=$((failures + 1))
 	trap - EXIT
 	rm -rf "$tmp"
 	[ $failures = 0 ] || exit 1

@@ -168,48 +168,43 @@ nested() {
 }
 test_case nested 'self results and exit statuses'
 
-# kmemleak and the clock are played: the leak is found when the next test has run already.
 leaks() {
-	cat >"$tmp/inner" <<-'END'
-	. ./lib.sh
-	setup() { :; }
-	teardown() { :; }
-	module_loaded() { false; }
-	jiffies() { cat "$tmp/clock" 2>/dev/null || echo 100; }
-	scan_interval=0
-	scan_leaks() {
-		scan_before=$last_scan
-		last_scan=$(date +%s)
-		[ -s "$tmp/found" ] || return 0
-		mv "$tmp/found" "$tmp/leaks"
-		blame_leaks
-	}
-	good() { echo 200 >"$tmp/clock"; }
-	leaky() {
-		echo 300 >"$tmp/clock"
-		printf '%s\n' 'unreferenced object 0x1 (size 96):' \
-			'  comm "dd", pid 123, jiffies 250' >"$tmp/later"
-	}
-	next() { mv "$tmp/later" "$tmp/found"; }
-	test_case good 'is good'
-	test_case leaky 'leaks'
-	test_case next 'comes next'
-	kmemleak=/dev/null
-	run_tests
+	cat >"$tmp/journal" <<-END
+	4295000100 a.sh: setup
+	4295000200 a.sh: is good
+	4295000250 a.sh: leaks
+	4295000300 a.sh: comes next
+	END
+	cat >"$tmp/leaks" <<-END
+	unreferenced object 0x1 (size 32):
+	  comm "swapper/0", pid 1, jiffies 4294999999 (age 300.0s)
+	  backtrace:
+	    [<1>] early
+	unreferenced object 0x2 (size 96):
+	  comm "dd", pid 123, jiffies 4295000250 (age 20.0s)
+	  backtrace:
+	    [<2>] first
+	unreferenced object 0x3 (size 96):
+	  comm "dd", pid 124, jiffies 4295009999 (age 10.0s)
+	  backtrace:
+	    [<3>] second
 	END
 	cat >"$tmp/expected" <<-END
-	TAP version 13
-	1..3
-	ok 1 is good
-	# memory leaked:
-	# unreferenced object 0x1 (size 96):
-	#   comm "dd", pid 123, jiffies 250
-	not ok 2 leaks
-	ok 3 comes next
+	a.sh: leaks leaked:
+	unreferenced object 0x2 (size 96):
+	  comm "dd", pid 123, jiffies 4295000250 (age 20.0s)
+	  backtrace:
+	    [<2>] first
+	a.sh: comes next leaked:
+	unreferenced object 0x3 (size 96):
+	  comm "dd", pid 124, jiffies 4295009999 (age 10.0s)
+	  backtrace:
+	    [<3>] second
 	END
-	inner_fails
+	blame "$tmp/journal" "$tmp/leaks" >"$tmp/found"
+	same "$tmp/expected" "$tmp/found"
 }
-test_case leaks 'self a leak that is found late fails the test that leaked'
+test_case leaks 'self a leak is the fault of the test that it was allocated in'
 
 # A test that is interrupted in the middle leaves everything as it was.
 interrupted() {
