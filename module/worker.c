@@ -815,8 +815,9 @@ int dhp_worker_prepare(struct dhp_pool *pool, unsigned int cpu, int nid)
 
 	task = kthread_create_on_node(worker_main, worker, nid, "%s/%u",
 				      pool->name, cpu);
+	/* Not its own errno: some shortages of memory are -EAGAIN there. */
 	if (IS_ERR(task))
-		return PTR_ERR(task);
+		return -ENOMEM;
 	kthread_bind(task, cpu);
 	WRITE_ONCE(worker->task, task);
 	return 0;

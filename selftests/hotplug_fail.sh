@@ -28,58 +28,323 @@ arm() {
 	put "$system/cpu/cpu$cpu/hotplug/fail" "$1"
 }
 
-# fails STEP 1|0: lets STEP fail on the way up or down, if it can. It cannot without a callback,
-# which it may have in one direction only: then the operation succeeds and leaves it armed.
-fails() {
-	arm "$1" || return 1
-	settle
-	ctl clear
-	if put "$system/cpu/cpu$cpu/online" "$2"; then
-		equal "step that is armed still after CPU$cpu/online has become $2" "$1" \
-			"$(cat "$system/cpu/cpu$cpu/hotplug/fail")"
-		disarm
-		put "$system/cpu/cpu$cpu/online" $((1 - $2)) || fail "CPU$cpu: $why"
-		return 1
-	fi
-	echo "step $1: $(sed -n "s/^ *$1: //p" "$system/cpu/hotplug/states")"
-	equal "errno of CPU$cpu/online" "$(word_of EAGAIN)" "$why"
-	tried=$((tried + 1))
+# ---------------------------------------------------------------- the sweep
+#
+# A good removal and a good add are recorded first, call by call, from the kernel's tracepoints.
+# An operation that fails at a step must then be the beginning of the good one, up to that step,
+# and what the good one of the other direction has for the steps that were done: its mirror
+# image. What clients are told follows from where it failed.
+#
+# There are some fifty operations to a sweep. So what is done for each is done without any other
+# process, and judged at the end.
+
+# begin_trace: the calls of $cpu's steps go to $trace, whichever processor makes them, in order.
+begin_trace() {
+	[ -d /sys/kernel/tracing/events/cpuhp ] || skip "needs the tracepoints cpuhp:*"
+	trace=/sys/kernel/tracing/instances/dhp_hotplug_fail
+	[ ! -d "$trace" ] || rmdir "$trace"
+	mkdir "$trace" || fail "no trace of our own"
+	trap 'rmdir "$trace"' EXIT
+	# Clocks of processors differ; this one counts.
+	put "$trace/trace_clock" counter || fail "no trace clock that orders: $why"
+	put "$trace/events/cpuhp/filter" "cpu == $cpu" || fail "the trace cannot be filtered: $why"
+	put "$trace/events/cpuhp/cpuhp_exit/filter" "cpu == $cpu && ret != 0" ||
+		fail "the trace cannot be filtered: $why"
+	put "$trace/events/cpuhp/enable" 1 || fail "cpuhp cannot be traced: $why"
 }
 
-# An add that fails at a step between ours and the end: START and FAILURE, in reverse. At a step
-# before ours or at ours: nothing. Nothing is due either way when it is tried again.
-up() {
-	take_cpu
-	offline "$cpu"
-	# They do not hold the processor after a step that cannot fail.
-	ctl "processor c1 flags=removals"
-	ctl "processor c2 flags=removals"
-	tried=0
-	for step in $(steps); do
-		fails "$step" 1 || continue
-		is_online "$cpu" && fail "CPU$cpu is online, though step $step has failed"
-		if [ "$step" -gt "$prepare" ]; then
-			cat <<-END
-			c1 START $cpu 0
-			c2 START $cpu 0
-			c2 FAILURE $cpu -125
-			c1 FAILURE $cpu -125
-			END
-		fi >"$tmp/in"
-		expect_log <"$tmp/in"
-	done
-	echo "$tried steps"
-	[ "$tried" -gt 5 ] || fail "only $tried steps could be made to fail"
-	ctl clear
-	online "$cpu"
-	expect_log <<-END
-	c1 START $cpu 0
-	c2 START $cpu 0
-	c1 COMPLETE $cpu 0
-	c2 COMPLETE $cpu 0
-	END
+# attempt 1|0 STEP VETOER: one add or removal, with STEP armed (-1: none) and client number VETOER
+# to veto (0: none). Sets $said to "done" or the kernel's word, and $left to the step that is
+# armed still.
+attempt() {
+	attempts=$((attempts + 1))
+	echo "attempt $attempts" >"$trace/trace_marker"
+	echo "note attempt:$attempts" >"$test_dir/control"
+	said="done"
+	echo "$1" 2>"$tmp/said" >"$system/cpu/cpu$cpu/online" || read -r said <"$tmp/said"
+	read -r left <"$system/cpu/cpu$cpu/hotplug/fail"
+	read -r is_now <"$system/cpu/cpu$cpu/online"
+	read -r _ <"$dhp/settle"
+	echo "$attempts $1 $2 $3 $left $is_now $said" >>"$tmp/attempts"
 }
-test_case up 'P5 P6 an add that fails at every failable step'
+
+# choose_vetoer 1|0 STEP: sets $vetoer to a client's number or, in half of the cases, 0, if the
+# clients are asked before the machine comes to STEP. DHP_SEED repeats a run.
+choose_vetoer() {
+	vetoer=0
+	if [ "$1" = 1 ]; then
+		[ "$2" -gt "$prepare" ] || return 0
+	else
+		[ "$2" -lt "$online" ] || return 0
+	fi
+	seed=$(((seed * 1103515245 + 12345) & 0x7fffffff))
+	vetoer=$(((seed >> 16) % (2 * clients)))
+	[ "$vetoer" -le "$clients" ] || vetoer=0
+	[ "$vetoer" = 0 ] ||
+		echo "veto c$vetoer state=$veto_state errno=-12" >"$test_dir/control"
+}
+
+# sweep 1|0 CLIENTS [random]: adds or removals that fail at each step that can be made to, with that
+# many clients, of which one vetoes at random.
+sweep() {
+	take_cpu
+	begin_trace
+	clients=$2
+	random=${3-}
+	attempts=0
+	: >"$tmp/attempts"
+	vetoer=0
+	flags=existing,removals
+	veto_state=remove_start
+	if [ "$1" = 1 ]; then
+		flags=removals
+		veto_state=start
+		offline "$cpu"
+	fi
+	for i in $(seq "$clients"); do
+		ctl "processor c$i flags=$flags"
+	done
+	settle
+	ctl clear
+	seed=${DHP_SEED-$(date +%s)}
+	[ -z "$random" ] || echo "DHP_SEED=$seed"
+
+	attempt "$1" -1 0
+	attempt $((1 - $1)) -1 0
+	for step in $(steps); do
+		echo "$step" 2>/dev/null >"$system/cpu/cpu$cpu/hotplug/fail" || continue
+		[ -z "$random" ] || choose_vetoer "$1" "$step"
+		attempt "$1" "$step" "$vetoer"
+		[ "$left" = -1 ] || echo -1 >"$system/cpu/cpu$cpu/hotplug/fail"
+		[ "$said" != "done" ] || attempt $((1 - $1)) -1 0
+	done
+	attempt "$1" -1 0
+
+	echo 0 >"$trace/tracing_on"
+	judge
+}
+
+# judge: is what is in $tmp/attempts as the trace and the clients' log have it?
+judge() {
+	awk -v prepare="$prepare" -v online="$online" -v cpu="$cpu" -v clients="$clients" \
+		-v random="$random" -v again="$(word_of EAGAIN)" -v vetoed="$(word_of ENOMEM)" '
+	# Does the machine come to step a sooner than to b on its way up or down?
+	function sooner(up, a, b) { return up ? a < b : a > b }
+
+	function wrong(n, text) {
+		if (wrongs++ < 5)
+			print "attempt " n ", " (up[n] ? "up" : "down") ", step " step[n] " " \
+				name[step[n]] ", vetoer " vetoer[n] ": " text
+	}
+
+	# differ(NUMBER, WHAT, EXPECTED, SEEN): lists of lines; says where they part
+	function differ(n, what, expected, seen,    nr, a, b, i) {
+		if (expected == seen)
+			return
+		nr = split(expected, a, "\n")
+		nr = max(nr, split(seen, b, "\n"))
+		for (i = 1; i < nr && a[i] == b[i]; i++)
+			;
+		wrong(n, what " " i ": expected \"" a[i] "\", is \"" b[i] "\"")
+	}
+
+	function max(a, b) { return a > b ? a : b }
+
+	# The calls that are to be made when it fails at a step, whose own is made if it was called;
+	# a negative one is no step.
+	function calls_expected(n, at, called,    i, line, text) {
+		for (i = 1; i <= nr_calls[good[up[n]]]; i++) {
+			line = call[good[up[n]], i]
+			if (at < 0 || sooner(up[n], line + 0, at) || called && line + 0 == at)
+				text = text line "\n"
+		}
+		for (i = 1; at >= 0 && i <= nr_calls[good[!up[n]]]; i++) {
+			line = call[good[!up[n]], i]
+			if (sooner(up[n], line + 0, at))
+				text = text line "\n"
+		}
+		return text
+	}
+
+	function calls_made(n,    i, text) {
+		for (i = 1; i <= nr_calls[n]; i++)
+			text = text call[n, i] "\n"
+		return text
+	}
+
+	# tell(WHAT, FROM, TO, STATUS, BACKWARDS): the lines of clients FROM to TO
+	function tell(what, from, to, status, backwards,    i, text) {
+		if (backwards)
+			for (i = from; i >= to; i--)
+				text = text "c" i " " what " " cpu " " status "\n"
+		else
+			for (i = from; i <= to; i++)
+				text = text "c" i " " what " " cpu " " status "\n"
+		return text
+	}
+
+	# The contract: P1, P4 to P7, X2, X3.
+	function told_expected(n, at, called) {
+		if (at >= 0 && !called && !sooner(up[n], up[n] ? prepare : online, at))
+			return ""
+		if (up[n]) {
+			if (called)
+				return tell("START", 1, vetoer[n], 0) \
+					tell("FAILURE", vetoer[n] - 1, 1, -12, 1)
+			return tell("START", 1, clients, 0) \
+				(at < 0 ? tell("COMPLETE", 1, clients, 0) :
+					tell("FAILURE", clients, 1, -125, 1))
+		}
+		if (called)
+			return tell("REMOVE_START", clients, vetoer[n], 0, 1) \
+				tell("REMOVE_FAILURE", vetoer[n] + 1, clients, -12)
+		return tell("REMOVE_START", clients, 1, 0, 1) \
+			(at < 0 ? tell("REMOVE_COMPLETE", clients, 1, 0, 1) :
+				tell("REMOVE_FAILURE", 1, clients, -125))
+	}
+
+	# Callbacks that return an error: that of a veto, and the one that waits for what the
+	# processor does itself, on its way up or down. A step that is armed is not called.
+	function errors_expected(n, at, called,    waits, text) {
+		if (called)
+			text = at " -12\n"
+		waits = up[n] ? bringup : kick
+		if (at > (up[n] ? bringup : teardown))
+			text = text waits (called ? " -12\n" : " -11\n")
+		return text
+	}
+
+	function judge(n,    at, called, ours, i) {
+		ours = up[n] ? prepare : online
+		at = -1
+		if (said[n] == "done") {
+			if (vetoer[n])
+				wrong(n, "it was not vetoed")
+			if (left[n] != step[n])
+				wrong(n, "step " left[n] " is armed still")
+			for (i = 1; step[n] >= 0 && i <= nr_calls[n]; i++)
+				if (call[n, i] + 0 == step[n])
+					wrong(n, "it has not failed")
+		} else if (step[n] >= 0 && left[n] < 0) {
+			at = step[n]
+			failures++
+			if (vetoer[n] || index(said[n], again) == 0)
+				wrong(n, "it failed with: " said[n])
+		} else {
+			at = ours
+			called = 1
+			vetoes++
+			if (!vetoer[n] || index(said[n], vetoed) == 0)
+				wrong(n, "it failed with: " said[n])
+		}
+		if (is_up[n] != (at < 0 ? up[n] : !up[n]))
+			wrong(n, "online is " is_up[n])
+		differ(n, "call", calls_expected(n, at, called), calls_made(n))
+		differ(n, "error", errors_expected(n, at, called), errors[n])
+		differ(n, "notification", told_expected(n, at, called), told[n])
+	}
+
+	# A good one comes to each step in order.
+	function judge_good(n,    i) {
+		if (said[n] != "done" || !nr_calls[n])
+			wrong(n, "it is no good: " said[n])
+		for (i = 2; i <= nr_calls[n]; i++)
+			if (sooner(up[n], call[n, i] + 0, call[n, i - 1] + 0))
+				wrong(n, "\"" call[n, i] "\" comes after \"" call[n, i - 1] "\"")
+	}
+
+	FNR == 1 { file++ }
+
+	file == 1 {
+		name[$1 + 0] = $2
+		if ($2 == "cpu:bringup")
+			bringup = $1 + 0
+		if ($2 == "cpu:teardown")
+			teardown = $1 + 0
+	}
+
+	file == 2 {
+		nr++
+		up[nr] = $2
+		step[nr] = $3
+		vetoer[nr] = $4
+		left[nr] = $5
+		is_up[nr] = $6
+		sub(/^[^ ]+ [^ ]+ [^ ]+ [^ ]+ [^ ]+ [^ ]+ /, "")
+		said[nr] = $0
+		if (nr <= 2)
+			good[up[nr]] = nr
+	}
+
+	file == 3 && /entries-in-buffer/ {
+		split($3, entries, "/")
+		if (entries[1] != entries[2])
+			wrong(nr, "the trace has " entries[1] " entries left of " entries[2])
+	}
+	file == 3 && / tracing_mark_write: attempt / { now = $NF }
+	file == 3 && / cpuhp_(multi_)?enter: / {
+		sub(/.* step: */, "")
+		call[now, ++nr_calls[now]] = $0
+		if (/cpuhp_kick_ap_work/)
+			kick = $1
+	}
+	file == 3 && / cpuhp_exit: / {
+		sub(/.* step: */, "")
+		errors[now] = errors[now] $1 " " $3 "\n"
+	}
+
+	file == 4 && /^attempt:/ { now = substr($0, 9); next }
+	file == 4 { told[now] = told[now] $0 "\n" }
+
+	END {
+		judge_good(1)
+		judge_good(2)
+		for (n = 1; n <= nr; n++)
+			judge(n)
+		print nr " operations, of which " failures " failed at a step and " vetoes + 0 \
+			" by a veto; calls of a good one: " nr_calls[good[1]] " up, " \
+			nr_calls[good[0]] " down"
+		if (failures + vetoes <= 5)
+			wrong(nr, "only " failures + vetoes " operations have failed")
+		if (random && !vetoes)
+			wrong(nr, "nobody has vetoed")
+		if (wrongs)
+			print wrongs " findings"
+		exit wrongs != 0
+	}' "$system/cpu/hotplug/states" "$tmp/attempts" "$trace/trace" "$test_dir/log"
+}
+
+up_alone() {
+	sweep 1 0
+}
+test_case up_alone 'P5 an add that fails at every failable step is undone step by step'
+
+up_one() {
+	sweep 1 1
+}
+test_case up_one 'P1 P5 P6 an add that fails at every failable step, with one client'
+
+up_five() {
+	sweep 1 5 random
+}
+test_case up_five 'P1 P4 P6 P7 an add that fails at every failable step, with five clients, of which one vetoes at random'
+
+down_alone() {
+	sweep 0 0
+}
+test_case down_alone 'X2 a removal that fails at every failable step is undone step by step'
+
+down_one() {
+	sweep 0 1
+}
+test_case down_one 'X2 a removal that fails at every failable step, with one client'
+
+down_five() {
+	sweep 0 5 random
+}
+test_case down_five 'X2 X3 a removal that fails at every failable step, with five clients, of which one vetoes at random'
+
+# ---------------------------------------------------------------- one step
 
 up_active() {
 	take_cpu
@@ -123,39 +388,6 @@ up_held() {
 	END
 }
 test_case up_held 'P11 an add that fails is nothing to who holds the processor already'
-
-# A removal that fails at a step that comes behind ours, that is, with a lower number: it was
-# begun, so it is taken back. At ours or before it: nothing was said yet.
-down() {
-	take_cpu
-	ctl "processor c1 flags=existing,removals"
-	ctl "processor c2 flags=existing,removals"
-	tried=0
-	for step in $(steps); do
-		fails "$step" 0 || continue
-		is_online "$cpu" || fail "CPU$cpu is offline, though step $step has failed"
-		if [ "$step" -lt "$online" ]; then
-			cat <<-END
-			c2 REMOVE_START $cpu 0
-			c1 REMOVE_START $cpu 0
-			c1 REMOVE_FAILURE $cpu -125
-			c2 REMOVE_FAILURE $cpu -125
-			END
-		fi >"$tmp/in"
-		expect_log <"$tmp/in"
-	done
-	echo "$tried steps"
-	[ "$tried" -gt 5 ] || fail "only $tried steps could be made to fail"
-	ctl clear
-	offline "$cpu"
-	expect_log <<-END
-	c2 REMOVE_START $cpu 0
-	c1 REMOVE_START $cpu 0
-	c2 REMOVE_COMPLETE $cpu 0
-	c1 REMOVE_COMPLETE $cpu 0
-	END
-}
-test_case down 'X2 a removal that fails at every failable step'
 
 down_active() {
 	take_cpu

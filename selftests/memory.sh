@@ -45,12 +45,12 @@ unplugged() {
 }
 test_case unplugged 'E4 A9 a DIMM that is unplugged'
 
-# inject PRIORITY ACTION: the kernel's own notifier, before ours or behind it, refuses
+# inject PRIORITY ACTION [ERRNO]: the kernel's own notifier, before ours or behind it, refuses
 inject() {
 	modprobe memory-notifier-error-inject priority="$1" 2>"$tmp/said" ||
 		skip "needs CONFIG_MEMORY_NOTIFIER_ERROR_INJECT: $(tail -n 1 "$tmp/said")"
 	actions=/sys/kernel/debug/notifier-error-inject/memory/actions
-	put "$actions/$2/error" -12 || fail "cannot inject an error: $why"
+	put "$actions/$2/error" "${3--12}" || fail "cannot inject an error: $why"
 }
 
 offline_in_front() {
@@ -127,6 +127,74 @@ online_behind() {
 	online_refused_by -100
 }
 test_case online_behind 'A1 an arrival refused behind us is no event'
+
+buffers() {
+	settle
+	cat "$dhp/pools/t/buffers"
+}
+
+# refused_to_pool PRIORITY: memory that a pool has buffers in is refused to go, and to come, twice
+# each, for the first refusal may have left something half done.
+refused_to_pool() {
+	put "$system/memory/auto_online_blocks" offline
+	# shellcheck disable=SC2046 # an option and its value
+	plug_dimm 128M $(lonely_node)
+	block=$plugged_blocks
+	state=$system/memory/memory$block/state
+	ctl "pool t buffer_size=4096 permille=4"
+	without=$(buffers)
+	set_block "$block" online_kernel
+	with=$(buffers)
+	[ "$with" -gt "$without" ] || fail "a DIMM has brought no buffers: $without and $with"
+	range="mem $(block_start "$block")+$(block_size) node $(block_node "$block")"
+	ctl "memory m1"
+	ctl "event e1 category=memory"
+	seq=$(sequence)
+
+	inject "$1" MEM_GOING_OFFLINE -28
+	for _ in 1 2; do
+		refused ENOSPC "$state" offline
+		equal "state of the block that was refused to go" online "$(cat "$state")"
+		equal "buffers when memory was refused to go" "$with" "$(buffers)"
+	done
+	rmmod memory_notifier_error_inject
+	set_block "$block" offline
+	equal "buffers without the memory" "$without" "$(buffers)"
+
+	inject "$1" MEM_GOING_ONLINE -28
+	for _ in 1 2; do
+		refused ENOSPC "$state" online_kernel
+		equal "state of the block that was refused to come" offline "$(cat "$state")"
+		equal "buffers when memory was refused to come" "$without" "$(buffers)"
+	done
+	rmmod memory_notifier_error_inject
+	set_block "$block" online_kernel
+	equal "buffers with the memory" "$with" "$(buffers)"
+
+	{
+		if [ "$1" -lt 0 ]; then
+			for _ in 1 2; do
+				echo "m1 REMOVE_START $range"
+				echo "m1 REMOVE_FAILURE $range"
+			done
+		fi
+		echo "m1 REMOVE_START $range"
+		echo "m1 REMOVE_COMPLETE $range"
+		echo "e1 REMOVAL $range seq $((seq + 1))"
+		echo "e1 ARRIVAL $range seq $((seq + 2))"
+	} >"$tmp/in"
+	expect_log <"$tmp/in"
+}
+
+pool_in_front() {
+	refused_to_pool 100
+}
+test_case pool_in_front 'E4 a removal and an arrival refused in front of us leave a pool as it is'
+
+pool_behind() {
+	refused_to_pool -100
+}
+test_case pool_behind 'E4 a pool whose memory is refused to go behind us has its buffers again'
 
 # Who registers while a block is on its way out hears the end of what it was told the beginning of.
 registers_between() {

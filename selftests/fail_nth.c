@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Lets one allocation fail during one system call, and none before or after it: a shell would
+ * have it fail in itself.
+ *
+ *   fail_nth TASK NTH write FILE TEXT
+ *   fail_nth TASK NTH load FILE PARAMETERS
+ *   fail_nth TASK NTH unload MODULE
+ *
+ * The NTH allocation of TASK fails, a process id or "self". Prints how many there still were to
+ * come, 0 if it has failed, and the system call's errno, 0 if it has succeeded. The exit status
+ * is 0 whenever the call was made.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static void die(const char *what)
+{
+	fprintf(stderr, "fail_nth: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static void usage(void)
+{
+	fputs("usage: fail_nth TASK NTH write FILE TEXT | load FILE PARAMETERS | unload MODULE\n",
+	      stderr);
+	exit(2);
+}
+
+static int open_file(const char *path, int flags)
+{
+	int fd = open(path, flags);
+
+	if (fd < 0)
+		die(path);
+	return fd;
+}
+
+static void set_nth(int fd, const char *nth)
+{
+	if (write(fd, nth, strlen(nth)) < 0)
+		die("fail-nth");
+}
+
+int main(int argc, char **argv)
+{
+	char path[64], left[16] = "";
+	int nth_fd, fd = -1;
+	const char *verb;
+	long ret, error;
+
+	if (argc < 5)
+		usage();
+	verb = argv[3];
+	if (argc != (strcmp(verb, "unload") ? 6 : 5))
+		usage();
+	snprintf(path, sizeof(path), "/proc/%s/fail-nth", argv[1]);
+	if (!strcmp(verb, "write"))
+		fd = open_file(argv[4], O_WRONLY);
+	else if (!strcmp(verb, "load"))
+		fd = open_file(argv[4], O_RDONLY);
+	else if (strcmp(verb, "unload"))
+		usage();
+
+	nth_fd = open_file(path, O_RDWR);
+	set_nth(nth_fd, argv[2]);
+	if (!strcmp(verb, "write"))
+		ret = write(fd, argv[5], strlen(argv[5]));
+	else if (!strcmp(verb, "load"))
+		ret = syscall(SYS_finit_module, fd, argv[5], 0);
+	else
+		ret = syscall(SYS_delete_module, argv[4], O_NONBLOCK);
+	error = ret < 0 ? errno : 0;
+	if (pread(nth_fd, left, sizeof(left) - 1, 0) <= 0)
+		die(path);
+	set_nth(nth_fd, "0");
+	printf("%d %ld\n", atoi(left), error);
+	return 0;
+}
