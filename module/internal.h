@@ -69,7 +69,7 @@ bool dhp_processor_inside(const char *what);
 /* present.c: processors that become present */
 int dhp_present_init(void);
 void dhp_present_exit(void);
-void dhp_present_settle(void);
+int dhp_present_settle(void);
 
 /**
  * struct dhp_range - a contiguous range of memory

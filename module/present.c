@@ -5,11 +5,13 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/atomic.h>
 #include <linux/cpu.h>
 #include <linux/delay.h>
 #include <linux/device.h>
 #include <linux/fs.h>
 #include <linux/sched/signal.h>
+#include <linux/wait.h>
 #include <linux/workqueue.h>
 
 #include "compat.h"
@@ -20,6 +22,14 @@ module_param(auto_online, dhp_bool, 0644);
 MODULE_PARM_DESC(auto_online, "bring a processor that becomes present online (default: no)");
 
 static cpumask_t present_new;
+
+/*
+ * How often the work item is queued or running. Who waits for it does not flush it: a reader of
+ * settle holds the mutex of the file that it reads, the work item takes that of another one, and
+ * lockdep cannot tell them apart.
+ */
+static atomic_t present_pending = ATOMIC_INIT(0);
+static DECLARE_WAIT_QUEUE_HEAD(present_wait);
 
 /*
  * add_cpu() looks its device up only after it has waited for the device hotplug
@@ -51,6 +61,12 @@ static int present_online(unsigned int cpu)
 	return ret < 0 ? ret : 0;
 }
 
+static void present_done(void)
+{
+	atomic_dec(&present_pending);
+	wake_up_all(&present_wait);
+}
+
 static void present_work_fn(struct work_struct *work)
 {
 	unsigned int cpu;
@@ -63,6 +79,7 @@ static void present_work_fn(struct work_struct *work)
 			pr_warn("CPU%u has become present, but bringing it online failed with %d; write 1 to its online file to try again\n",
 				cpu, ret);
 	}
+	present_done();
 }
 
 static DECLARE_WORK(present_work, present_work_fn);
@@ -75,14 +92,16 @@ static int present_bus_event(struct notifier_block *nb, unsigned long event,
 
 	if (event == BUS_NOTIFY_ADD_DEVICE && READ_ONCE(auto_online)) {
 		cpumask_set_cpu(dev->id, &present_new);
-		queue_work(system_dfl_wq, &present_work);
+		atomic_inc(&present_pending);
+		if (!queue_work(system_dfl_wq, &present_work))
+			present_done();
 	}
 	return NOTIFY_DONE;
 }
 
-void dhp_present_settle(void)
+int dhp_present_settle(void)
 {
-	flush_work(&present_work);
+	return wait_event_interruptible(present_wait, !atomic_read(&present_pending));
 }
 
 static struct notifier_block present_nb = {
@@ -97,5 +116,6 @@ int dhp_present_init(void)
 void dhp_present_exit(void)
 {
 	bus_unregister_notifier(&cpu_subsys, &present_nb);
-	cancel_work_sync(&present_work);
+	if (cancel_work_sync(&present_work))
+		present_done();
 }

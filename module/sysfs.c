@@ -34,8 +34,9 @@ static ssize_t settle_show(struct kobject *kobj, struct kobj_attribute *attr,
 	u64 sequence;
 	int err;
 
-	dhp_present_settle();
-	err = dhp_event_settle(&sequence);
+	err = dhp_present_settle();
+	if (!err)
+		err = dhp_event_settle(&sequence);
 	if (err)
 		return err;
 	dhp_pool_settle();
