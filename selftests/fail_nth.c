@@ -25,7 +25,7 @@ static void die(const char *what)
 	exit(1);
 }
 
-static void usage(void)
+static void print_usage(void)
 {
 	fputs("usage: fail_nth TASK NTH write FILE TEXT | load FILE PARAMETERS | unload MODULE\n",
 	      stderr);
@@ -55,17 +55,17 @@ int main(int argc, char **argv)
 	long ret, error;
 
 	if (argc < 5)
-		usage();
+		print_usage();
 	verb = argv[3];
 	if (argc != (strcmp(verb, "unload") ? 6 : 5))
-		usage();
+		print_usage();
 	snprintf(path, sizeof(path), "/proc/%s/fail-nth", argv[1]);
 	if (!strcmp(verb, "write"))
 		fd = open_file(argv[4], O_WRONLY);
 	else if (!strcmp(verb, "load"))
 		fd = open_file(argv[4], O_RDONLY);
 	else if (strcmp(verb, "unload"))
-		usage();
+		print_usage();
 
 	nth_fd = open_file(path, O_RDWR);
 	set_nth(nth_fd, argv[2]);
