@@ -12,7 +12,6 @@ struct line {
 
 static DEFINE_MUTEX(log_lock);
 static LIST_HEAD(lines);
-static bool lost;	/* a line, for want of memory; the log says so */
 
 void log_line(const char *fmt, ...)
 {
@@ -24,18 +23,14 @@ void log_line(const char *fmt, ...)
 	length = vsnprintf(NULL, 0, fmt, args);
 	va_end(args);
 
-	line = kmalloc(sizeof(*line) + length + 1, GFP_KERNEL);
-	if (line) {
-		va_start(args, fmt);
-		vsnprintf(line->text, length + 1, fmt, args);
-		va_end(args);
-	}
+	/* Where others' allocations are made to fail, this one is not. */
+	line = kmalloc(sizeof(*line) + length + 1, GFP_KERNEL | __GFP_NOFAIL);
+	va_start(args, fmt);
+	vsnprintf(line->text, length + 1, fmt, args);
+	va_end(args);
 
 	mutex_lock(&log_lock);
-	if (line)
-		list_add_tail(&line->node, &lines);
-	else
-		lost = true;
+	list_add_tail(&line->node, &lines);
 	mutex_unlock(&log_lock);
 }
 
@@ -47,15 +42,12 @@ void log_clear(void)
 	list_for_each_entry_safe(line, next, &lines, node)
 		kfree(line);
 	INIT_LIST_HEAD(&lines);
-	lost = false;
 	mutex_unlock(&log_lock);
 }
 
 static void *log_start(struct seq_file *m, loff_t *pos)
 {
 	mutex_lock(&log_lock);
-	if (!*pos && lost)
-		seq_puts(m, "lines were lost: no memory\n");
 	return seq_list_start(&lines, *pos);
 }
 
