@@ -369,6 +369,11 @@ lonely_node() {
 	done | head -n 1
 }
 
+# KASAN puts the shadow of a DIMM's second block into the first one, which then cannot go.
+kasan() {
+	grep -q ' kasan_poison$' /proc/kallsyms
+}
+
 block_bytes() {
 	echo $((0x$(cat $system/memory/block_size_bytes)))
 }

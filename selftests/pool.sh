@@ -665,11 +665,6 @@ kernel_dimm() {
 	ctl "watch t start=$(block_start "$first") size=$bytes"
 }
 
-# KASAN puts the shadow of a DIMM's second block into the first one, which then cannot go.
-kasan() {
-	grep -q ' kasan_poison$' /proc/kallsyms
-}
-
 given_back() {
 	ctl "pool t buffer_size=65536 permille=200"
 	kernel_dimm 256M

@@ -146,8 +146,10 @@ plug_dimm_once() {
 	online_as=online_movable
 	[ -z "$node" ] || [ $(($1 % 2)) = 0 ] || online_as=online_kernel
 	echo "$online_as" >"$system/memory/auto_online_blocks"
+	blocks=$(($1 % 4 + 1))
+	! kasan || blocks=1
 	# shellcheck disable=SC2086 # an option and its value
-	if hotplug dimm add $((($1 % 4 + 1) * 128))M $node >"$tmp/dimm_add.out" 2>&1; then
+	if hotplug dimm add $((blocks * 128))M $node >"$tmp/dimm_add.out" 2>&1; then
 		did dimm_add
 		cat "$tmp/dimm_add.out" >"$tmp/dimms"
 	elif ! lacks dimm_add; then
