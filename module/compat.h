@@ -11,6 +11,7 @@
 #define _DHP_COMPAT_H
 
 #include <linux/device.h>
+#include <linux/fs_struct.h>
 #include <linux/mm_types.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
@@ -22,6 +23,11 @@ static inline bool dev_offline(const struct device *dev)
 {
 	return dev->offline;
 }
+#endif
+
+/* In 7.3 at the latest, a kernel thread has an empty root of its own, and must ask for init's. */
+#ifndef scoped_with_init_fs
+#define scoped_with_init_fs()
 #endif
 
 /* 6.17 has renamed it. */

@@ -46,7 +46,8 @@ static int present_online(unsigned int cpu)
 	ssize_t ret;
 
 	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%u/online", cpu);
-	file = filp_open(path, O_WRONLY, 0);
+	scoped_with_init_fs()
+		file = filp_open(path, O_WRONLY, 0);
 	if (IS_ERR(file))
 		return PTR_ERR(file);
 	do {
