@@ -90,9 +90,13 @@ static int memory_notifier(struct notifier_block *nb, unsigned long action,
 			   void *data)
 {
 	const struct memory_notify *arg = data;
-	struct dhp_range range = memory_range(arg);
 	struct dhp_memory_client *client;
+	struct dhp_range range;
 
+	/* 6.9 and newer have more actions, before there are struct pages and after. */
+	if (action > MEM_CANCEL_OFFLINE)
+		return NOTIFY_DONE;
+	range = memory_range(arg);
 	mutex_lock(&memory_mutex);
 	switch (action) {
 	case MEM_GOING_ONLINE:
@@ -234,7 +238,8 @@ int dhp_memory_ranges(struct dhp_range **ranges)
 		return -ENOMEM;
 	memory_walk(&walk);
 	*ranges = walk.ranges;
-	return walk.nr;
+	/* A node's span is the kernel's, and may have grown meanwhile. */
+	return min(walk.nr, walk.max);
 }
 
 /* ---- Clients ------------------------------------------------------------ */

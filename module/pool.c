@@ -214,6 +214,9 @@ static void processor_changed(void *context,
 		processor_start(pool, cpu, change->nid, status);
 		break;
 	case DHP_PROCESSOR_COMPLETE:
+		/* The replay has STARTs first, and then nothing that could fail. */
+		pool->created = true;
+		fallthrough;
 	case DHP_PROCESSOR_REMOVE_FAILURE:
 		cpumask_set_cpu(cpu, pool->in_use);
 		break;
@@ -451,9 +454,6 @@ static int pool_follow_processors(struct dhp_pool *pool)
 	if (IS_ERR(client))
 		return PTR_ERR(client);
 	pool->client = client;
-	mutex_lock(&pool->mutex);
-	pool->created = true;
-	mutex_unlock(&pool->mutex);
 	return 0;
 }
 
@@ -484,6 +484,9 @@ struct dhp_pool *dhp_pool_create(const struct dhp_pool_config *config)
 	struct dhp_pool *pool;
 	int err;
 
+	/* Before any lock of ours: who holds that may wait for the callback. */
+	if (dhp_processor_inside("creating a pool") || dhp_memory_inside("creating a pool"))
+		return ERR_PTR(-EDEADLK);
 	err = check_config(config);
 	if (err)
 		return ERR_PTR(err);

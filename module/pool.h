@@ -188,7 +188,7 @@ struct dhp_buffers {
  * @client: hears of processors
  * @mutex: workers come and go under it
  * @in_use: processors between COMPLETE and REMOVE_START; under @mutex
- * @created: the replay is over: from now on no worker is no reason for a veto;
+ * @created: the replay has told all STARTs: from now on no worker is no reason for a veto;
  *	under @mutex
  * @parked: suspend is near, only @stays has an open worker; under @mutex
  * @stays: the processor that suspend leaves running; under @mutex, while @parked

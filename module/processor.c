@@ -107,7 +107,7 @@ static noinline int check_answer(struct dhp_processor_client *client,
 	const char *state = dhp_processor_state_name(change->state);
 
 	if (may_veto && IS_ERR_VALUE((long)answer)) {
-		client->info.vetoes++;
+		WRITE_ONCE(client->info.vetoes, client->info.vetoes + 1);
 		pr_info("%s vetoes %s of CPU%u with %d\n", client->info.name, state,
 			change->cpu, answer);
 		return answer;
@@ -339,13 +339,24 @@ static bool device_offline_flag(unsigned int cpu)
 	return dev && dev_offline(dev);
 }
 
+/*
+ * Does suspend park this processor, or bring it back? kexec, too, takes processors down
+ * with all tasks frozen, but tells nobody beforehand, so that is an ordinary removal.
+ */
+static bool parking(void)
+{
+	lockdep_assert_held(&processor_mutex);
+
+	return cpuhp_tasks_frozen && suspended;
+}
+
 static int processor_prepare(unsigned int cpu)
 {
-	int ret;
+	int ret = 0;
 
-	if (cpuhp_tasks_frozen)
-		return 0;
 	mutex_lock(&processor_mutex);
+	if (parking())
+		goto unlock;
 	tell_outcomes(nr_cpu_ids);
 	ret = all_start(cpu);
 	if (!ret) {
@@ -355,6 +366,7 @@ static int processor_prepare(unsigned int cpu)
 		else
 			cpumask_clear_cpu(cpu, by_device);
 	}
+unlock:
 	mutex_unlock(&processor_mutex);
 	return ret;
 }
@@ -364,7 +376,7 @@ static int processor_online(unsigned int cpu)
 {
 	mutex_lock(&processor_mutex);
 	cpumask_clear_cpu(cpu, parked);
-	if (cpuhp_tasks_frozen || cpumask_test_cpu(cpu, adding))
+	if (parking() || cpumask_test_cpu(cpu, adding))
 		tell_outcomes_later();
 	else
 		removal_failed(cpu, -ECANCELED);
@@ -390,9 +402,9 @@ static int processor_offline(unsigned int cpu)
 	bool refusable = system_state <= SYSTEM_RUNNING;
 	int ret = 0;
 
-	if (cpuhp_tasks_frozen)
-		return 0;
 	mutex_lock(&processor_mutex);
+	if (parking())
+		goto unlock;
 	tell_outcomes(cpu);
 	if (cpumask_test_cpu(cpu, adding)) {
 		if (!add_succeeded(cpu))
@@ -410,7 +422,7 @@ unlock:
 static int processor_dead(unsigned int cpu)
 {
 	mutex_lock(&processor_mutex);
-	if (cpuhp_tasks_frozen) {
+	if (parking()) {
 		cpumask_set_cpu(cpu, parked);
 		goto unlock;
 	}
@@ -520,6 +532,11 @@ __dhp_register_processor_callback(dhp_processor_fn fn, void *context,
 	mutex_lock(&processor_mutex);
 	/* Those who were first are told first. */
 	tell_outcomes(nr_cpu_ids);
+	/* Those that suspend has parked are there and cannot be told of; nor will they be later. */
+	if ((flags & DHP_PROCESSOR_ADD_EXISTING) && !cpumask_empty(parked)) {
+		ret = -EBUSY;
+		goto unlock;
+	}
 	dhp_client_add(&client->info, fn, "processor", owner);
 	if (flags & DHP_PROCESSOR_ADD_EXISTING)
 		ret = processor_replay(client);
@@ -527,6 +544,7 @@ __dhp_register_processor_callback(dhp_processor_fn fn, void *context,
 		dhp_client_del(&client->info);
 	else
 		list_add_tail(&client->node, &processor_clients);
+unlock:
 	mutex_unlock(&processor_mutex);
 	cpus_read_unlock();
 

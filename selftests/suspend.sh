@@ -160,6 +160,21 @@ lost() {
 }
 test_case lost 'P10 A9 X4 a processor that resume does not bring back is a removal'
 
+# Who comes while some of three processors are back, and who before or after it.
+newcomers() {
+	plug_cpu
+	online "$plugged_cpu"
+	ctl "newcomers start"
+	for _ in 1 2 3; do
+		nap
+	done
+	ctl "newcomers stop"
+	grep '^newcomers told [1-9].* wrong 0$' "$test_dir/log" ||
+		fail "who came was told of too few: $(cat "$test_dir/log")"
+	! grep -q ' refused 0 ' "$test_dir/log" || fail "none has come at the time in question"
+}
+test_case newcomers 'R2 R4 who registers while processors are parked is refused, and misses none'
+
 pool() {
 	ctl "pool t buffer_size=4096"
 	ctl "load t buffers=10"
@@ -177,9 +192,7 @@ pool() {
 	settle
 	equal "workers" "$workers" "$(cat "$dhp/pools/t/workers")"
 	ctl "flush t"
-	cat "$test_dir/pools"
-	awk '{ exit !($3 == $5 && $7 == 0 && $15 == 0) }' "$test_dir/pools" ||
-		fail "items were lost or ran twice, or a buffer had two owners"
+	sound_pools
 }
 test_case pool 'P10 E1 E3 a pool under load survives a suspend'
 

@@ -135,7 +135,8 @@ __dhp_register_processor_callback(dhp_processor_fn fn, void *context,
  * Return: the registration, owned by dhp until
  * dhp_unregister_processor_callback(); or ERR_PTR(): -EINVAL for a NULL @fn,
  * -EOPNOTSUPP for unknown bits in @flags, -ENOMEM, -EDEADLK from inside a
- * synchronous callback, or the errno of a veto during the replay.
+ * synchronous callback, -EBUSY with %DHP_PROCESSOR_ADD_EXISTING while suspend has
+ * parked processors, or the errno of a veto during the replay.
  * Nothing stays registered on failure.
  */
 #define dhp_register_processor_callback(fn, context, flags) \
@@ -218,6 +219,9 @@ __dhp_register_memory_callback(dhp_memory_fn fn, void *context,
  * anybody is asked. Pages that a driver can give back in REMOVE_START must be
  * marked with __SetPageOffline(), as memory balloons mark theirs, and the mark
  * cleared before they are freed.
+ *
+ * The first call may come before this has returned, and from it: a range that is on
+ * its way out is told to who comes.
  *
  * Context: Process context; may sleep.
  * Return: the registration; or ERR_PTR(): -EINVAL for a NULL @fn, -ENOMEM,
@@ -450,7 +454,8 @@ struct dhp_pool_config {
  *
  * Context: Process context; may sleep. Takes the CPU hotplug lock for reading.
  * Return: the pool; or ERR_PTR(): -EINVAL for a bad @config, -EEXIST for a name
- * in use, -ENOMEM when not even a worker for each processor could be had.
+ * in use, -ENOMEM when not even a worker for each processor could be had, -EBUSY
+ * while the machine is suspended, -EDEADLK from inside a synchronous callback.
  */
 struct dhp_pool *dhp_pool_create(const struct dhp_pool_config *config);
 
@@ -475,7 +480,7 @@ void dhp_pool_destroy(struct dhp_pool *pool);
  * that it is called on. With it, another worker that has nothing to do may run the
  * item, and no order is kept between such items, nor between them and others.
  *
- * Context: Any, interrupts included. Takes no lock.
+ * Context: Any but NMI. Takes no lock of dhp's.
  * Return: true; false, and nothing done, when the item is queued already.
  */
 bool dhp_pool_submit(struct dhp_pool *pool, struct dhp_work *work);
@@ -491,7 +496,7 @@ bool dhp_pool_submit(struct dhp_pool *pool, struct dhp_work *work);
  * as long as that processor stays; when it leaves, no order is promised. Nobody
  * steals them.
  *
- * Context: Any, interrupts included. Takes no lock.
+ * Context: Any but NMI. Takes no lock of dhp's.
  * Return: true; false, and nothing done, when the item is queued already.
  */
 bool dhp_pool_submit_on(struct dhp_pool *pool, unsigned int cpu,

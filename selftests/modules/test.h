@@ -58,6 +58,10 @@ int client_release(const struct command *command);
 int clients_reset(void);
 void clients_forget(void);
 
+/* test_newcomers.c */
+int newcomers_control(const struct command *command);
+void newcomers_stop(void);
+
 /* test_pool.c */
 int pool_create(const struct command *command);
 int pool_destroy(const struct command *command);

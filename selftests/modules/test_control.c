@@ -16,6 +16,9 @@
  *	does something from inside a callback; test_clients.c lists the actions
  *   release NAME
  *	ends a `hold` action
+ *   newcomers start|stop
+ *	clients register with `existing` and leave, again and again; stop logs how many were
+ *	told of all processors, refused with EBUSY, or neither
  *   note TEXT
  *	puts a word into the log
  *   clear
@@ -106,8 +109,10 @@ static int do_clear(const struct command *command)
 
 static int do_reset(const struct command *command)
 {
-	int err = clients_reset();
+	int err;
 
+	newcomers_stop();
+	err = clients_reset();
 	pools_reset();
 	log_clear();
 	return err;
@@ -128,6 +133,7 @@ static const struct verb {
 	{ "veto", true, "state cpu errno count ", client_veto },
 	{ "inside", true, "state cpu action arg count ", client_inside },
 	{ "release", true, "", client_release },
+	{ "newcomers", true, "", newcomers_control },
 	{ "note", true, "", do_note },
 	{ "clear", false, "", do_clear },
 	{ "reset", false, "", do_reset },
@@ -289,6 +295,7 @@ static int __init dhp_test_init(void)
 static void __exit dhp_test_exit(void)
 {
 	debugfs_remove_recursive(directory);
+	newcomers_stop();
 	if (forget)
 		clients_forget();
 	else
