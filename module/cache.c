@@ -432,7 +432,7 @@ void dhp_buffers_share_del(struct dhp_pool *pool, unsigned int cpu)
 	mutex_unlock(&b->mutex);
 }
 
-/* In COMPLETE: the processor may keep buffers, and there will be more of them. */
+/* After COMPLETE: the processor may keep buffers, and there will be more of them. */
 void dhp_buffers_share_open(struct dhp_pool *pool, unsigned int cpu)
 {
 	struct dhp_buffers *b = &pool->buffers;

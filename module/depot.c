@@ -217,8 +217,12 @@ unsigned int dhp_depot_take(struct dhp_buffers *b, struct dhp_buffer_node *node,
 	struct page *page;
 
 	spin_lock_irqsave(&node->lock, flags);
-	while (nr < want && (page = depot_chunk(node)))
-		nr += chunk_take(b, page, slot + nr, want - nr);
+	while (nr < want && (page = depot_chunk(node))) {
+		if (chunk_leaving(node, page))
+			list_move(&page->lru, chunk_list(b, node, page));
+		else
+			nr += chunk_take(b, page, slot + nr, want - nr);
+	}
 	spin_unlock_irqrestore(&node->lock, flags);
 	return nr;
 }
