@@ -65,8 +65,8 @@ void dhp_client_show(struct seq_file *m)
 	mutex_lock(&client_mutex);
 	list_for_each_entry(info, &clients, node)
 		seq_printf(m, "%s %s %llu %llu %llu\n", info->name, info->kind,
-			   info->calls, info->vetoes,
-			   div_u64(info->longest_ns, NSEC_PER_USEC));
+			   READ_ONCE(info->calls), READ_ONCE(info->vetoes),
+			   div_u64(READ_ONCE(info->longest_ns), NSEC_PER_USEC));
 	mutex_unlock(&client_mutex);
 }
 

@@ -32,7 +32,8 @@
  * @vetoes: how often it vetoed
  * @longest_ns: its longest call
  *
- * The counts are written under the lock that serialises the client's callbacks.
+ * The counts are written under the lock that serialises the client's callbacks, and
+ * read without.
  */
 struct dhp_client_info {
 	struct list_head node;
@@ -55,8 +56,9 @@ void dhp_client_show(struct seq_file *m);
 
 static inline void dhp_client_called(struct dhp_client_info *info, u64 duration_ns)
 {
-	info->calls++;
-	info->longest_ns = max(info->longest_ns, duration_ns);
+	WRITE_ONCE(info->calls, info->calls + 1);
+	if (duration_ns > info->longest_ns)
+		WRITE_ONCE(info->longest_ns, duration_ns);
 }
 
 /* processor.c: synchronous processor notification */
