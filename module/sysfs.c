@@ -59,7 +59,8 @@ static ssize_t present_offline_show(struct kobject *kobj,
 
 static struct kobj_attribute clients_attr = __ATTR_RO(clients);
 static struct kobj_attribute sequence_attr = __ATTR_RO(sequence);
-static struct kobj_attribute settle_attr = __ATTR_RO(settle);
+/* A read brings forward what waits, which is not for everybody to do. */
+static struct kobj_attribute settle_attr = __ATTR_RO_MODE(settle, 0400);
 static struct kobj_attribute present_offline_attr = __ATTR_RO(present_offline);
 
 static struct attribute *dhp_attrs[] = {
