@@ -57,10 +57,10 @@ modules: tools
 	@scripts/build-modules $(KDIR)
 
 guest-modules: tools
-	@scripts/build-modules $(guest_kdir)
+	@kdir=$(guest_kdir); [ -n "$$kdir" ] && scripts/build-modules "$$kdir"
 
 kdir: tools
-	@echo $(guest_kdir)
+	@kdir=$(guest_kdir); [ -n "$$kdir" ] && echo "$$kdir"
 
 # ------------------------------------------------------------------ guests
 
@@ -112,5 +112,6 @@ style: tools
 	@scripts/style $(guest_kdir)
 
 clean:
-	rm -rf build/modules build/check.* build/check-kernels build/coverage build/vm build/guest/init
+	rm -rf build/modules build/install build/check.* build/check-kernels build/coverage build/vm
+	rm -rf build/guest/init build/guest/keep-tlb build/bench build/bench.json
 	find . -name __pycache__ -prune -exec rm -rf {} +
