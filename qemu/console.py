@@ -36,9 +36,14 @@ WARNING_END = re.compile(r"---\[ end trace")
 # What selftests/lib.sh puts there before each test.
 TEST = re.compile(r"dhp selftest [\d.]+: (.+)")
 
-# A data race counts if either side is in one of the project's modules; the kernel has its own.
+# A data race counts if either side is in one of the project's modules, or in what one of them
+# has called; the kernel has races of its own. The report ends with a line of these.
 KCSAN = re.compile(r"BUG: KCSAN: ")
+KCSAN_END = "=" * 60
 KCSAN_OURS = re.compile(r"\[(dhp|wdm)\w*\]")
+KCSAN_ACCESS = re.compile(r" bytes by .* on cpu \d+:")
+KCSAN_FRAMES = 2  # of each side, the access and its caller
+FRAME = re.compile(r"\+0x[0-9a-f]+/0x[0-9a-f]+")
 
 
 class Scanner:
@@ -50,6 +55,8 @@ class Scanner:
         self._rest = ""
         self._expected = []
         self._in_excused = False
+        self._race = None   # the first line of the report that we are in, until it is judged
+        self._frames = 0    # of one side
         self.begun = False
         self.ended = False
         self.bad = []      # bad lines, in order
@@ -95,8 +102,16 @@ class Scanner:
                 return
             if "Call Trace:" in line:
                 return
-        if KCSAN.search(line) and not KCSAN_OURS.search(line):
-            return
+        if KCSAN.search(line):
+            if not KCSAN_OURS.search(line):
+                self._race = line
+                self._frames = 0
+                return
+        elif self._race is not None:
+            if not self._race_is_ours(line):
+                return
+            line = self._race
+            self._race = None
         if BAD.search(line):
             if self.first_bad is None:
                 self.first_bad = len(self.lines) - 1
@@ -104,6 +119,16 @@ class Scanner:
             self.bad.append(line)
             if not self.fatal and FATAL.search(line):
                 self.fatal = line
+
+    def _race_is_ours(self, line):
+        if KCSAN_END in line:
+            self._race = None
+        elif KCSAN_ACCESS.search(line):
+            self._frames = 0
+        elif FRAME.search(line):
+            self._frames += 1
+            return self._frames <= KCSAN_FRAMES and KCSAN_OURS.search(line)
+        return False
 
     def during(self):
         """Which test it was, for a message; none if it is not known."""

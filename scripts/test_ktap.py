@@ -140,6 +140,20 @@ class Console(unittest.TestCase):
 
     def test_races_of_the_kernel_itself(self):
         self.assertEqual(self.scan("BUG: KCSAN: data-race in f / g\n").bad, [])
+        self.assertEqual(self.scan(self.race("g", "h [dhp]", "k", "l [dhp]")).bad, [])
+
+    def test_races_in_what_we_call(self):
+        for race in (self.race("g [dhp]", "h", "k", "l"), self.race("g", "h", "k [wdm_x]", "l")):
+            self.assertEqual(self.scan(race).bad, ["BUG: KCSAN: data-race in f / f"])
+
+    @staticmethod
+    def race(caller, callers_caller, other_caller, others_caller):
+        def side(*callers):
+            stack = "".join(f" {f'{name} '.replace(' ', '+0x1/0x2 ', 1)}\n" for name in callers)
+            return f"write to 0xffff888012345678 of 8 bytes by task 12 on cpu 1:\n f+0x1/0x2\n{stack}\n"
+        line = "=" * 66 + "\n"
+        return (f"{line}BUG: KCSAN: data-race in f / f\n\n" + side(caller, callers_caller) +
+                side(other_caller, others_caller) + "value changed: 0x1 -> 0x2\n" + line)
 
     def test_names_the_test(self):
         log = "dhp selftest 7.1: P1 one\nall is well\ndhp selftest 7.2: P2 two\n"
