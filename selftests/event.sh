@@ -355,10 +355,7 @@ unregister_waits() {
 	offline "$cpu"
 	await_line "e1 REMOVAL cpu $cpu seq $((seq + 1))"
 	online "$cpu"
-	echo "unregister e1" >"$test_dir/control" &
-	pid=$!
-	await_line "e1 unregister"
-	wait_or_fail 30 asleep "$pid"
+	until_waits "$test_dir/control" "unregister e1"
 	ctl "note waiting"
 	ctl "release e1"
 	wait

@@ -35,6 +35,7 @@ begin_faults() {
 	was_loud=$(cat "$loud")
 	was_level=$(cut -f1 /proc/sys/kernel/printk)
 	trap end_faults EXIT
+	trap 'exit 130' INT TERM HUP
 	echo N >"$loud"
 	echo 4 >/proc/sys/kernel/printk
 }
@@ -115,6 +116,8 @@ no_faults() {
 		echo 0 >"$faults/$kind/task-filter"
 	done
 	mark_workers 0
+	# If fail_nth was killed.
+	echo 0 >"/proc/$kthreadd/fail-nth"
 }
 
 # ---------------------------------------------------------------- what must be left
@@ -341,22 +344,6 @@ test_case processors_late 'E5 no memory in worker threads for a processor that c
 # has none for, not permitted.
 kernels="$enomem 16 1"
 
-# A DIMM with a pool's buffers in it: $block, $state; $without and $with, how many there are.
-take_block() {
-	put "$system/memory/auto_online_blocks" offline
-	# shellcheck disable=SC2046 # an option and its value
-	plug_dimm 128M $(lonely_node)
-	block=$plugged_blocks
-	state=$system/memory/memory$block/state
-	ctl "pool t buffer_size=4096 permille=4"
-	settle
-	without=$(cat "$dhp/pools/t/buffers")
-	set_block "$block" online_kernel
-	settle
-	with=$(cat "$dhp/pools/t/buffers")
-	[ "$with" -gt "$without" ] || fail "a DIMM has brought no buffers: $without and $with"
-}
-
 gone() {
 	has_buffers "$without"
 	set_file "$state" online_kernel
@@ -370,7 +357,7 @@ gone_not() {
 
 giving_back() {
 	begin_faults
-	take_block
+	take_pool_block
 	promised=$kernels
 	in_turn self gone gone_not write "$state" offline
 	set_block "$block" offline
@@ -391,7 +378,7 @@ come_not() {
 
 arriving() {
 	begin_faults
-	take_block
+	take_pool_block
 	set_block "$block" offline
 	settle
 	promised=$kernels
@@ -403,7 +390,7 @@ test_case arriving 'E2 no memory while memory comes'
 
 growing() {
 	begin_faults
-	take_block
+	take_pool_block
 	for kind in fail_page_alloc failslab; do
 		for interval in 1 3 9 27 81; do
 			set_file "$state" offline

@@ -45,6 +45,7 @@ begin_trace() {
 	[ ! -d "$trace" ] || rmdir "$trace"
 	mkdir "$trace" || fail "no trace of our own"
 	trap 'rmdir "$trace"' EXIT
+	trap 'exit 130' INT TERM HUP
 	# Clocks of processors differ; this one counts.
 	put "$trace/trace_clock" counter || fail "no trace clock that orders: $why"
 	put "$trace/events/cpuhp/filter" "cpu == $cpu" || fail "the trace cannot be filtered: $why"
@@ -127,7 +128,7 @@ sweep() {
 # judge: is what is in $tmp/attempts as the trace and the clients' log have it?
 judge() {
 	awk -v prepare="$prepare" -v online="$online" -v cpu="$cpu" -v clients="$clients" \
-		-v random="$random" -v again="$(word_of EAGAIN)" -v vetoed="$(word_of ENOMEM)" '
+		-v random="$random" -v again='Resource temporarily unavailable' -v vetoed='Cannot allocate memory' '
 	# Does the machine come to step a sooner than to b on its way up or down?
 	function sooner(up, a, b) { return up ? a < b : a > b }
 

@@ -13,7 +13,8 @@ setup() {
 leaks() {
 	[ -w "$kmemleak" ] || skip "this kernel has no kmemleak"
 	scan
-	old_enough=$(($(date +%s) + 6))	# five, and what this clock rounds off
+	now
+	old_enough=$((now + 6))	# five, and what this clock rounds off
 	wait_or_fail 30 over
 	scan
 	cat "$kmemleak" >"$tmp/leaks"
@@ -29,7 +30,8 @@ scan() {
 }
 
 over() {
-	[ "$(date +%s)" -ge "$old_enough" ]
+	now
+	[ "$now" -ge "$old_enough" ]
 }
 test_case leaks 'no test has leaked memory'
 

@@ -112,13 +112,12 @@ many_loads() {
 }
 test_case many_loads 'load twenty times up and down'
 
-# toggle: a processor goes and comes until there is a file $tmp/enough; its rounds in $tmp/rounds
+# toggle: a processor goes and comes until `toggled`; its rounds in $tmp/rounds
 toggle() {
 	cpu=$(pick_cpu)
-	rm -f "$tmp/enough"
 	(
 		rounds=0
-		while [ ! -e "$tmp/enough" ]; do
+		while going_on; do
 			echo 0 >"$system/cpu/cpu$cpu/online" || echo "offline failed"
 			echo 1 >"$system/cpu/cpu$cpu/online" || echo "online failed"
 			rounds=$((rounds + 1))
@@ -128,7 +127,7 @@ toggle() {
 }
 
 toggled() {
-	touch "$tmp/enough"
+	enough
 	wait
 	[ ! -s "$tmp/toggle" ] || fail "$(cat "$tmp/toggle")"
 	echo "the processor has gone and come $(cat "$tmp/rounds") times"
@@ -168,11 +167,12 @@ test_case rmmod_in_the_middle 'R5 R8 rmmod in the middle of adds and removals, w
 
 plug_while_loading() {
 	before=$(present_cpus)
-	command -v hotplug >/dev/null || skip "nothing to plug here: no 'hotplug' command"
+	command -v hotplug >/dev/null || impossible "nothing to plug here: no 'hotplug' command"
 	rm -f "$tmp/code"
 	(
-		hotplug cpu add >"$tmp/added" 2>"$tmp/refusal"
-		echo $? >"$tmp/code"
+		code=0
+		hotplug cpu add >"$tmp/added" 2>"$tmp/refusal" || code=$?
+		echo "$code" >"$tmp/code"
 	) &
 	rounds=0
 	while [ ! -e "$tmp/code" ]; do
@@ -196,12 +196,13 @@ plug_while_loading() {
 test_case plug_while_loading 'R4 a processor plugged while dhp is loading'
 
 dimm_while_loading() {
-	command -v hotplug >/dev/null || skip "nothing to plug here: no 'hotplug' command"
+	command -v hotplug >/dev/null || impossible "nothing to plug here: no 'hotplug' command"
 	put "$system/memory/auto_online_blocks" online_movable
 	rm -f "$tmp/code"
 	(
-		hotplug dimm add 512M >"$tmp/added" 2>"$tmp/refusal"
-		echo $? >"$tmp/code"
+		code=0
+		hotplug dimm add 512M >"$tmp/added" 2>"$tmp/refusal" || code=$?
+		echo "$code" >"$tmp/code"
 	) &
 	rounds=0
 	while [ ! -e "$tmp/code" ]; do

@@ -128,24 +128,10 @@ online_behind() {
 }
 test_case online_behind 'A1 an arrival refused behind us is no event'
 
-buffers() {
-	settle
-	cat "$dhp/pools/t/buffers"
-}
-
 # refused_to_pool PRIORITY: memory that a pool has buffers in is refused to go, and to come, twice
 # each, for the first refusal may have left something half done.
 refused_to_pool() {
-	put "$system/memory/auto_online_blocks" offline
-	# shellcheck disable=SC2046 # an option and its value
-	plug_dimm 128M $(lonely_node)
-	block=$plugged_blocks
-	state=$system/memory/memory$block/state
-	ctl "pool t buffer_size=4096 permille=4"
-	without=$(buffers)
-	set_block "$block" online_kernel
-	with=$(buffers)
-	[ "$with" -gt "$without" ] || fail "a DIMM has brought no buffers: $without and $with"
+	take_pool_block
 	range="mem $(block_start "$block")+$(block_size) node $(block_node "$block")"
 	ctl "memory m1"
 	ctl "event e1 category=memory"
@@ -155,21 +141,21 @@ refused_to_pool() {
 	for _ in 1 2; do
 		refused ENOSPC "$state" offline
 		equal "state of the block that was refused to go" online "$(cat "$state")"
-		equal "buffers when memory was refused to go" "$with" "$(buffers)"
+		equal "buffers when memory was refused to go" "$with" "$(pool_buffers)"
 	done
 	rmmod memory_notifier_error_inject
 	set_block "$block" offline
-	equal "buffers without the memory" "$without" "$(buffers)"
+	equal "buffers without the memory" "$without" "$(pool_buffers)"
 
 	inject "$1" MEM_GOING_ONLINE -28
 	for _ in 1 2; do
 		refused ENOSPC "$state" online_kernel
 		equal "state of the block that was refused to come" offline "$(cat "$state")"
-		equal "buffers when memory was refused to come" "$without" "$(buffers)"
+		equal "buffers when memory was refused to come" "$without" "$(pool_buffers)"
 	done
 	rmmod memory_notifier_error_inject
 	set_block "$block" online_kernel
-	equal "buffers with the memory" "$with" "$(buffers)"
+	equal "buffers with the memory" "$with" "$(pool_buffers)"
 
 	{
 		if [ "$1" -lt 0 ]; then
@@ -230,10 +216,7 @@ unregister_waits() {
 	ctl "inside m1 state=remove_start action=hold"
 	put "$system/memory/memory$block/state" offline &
 	await_line "m1 REMOVE_START $range"
-	echo "unregister m1" >"$test_dir/control" &
-	pid=$!
-	await_line "m1 unregister"
-	wait_or_fail 30 asleep "$pid"
+	until_waits "$test_dir/control" "unregister m1"
 	ctl "note waiting"
 	ctl "release m1"
 	wait

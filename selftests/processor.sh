@@ -305,7 +305,7 @@ serialised() {
 	ctl "inside c1 state=start action=hold"
 	put "$system/cpu/cpu$cpu/online" 1 &
 	await_line "c1 START $cpu 0"
-	put "$test_dir/control" "processor c2 flags=existing" &
+	until_waits "$test_dir/control" "processor c2 flags=existing"
 	ctl "note before"
 	ctl "release c1"
 	wait

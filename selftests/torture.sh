@@ -32,10 +32,6 @@ draws() {
 	}'
 }
 
-over() {
-	[ -e "$tmp/enough" ]
-}
-
 # did KIND: once more
 did() {
 	echo >>"$tmp/$1"
@@ -53,30 +49,29 @@ how_often() {
 # wrong TEXT: it ends all loops
 wrong() {
 	echo "$*" >>"$tmp/wrong"
-	touch "$tmp/enough"
+	enough
 }
 
-# Sets $vetoes, without a process: it would be most of what a loop does.
+# count_vetoes CPU: sets $vetoes, without a process: it would be most of what a loop does.
 count_vetoes() {
-	vetoes=0
-	while read -r name value; do
-		case $name in
-		start_vetoes | remove_vetoes) vetoes=$((vetoes + value)) ;;
-		esac
+	while read -r name vetoes; do
+		[ "$name" != "vetoes_of_cpu$1" ] || return 0
 	done <"$torture_dir/statistics"
+	vetoes=gone
 }
 
-# vetoable KIND COMMAND...: whatever it changes, a client may veto; nobody else may. Fails with it.
+# vetoable KIND CPU COMMAND...: what it does to CPU a client may veto; nobody else may. Fails with it.
 vetoable() {
 	kind=$1
-	shift
-	count_vetoes
+	vetoed=$2
+	shift 2
+	count_vetoes "$vetoed"
 	before=$vetoes
 	if "$@" >"$tmp/$kind.out" 2>&1; then
 		did "$kind"
 		return 0
 	fi
-	count_vetoes
+	count_vetoes "$vetoed"
 	if [ "$before" != "$vetoes" ]; then
 		did "$kind.vetoed"
 	else
@@ -99,17 +94,17 @@ write_state() {
 
 # The processors that the machine was booted with, as an administrator.
 toggle_cpus() {
-	draws 1 | while read -r one && read -r state && ! over; do
+	draws 1 | while read -r one && read -r state && going_on; do
 		# shellcheck disable=SC2086 # a list
 		set -- $toggled
 		shift $((one % $#))
-		vetoable sysfs write_state "$1" $((state % 2))
+		vetoable sysfs "$1" write_state "$1" $((state % 2))
 	done
 }
 
 # A real one comes, is online for a moment, and goes while it is online.
 plug_cpus() {
-	draws 2 | while read -r more && ! over; do
+	draws 2 | while read -r more && going_on; do
 		present=$(present_cpus)
 		if ! hotplug cpu add >"$tmp/cpu_add.out" 2>&1; then
 			lacks cpu_add || wrong "hotplug cpu add: $(cat "$tmp/cpu_add.out")"
@@ -119,10 +114,10 @@ plug_cpus() {
 		id=$(cat "$tmp/cpu_add.out")
 		echo "$id" >"$tmp/cpus"
 		cpu=$(missing "$present" "$(present_cpus)")
-		vetoable plugged write_state "$cpu" 1
-		[ $((more % 3)) != 0 ] || vetoable plugged write_state "$cpu" 0
+		vetoable plugged "$cpu" write_state "$cpu" 1
+		[ $((more % 3)) != 0 ] || vetoable plugged "$cpu" write_state "$cpu" 0
 		try=0
-		until vetoable cpu_del hotplug cpu del "$id" || over; do
+		until vetoable cpu_del "$cpu" hotplug cpu del "$id" || ! going_on; do
 			try=$((try + 1))
 			[ "$try" -lt "$retries" ] || wrong "$retries times, CPU$cpu was kept by vetoes"
 		done
@@ -168,7 +163,7 @@ resize_once() {
 }
 
 plug_memory() {
-	draws 3 | while read -r which && read -r how && ! over; do
+	draws 3 | while read -r which && read -r how && going_on; do
 		if [ $((which % 2)) = 0 ]; then
 			[ -e "$tmp/dimm_add.lacks" ] || plug_dimm_once "$how"
 		else
@@ -180,7 +175,7 @@ plug_memory() {
 
 # Drivers come and go. Not all the time, as reading below: processes are slow to make.
 load_clients() {
-	draws 4 | while read -r which && ! over; do
+	draws 4 | while read -r which && going_on; do
 		sample=dhp_sample_native
 		[ $((which % 2)) = 0 ] || sample=dhp_sample_wdm
 		try_load "$sample" >"$tmp/sample.out" 2>&1 ||
@@ -194,7 +189,7 @@ load_clients() {
 
 # Pools come and go, so a file may be gone when its turn comes.
 read_files() {
-	draws 5 | while read -r which && ! over; do
+	draws 5 | while read -r which && going_on; do
 		case $((which % 4)) in
 		0) cat "$dhp/pools"/*/* ;;
 		1) cat "$dhp/clients" "$dhp/sequence" "$dhp/present_offline" ;;
@@ -231,11 +226,12 @@ torture() {
 	for loop in $loops; do
 		$loop &
 	done
-	until=$(($(date +%s) + minutes * 60))
-	while [ "$(date +%s)" -lt "$until" ] && ! over && ! found; do
+	now
+	until=$((now + minutes * 60))
+	while now; [ "$now" -lt "$until" ] && going_on && ! found; do
 		sleep 1
 	done
-	touch "$tmp/enough"
+	enough
 	wait
 	cat "$torture_dir/statistics" >"$tmp/figures"
 	set -e
@@ -269,7 +265,7 @@ happened() {
 # was_done KIND...: by this script
 was_done() {
 	[ -s "$tmp/figures" ] || fail "the torture has not come to its end"
-	command -v hotplug >/dev/null || skip "nothing to plug here: no 'hotplug' command"
+	command -v hotplug >/dev/null || impossible "nothing to plug here: no 'hotplug' command"
 	for kind in "$@"; do
 		[ ! -e "$tmp/$kind.lacks" ] || skip "$(cat "$tmp/$kind.lacks")"
 	done

@@ -161,6 +161,7 @@ void oracle_processor_leave(struct oracle_processor *o,
 			    const struct dhp_processor_change *change, int answer);
 bool oracle_may_veto(struct oracle_processor *o, const struct dhp_processor_change *change);
 bool oracle_replaying(struct oracle_processor *o);
+unsigned int oracle_vetoes(unsigned int cpu);
 bool oracle_vetoed(unsigned int cpu, enum dhp_processor_state state, int error, u64 since_ns);
 
 void oracle_memory_begin(struct oracle_memory *o);

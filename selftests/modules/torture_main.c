@@ -117,13 +117,15 @@ void torture_err(const char *fmt, ...)
 
 static int statistics_show(struct seq_file *m, void *v)
 {
-	unsigned int i;
+	unsigned int i, cpu;
 
 	seq_printf(m, "seed %lu\n", seed);
 	seq_printf(m, "findings %ld\n", atomic_long_read(&findings));
 	seq_printf(m, "transitions %ld\n", transitions());
 	for (i = 0; i < NR_COUNTS; i++)
 		seq_printf(m, "%s %ld\n", count_names[i], counted(i));
+	for_each_present_cpu(cpu)
+		seq_printf(m, "vetoes_of_cpu%u %u\n", cpu, oracle_vetoes(cpu));
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(statistics);

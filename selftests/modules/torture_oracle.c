@@ -363,11 +363,12 @@ static void note_veto(struct oracle_processor *o, const struct dhp_processor_cha
 		c->add_error = error;
 	else
 		c->remove_error = error;
-	c->veto[c->nr_vetoes++ % VETOES_KEPT] = (struct veto) {
+	c->veto[c->nr_vetoes % VETOES_KEPT] = (struct veto) {
 		.time_ns = ktime_get_ns(),
 		.state = change->state,
 		.error = error,
 	};
+	WRITE_ONCE(c->nr_vetoes, c->nr_vetoes + 1);
 	count_up(start ? START_VETOES : REMOVE_VETOES);
 }
 
@@ -381,6 +382,11 @@ void oracle_processor_leave(struct oracle_processor *o,
 		spin_unlock(&oracle_lock);
 	}
 	atomic_dec(&running_processor);
+}
+
+unsigned int oracle_vetoes(unsigned int cpu)
+{
+	return READ_ONCE(cpus[cpu].nr_vetoes);
 }
 
 /* Was an operation on a processor vetoed with that errno since then? */
