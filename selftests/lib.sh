@@ -593,6 +593,14 @@ enough() {
 	touch "$ending"
 }
 
+# Is there anything bad since the mark? Says what.
+bad_in_log() {
+	dmesg | badness "$mark" >"$tmp/bad"
+	[ -s "$tmp/bad" ] || return 1
+	echo "bad in the kernel's log:"
+	head -n 20 "$tmp/bad"
+}
+
 run_one() {
 	set_mark "$2"
 	note_in_journal "$2"
@@ -614,12 +622,7 @@ run_one() {
 	[ $code = 0 ] || [ $code = 4 ] || [ -s "$tmp/output" ] ||
 		echo "a command failed without a word (status $code)" >"$tmp/output"
 	restore_machine >>"$tmp/output" 2>&1 || code=1
-	dmesg | badness "$mark" >"$tmp/bad"
-	if [ -s "$tmp/bad" ]; then
-		echo "bad in the kernel's log:" >>"$tmp/output"
-		head -n 20 "$tmp/bad" >>"$tmp/output"
-		code=1
-	fi
+	! bad_in_log >>"$tmp/output" || code=1
 
 	case $code in
 	0) result="ok $number $2" ;;
@@ -667,13 +670,15 @@ run_tests() {
 	trap 'finish 1' EXIT
 	trap 'finish 130' INT TERM HUP
 	save_machine
-	mark=
 	ending=$tmp/ending
 	# Its own thread would say in the middle of a test that there are leaks, and not whose.
 	[ ! -w "$kmemleak" ] || echo scan=off >"$kmemleak" 2>/dev/null || true
+	set_mark setup
 	note_in_journal setup
 	setup_failed=
-	(setup) >"$tmp/output" 2>&1 || setup_failed=$(cat "$tmp/output")
+	(setup) >"$tmp/output" 2>&1 || setup_failed="status $?"
+	! bad_in_log >>"$tmp/output" || setup_failed="a clean log was expected"
+	[ -z "$setup_failed" ] || setup_failed="$setup_failed; $(cat "$tmp/output")"
 
 	echo "$tests" >"$tmp/tests"
 	while read -r function name <&3; do
@@ -684,8 +689,12 @@ run_tests() {
 		current=
 	done 3<"$tmp/tests"
 
+	set_mark teardown
 	note_in_journal teardown
-	if ! teardown >"$tmp/output"; then
+	torn_down=1
+	teardown >"$tmp/output" || torn_down=0
+	! bad_in_log >>"$tmp/output" || torn_down=0
+	if [ $torn_down = 0 ]; then
 		sed 's/^/# /' "$tmp/output"
 		failures=$((failures + 1))
 	fi

@@ -168,6 +168,36 @@ nested() {
 }
 test_case nested 'self results and exit statuses'
 
+# The log is bad while no test runs.
+bad_around() {
+	cat >"$tmp/inner" <<-'END'
+	. ./lib.sh
+	setup() { :; }
+	teardown() { :; }
+	module_loaded() { false; }
+	dmesg() {
+		echo "$mark"
+		case $mark in
+		*setup | *teardown) echo 'BUG: bad' ;;
+		esac
+	}
+	good() { :; }
+	test_case good 'is good'
+	run_tests
+	END
+	cat >"$tmp/expected" <<-END
+	TAP version 13
+	1..1
+	# setup failed: a clean log was expected; bad in the kernel's log:
+	# BUG: bad
+	not ok 1 is good
+	# bad in the kernel's log:
+	# BUG: bad
+	END
+	inner_fails
+}
+test_case bad_around 'self what is bad in the log before the first test or after the last one is a failure'
+
 leaks() {
 	cat >"$tmp/journal" <<-END
 	4295000100 a.sh: setup
