@@ -104,13 +104,13 @@ no_slot() {
 test_case no_slot 'R7 no free hotplug slot is an error of the insmod, and leaves nothing'
 
 many_loads() {
-	for _ in $(seq 20); do
+	for _ in $(seq "$(portion 20)"); do
 		load dhp
 		unload dhp
 	done
 	nothing_left
 }
-test_case many_loads 'load twenty times up and down'
+test_case many_loads 'load again and again, up and down'
 
 # toggle: a processor goes and comes until `toggled`; its rounds in $tmp/rounds
 toggle() {
@@ -135,7 +135,7 @@ toggled() {
 
 load_while_toggling() {
 	toggle
-	for _ in $(seq 20); do
+	for _ in $(seq "$(portion 20)"); do
 		load dhp
 		unload dhp
 	done
@@ -146,7 +146,7 @@ test_case load_while_toggling 'R4 loading and unloading while a processor goes a
 
 rmmod_in_the_middle() {
 	toggle
-	for _ in $(seq 10); do
+	for _ in $(seq "$(portion 10)"); do
 		load dhp
 		load dhp_test
 		ctl "processor c1 flags=existing,removals"

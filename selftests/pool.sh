@@ -441,13 +441,13 @@ under_load() {
 	cpu=$(pick_cpu)
 	ctl "pool t buffer_size=4096 permille=2"
 	ctl "load t buffers=50"
-	for _ in $(seq 20); do
+	for _ in $(seq "$(portion 20)"); do
 		offline "$cpu"
 		online "$cpu"
 	done
 	ctl "rest t"
 	all_ran t
-	[ "$(of t ran)" -gt 1000 ] || fail "hardly any load: $(of t ran) items"
+	[ "$(of t ran)" -gt "$(portion 1000)" ] || fail "hardly any load: $(of t ran) items"
 	equal "buffers with two owners" 0 "$(of t shared)"
 	equal "buffers in use" 0 "$(cat "$pools/t/buffers_in_use")"
 	check_workers t
