@@ -14,7 +14,7 @@ enomem=12
 # The kernel reports no injected failure, but its allocators some that come of one, with a trace.
 dmesg() {
 	command dmesg | awk '
-	/vmalloc error: |percpu: allocation failed/ { excused = 1; next }
+	/vmalloc error: |percpu: allocation failed|alloc_cpumask_var: failed/ { excused = 1; next }
 	excused && /Call Trace:/ { excused = 0; next }
 	{ print }'
 }
@@ -49,7 +49,8 @@ end_faults() {
 # ---------------------------------------------------------------- by task
 
 # in_turn TASK DONE FAILED WHAT...: does WHAT, see fail_nth.c, and lets the first allocation of
-# TASK fail, or number $begin_at, then the next and so on, until there was none left to fail.
+# TASK fail, or number $begin_at, then the next and so on, or every $stride-th, until there was none
+# left to fail.
 # After each, DONE looks at what was done and takes it back, or FAILED at what is left. $promised
 # are the errnos that are fine, if not just ENOMEM.
 in_turn() {
@@ -76,7 +77,7 @@ in_turn() {
 		fi
 		[ "$left" = 0 ] || break
 		injected=$((injected + 1))
-		nth=$((nth + 1))
+		nth=$((nth + ${stride-1}))
 	done
 	echo "'$*': $injected allocations, $failed of them not to do without"
 	[ "$injected" -gt 0 ] || fail "no allocation was met"
@@ -84,6 +85,12 @@ in_turn() {
 
 nothing() {
 	:
+}
+
+# There are hundreds to a module that is loaded, most of them the kernel's own: DHP_PERCENT of them.
+stride_of_loading() {
+	stride=$((100 / DHP_PERCENT))
+	[ "$stride" -gt 0 ] || stride=1
 }
 
 kthreadd=2
@@ -404,9 +411,8 @@ growing() {
 			calm
 			no_faults
 			has_buffers "$without"
-			if [ "$some" -lt "$without" ] || [ "$some" -gt "$with" ]; then
-				fail "$some buffers: it should be $without to $with"
-			fi
+			# Fewer than without it if the kernel, short of memory, has asked for some back.
+			[ "$some" -le "$with" ] || fail "$some buffers: it should be at most $with"
 			set_file "$state" online_kernel
 			has_buffers "$with"
 		done
@@ -461,6 +467,7 @@ sample_not_loaded() {
 
 samples() {
 	begin_faults
+	stride_of_loading
 	sample=dhp_sample_native
 	# A thread that cannot be had may be EAGAIN, by the kernel, and so may the veto.
 	promised="$enomem 11"
@@ -498,6 +505,7 @@ not_loaded() {
 # begins in the same way.
 loading() {
 	begin_faults
+	stride_of_loading
 	none_loaded
 	plenty=1000000
 	./fail_nth self "$plenty" load "$DHP_DIR/dhp.ko" pool=maybe >"$tmp/injected"
