@@ -114,6 +114,12 @@ debug_clients() {
 }
 test_case debug_clients 'debugfs clients names who is registered'
 
+# last_logged COUNT: calls of dhp_test's, without what differs from run to run
+last_logged() {
+	grep "dhp_test" /sys/kernel/debug/dhp/log | tail -n "$1" |
+		sed -E 's/^[0-9]+\.[0-9]+ //; s/client=[^ ]*on_([a-z]*)[^ ]*/\1/; s/ node=-?[0-9]+//; s/ took=[0-9]+us$//'
+}
+
 debug_log() {
 	cpu=$(pick_cpu)
 	offline "$cpu"
@@ -125,8 +131,7 @@ debug_log() {
 	online "$cpu"
 	settle
 	seq=$(sequence)
-	grep "dhp_test" /sys/kernel/debug/dhp/log | tail -n 4 |
-		sed -E 's/^[0-9]+\.[0-9]+ //; s/client=[^ ]*on_([a-z]*)[^ ]*/\1/; s/ node=-?[0-9]+//; s/ took=[0-9]+us$//' >"$tmp/seen"
+	last_logged 4 >"$tmp/seen"
 	cat >"$tmp/expected" <<-END
 	START cpu=$cpu processor result=-5
 	START cpu=$cpu processor result=0
@@ -136,6 +141,28 @@ debug_log() {
 	same "$tmp/expected" "$tmp/seen"
 }
 test_case debug_log 'debugfs log has the last notifications, with their durations'
+
+debug_log_memory() {
+	put "$system/memory/auto_online_blocks" offline
+	plug_dimm 128M
+	block=$plugged_blocks
+	mem=$(printf 'mem=%#x-%#x' $((block * $(block_bytes))) $(((block + 1) * $(block_bytes) - 1)))
+	ctl "memory m1"
+	ctl "event e1 category=memory"
+	set_block "$block" online_movable
+	settle
+	set_block "$block" offline
+	seq=$(sequence)
+	last_logged 4 >"$tmp/seen"
+	cat >"$tmp/expected" <<-END
+	ARRIVAL $mem seq=$((seq - 1)) event
+	REMOVE_START $mem memory
+	REMOVE_COMPLETE $mem memory
+	REMOVAL $mem seq=$seq event
+	END
+	same "$tmp/expected" "$tmp/seen"
+}
+test_case debug_log_memory 'debugfs log has memory, too'
 
 tracing=/sys/kernel/tracing
 tracepoints() {

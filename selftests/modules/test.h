@@ -43,6 +43,7 @@ int number_option(const struct command *command, const char *key, long *value);
 /* test_log.c: one lock of its own, taken inside all others */
 __printf(1, 2) void log_line(const char *fmt, ...);
 void log_clear(void);
+void log_close(void);
 extern const struct seq_operations log_seq_operations;
 
 /* test_clients.c */

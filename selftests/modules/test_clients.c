@@ -757,12 +757,15 @@ int clients_reset(void)
 /* They may be called until the module's memory goes, so theirs has to stay. */
 void clients_forget(void)
 {
+	struct script *script;
 	struct client *c;
 
 	set_resetting(true);
 	mutex_lock(&clients_lock);
 	list_for_each_entry(c, &clients, node)
 		kmemleak_not_leak(c);
+	list_for_each_entry(script, &scripts, node)
+		kmemleak_not_leak(script);
 	mutex_unlock(&clients_lock);
 }
 

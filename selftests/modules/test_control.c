@@ -301,7 +301,7 @@ static void __exit dhp_test_exit(void)
 	else
 		clients_reset();
 	pools_reset();
-	log_clear();
+	log_close();
 }
 
 module_init(dhp_test_init);

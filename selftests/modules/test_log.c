@@ -12,6 +12,7 @@ struct line {
 
 static DEFINE_MUTEX(log_lock);
 static LIST_HEAD(lines);
+static bool closed;
 
 void log_line(const char *fmt, ...)
 {
@@ -30,7 +31,10 @@ void log_line(const char *fmt, ...)
 	va_end(args);
 
 	mutex_lock(&log_lock);
-	list_add_tail(&line->node, &lines);
+	if (closed)
+		kfree(line);
+	else
+		list_add_tail(&line->node, &lines);
 	mutex_unlock(&log_lock);
 }
 
@@ -43,6 +47,15 @@ void log_clear(void)
 		kfree(line);
 	INIT_LIST_HEAD(&lines);
 	mutex_unlock(&log_lock);
+}
+
+/* Calls may come until the module's memory goes, and nobody would free what they say. */
+void log_close(void)
+{
+	mutex_lock(&log_lock);
+	closed = true;
+	mutex_unlock(&log_lock);
+	log_clear();
 }
 
 static void *log_start(struct seq_file *m, loff_t *pos)
