@@ -355,7 +355,7 @@ unregister_waits() {
 	offline "$cpu"
 	await_line "e1 REMOVAL cpu $cpu seq $((seq + 1))"
 	online "$cpu"
-	until_waits "$test_dir/control" "unregister e1"
+	until_waits "$test_dir/control" "unregister e1" "e1 unregister"
 	ctl "note waiting"
 	ctl "release e1"
 	wait

@@ -128,7 +128,8 @@ sweep() {
 # judge: is what is in $tmp/attempts as the trace and the clients' log have it?
 judge() {
 	awk -v prepare="$prepare" -v online="$online" -v cpu="$cpu" -v clients="$clients" \
-		-v random="$random" -v again='Resource temporarily unavailable' -v vetoed='Cannot allocate memory' '
+		-v random="$random" -v again='Resource temporarily unavailable' \
+		-v vetoed='Cannot allocate memory' '
 	# Does the machine come to step a sooner than to b on its way up or down?
 	function sooner(up, a, b) { return up ? a < b : a > b }
 

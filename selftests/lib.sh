@@ -76,9 +76,11 @@ asleep() {
 	grep -q '^State:.[SD]' "/proc/$1/status"
 }
 
-# until_waits FILE TEXT: a write that does not come back yet; on return, the kernel lets it wait.
+# until_waits FILE TEXT [LINE]: a write that does not come back yet; on return, LINE is in the log of
+# calls and the kernel lets the write wait.
 until_waits() {
 	echo "$2" >"$1" &
+	[ $# -lt 3 ] || await_line "$3"
 	wait_or_fail 30 asleep $!
 }
 
@@ -691,13 +693,11 @@ run_tests() {
 
 	set_mark teardown
 	note_in_journal teardown
-	torn_down=1
-	teardown >"$tmp/output" || torn_down=0
-	! bad_in_log >>"$tmp/output" || torn_down=0
-	if [ $torn_down = 0 ]; then
-		sed 's/^/# /' "$tmp/output"
-		failures=$((failures + 1))
-	fi
+	code=0
+	teardown >"$tmp/output" || code=1
+	! bad_in_log >>"$tmp/output" || code=1
+	[ $code = 0 ] || sed 's/^/# /' "$tmp/output"
+	failures=$((failures + code))
 	trap - EXIT
 	rm -rf "$tmp"
 	[ $failures = 0 ] || exit 1

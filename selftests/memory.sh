@@ -216,7 +216,7 @@ unregister_waits() {
 	ctl "inside m1 state=remove_start action=hold"
 	put "$system/memory/memory$block/state" offline &
 	await_line "m1 REMOVE_START $range"
-	until_waits "$test_dir/control" "unregister m1"
+	until_waits "$test_dir/control" "unregister m1" "m1 unregister"
 	ctl "note waiting"
 	ctl "release m1"
 	wait

@@ -241,7 +241,7 @@ waits() {
 	ctl "inside c1 state=start action=hold"
 	put "$system/cpu/cpu$cpu/online" 1 &
 	await_line "c1 START $cpu 0"
-	until_waits "$test_dir/control" "unregister c1"
+	until_waits "$test_dir/control" "unregister c1" "c1 unregister"
 	ctl "release c1"
 	wait
 	settle
@@ -284,7 +284,7 @@ gone_between() {
 	ctl "inside c3 state=start action=hold"
 	put "$system/cpu/cpu$cpu/online" 1 &
 	await_line "c3 START $cpu 0"
-	until_waits "$test_dir/control" "unregister c2"
+	until_waits "$test_dir/control" "unregister c2" "c2 unregister"
 	ctl "release c3"
 	wait
 	settle
