@@ -393,20 +393,24 @@ lonely_node() {
 	done | head -n 1
 }
 
-# plug_kernel_dimm SIZE: on the lonely node if there is one, else wherever; how its blocks come
-# online is said before. A node that has memory for the first time gets threads of the kernel's, and
-# newer kernels put these into that memory, which then can never go. So the first that it gets is
-# memory that the kernel may not use.
-plug_kernel_dimm() {
+# prop_lonely_node: a node that has memory for the first time gets threads of the kernel's, and newer
+# kernels put these into that memory, which then can never go. So the first that it gets is memory
+# that the kernel may not use. Sets $lonely, the option for that node, and $propped, its DIMM.
+prop_lonely_node() {
 	lonely=$(lonely_node)
-	if [ -n "$lonely" ] && [ -z "${propped-}" ]; then
-		onlined_as=$(cat "$system/memory/auto_online_blocks")
-		put "$system/memory/auto_online_blocks" online_movable
-		# shellcheck disable=SC2086 # an option and its value
-		plug_dimm 128M $lonely
-		put "$system/memory/auto_online_blocks" "$onlined_as"
-		propped=$plugged_dimm
-	fi
+	[ -n "$lonely" ] && [ -z "${propped-}" ] || return 0
+	onlined_as=$(cat "$system/memory/auto_online_blocks")
+	put "$system/memory/auto_online_blocks" online_movable
+	# shellcheck disable=SC2086 # an option and its value
+	plug_dimm 128M $lonely
+	put "$system/memory/auto_online_blocks" "$onlined_as"
+	propped=$plugged_dimm
+}
+
+# plug_kernel_dimm SIZE: on the lonely node if there is one, else wherever; how its blocks come
+# online is said before.
+plug_kernel_dimm() {
+	prop_lonely_node
 	# shellcheck disable=SC2086
 	plug_dimm "$1" $lonely
 }
@@ -515,9 +519,8 @@ restore_machine() {
 # ---------------------------------------------------------------- leaks
 #
 # kmemleak calls a leak what two scans found unreferenced, unchanged, and five seconds old; and an
-# emulated kernel with all checkers scans for most of a minute. So the tests write down when each
-# of them began, by the clock that kmemleak's reports have, and leaks.sh, which comes last, scans and
-# says whose each leak is.
+# emulated kernel scans for seconds. So the tests write down when each of them began, by the clock
+# that kmemleak's reports have, and leaks.sh, which comes last, scans and says whose each leak is.
 
 kmemleak=/sys/kernel/debug/kmemleak
 journal=/tmp/dhp-selftest.journal

@@ -165,13 +165,16 @@ rmmod_in_the_middle() {
 }
 test_case rmmod_in_the_middle 'R5 R8 rmmod in the middle of adds and removals, with clients'
 
-plug_while_loading() {
-	before=$(present_cpus)
+# load_until_plugged LIST WORD...: up and down, as long as `hotplug WORD...` takes; its name goes to
+# LIST, of what is pulled when the test has ended.
+load_until_plugged() {
+	list=$1
+	shift
 	command -v hotplug >/dev/null || impossible "nothing to plug here: no 'hotplug' command"
 	rm -f "$tmp/code"
 	(
 		code=0
-		hotplug cpu add >"$tmp/added" 2>"$tmp/refusal" || code=$?
+		hotplug "$@" >"$tmp/added" 2>"$tmp/refusal" || code=$?
 		echo "$code" >"$tmp/code"
 	) &
 	rounds=0
@@ -181,9 +184,14 @@ plug_while_loading() {
 		rounds=$((rounds + 1))
 	done
 	wait
-	cat "$tmp/added" >>"$tmp/cpus"
-	[ "$(cat "$tmp/code")" = 0 ] || fail "hotplug cpu add: $(cat "$tmp/refusal")"
+	cat "$tmp/added" >>"$list"
+	[ "$(cat "$tmp/code")" = 0 ] || fail "hotplug $*: $(cat "$tmp/refusal")"
 	echo "$rounds loads while it was plugged"
+}
+
+cpu_while_loading() {
+	before=$(present_cpus)
+	load_until_plugged "$tmp/cpus" cpu add
 	load dhp
 	new=$(missing "$before" "$(present_cpus)")
 	online "$new"
@@ -193,27 +201,11 @@ plug_while_loading() {
 	unload dhp
 	nothing_left
 }
-test_case plug_while_loading 'R4 a processor plugged while dhp is loading'
+test_case cpu_while_loading 'R4 a processor plugged while dhp is loading'
 
 dimm_while_loading() {
-	command -v hotplug >/dev/null || impossible "nothing to plug here: no 'hotplug' command"
 	put "$system/memory/auto_online_blocks" online_movable
-	rm -f "$tmp/code"
-	(
-		code=0
-		hotplug dimm add 512M >"$tmp/added" 2>"$tmp/refusal" || code=$?
-		echo "$code" >"$tmp/code"
-	) &
-	rounds=0
-	while [ ! -e "$tmp/code" ]; do
-		load dhp
-		unload dhp
-		rounds=$((rounds + 1))
-	done
-	wait
-	cat "$tmp/added" >>"$tmp/dimms"
-	[ "$(cat "$tmp/code")" = 0 ] || fail "hotplug dimm add: $(cat "$tmp/refusal")"
-	echo "$rounds loads while it was plugged"
+	load_until_plugged "$tmp/dimms" dimm add 512M
 	load dhp
 	settle
 	unplug_dimm "$(cat "$tmp/added")"

@@ -819,4 +819,18 @@ left_in_use() {
 }
 test_case left_in_use 'E2 buffers that were not put back are named when the pool is destroyed'
 
+forgotten() {
+	unload dhp_test
+	load dhp_test forget=1
+	ctl "pool t buffer_size=4096 permille=1"
+	unload dhp_test
+	equal "pools" "dhp t" "$(cd "$pools" && echo *)"
+	unload dhp
+	logged 'dhp: pool t was not destroyed' || fail "the log does not name the pool"
+	load dhp pool=1
+	load dhp_test
+	equal "pools" "dhp" "$(cd "$pools" && echo *)"
+}
+test_case forgotten 'E6 R8 a pool whose driver has left without destroying it is named, and goes with dhp'
+
 run_tests

@@ -5,28 +5,41 @@
 
 . ./lib.sh
 
-# Everything that suspend does up to the processors, and back.
-nap() {
+# can_nap mem|disk: skips the test where the kernel cannot
+can_nap() {
 	[ -w /sys/power/pm_test ] || skip "needs CONFIG_PM_SLEEP_DEBUG"
-	grep -q mem /sys/power/state || skip "no suspend to memory here"
-	if [ -e /sys/power/mem_sleep ]; then
-		grep -q deep /sys/power/mem_sleep || skip "no deep sleep here, which parks processors"
+	grep -q "$1" /sys/power/state || skip "this kernel has no '$1' in /sys/power/state"
+	[ "$1" = disk ] || [ ! -e /sys/power/mem_sleep ] || grep -q deep /sys/power/mem_sleep ||
+		skip "no deep sleep here, which parks processors"
+}
+
+# try_nap mem|disk: everything that suspend, or hibernation, does up to the processors, and back;
+# fails with $why if that was refused. With `nap` it must not be.
+try_nap() {
+	can_nap "$1"
+	if [ "$1" = mem ] && [ -e /sys/power/mem_sleep ]; then
 		mem_sleep=$(sed 's/.*\[\(.*\)\].*/\1/' /sys/power/mem_sleep)
 		echo deep >/sys/power/mem_sleep
 	fi
 	# How long it stays there; nobody looks meanwhile.
 	delay=/sys/module/suspend/parameters/pm_test_delay
+	[ "$1" = mem ] || delay=/sys/module/hibernate/parameters/pm_test_delay
 	[ ! -w "$delay" ] || {
 		old_delay=$(cat "$delay")
 		echo 1 >"$delay"
 	}
 	echo processors >/sys/power/pm_test
-	parked=$(dmesg | grep -c 'is now offline' || true)
-	put /sys/power/state mem || failed="$why"
+	slept=1
+	put /sys/power/state "$1" || slept=
 	echo none >/sys/power/pm_test
 	[ ! -w "$delay" ] || echo "$old_delay" >"$delay"
-	[ ! -e /sys/power/mem_sleep ] || echo "$mem_sleep" >/sys/power/mem_sleep
-	[ -z "${failed-}" ] || fail "suspend does not work: $failed"
+	[ -z "${mem_sleep-}" ] || echo "$mem_sleep" >/sys/power/mem_sleep
+	[ -n "$slept" ]
+}
+
+nap() {
+	parked=$(dmesg | grep -c 'is now offline' || true)
+	try_nap "${1-mem}" || fail "${1-mem}: $why"
 	[ "$(dmesg | grep -c 'is now offline')" -gt "$parked" ] || fail "no processor was parked"
 }
 
@@ -195,5 +208,76 @@ pool() {
 	sound_pools
 }
 test_case pool 'P10 E1 E3 a pool under load survives a suspend'
+
+item_runs() {
+	grep -q '^t submitted 1 ran 1 ' "$test_dir/pools"
+}
+
+# An item that does not end keeps its processor.
+long_item() {
+	cpu=$(pick_cpu)
+	ctl "pool t"
+	workers=$(cat "$dhp/pools/t/workers")
+	ctl "submit t cpu=$cpu sleep_us=30000000"
+	wait_or_fail 10 item_runs
+	if try_nap mem; then
+		fail "it has slept, and an item was running on CPU$cpu"
+	fi
+	equal "refused with" EBUSY "$why"
+	logged "dhp: pool t: an item has been running on processor $cpu" ||
+		fail "the log does not name the pool and the processor"
+	ctl "flush t"
+	settle
+	equal "workers" "$workers" "$(cat "$dhp/pools/t/workers")"
+	nap
+	sound_pools
+}
+test_case long_item 'E3 an item that runs for long keeps a suspend from beginning, and is named'
+
+# hibernate: sets $image, KiB. If no memory is to be freed for the image, it has all that is in use,
+# and is allocated before the processors are parked.
+hibernate() {
+	old_size=$(cat /sys/power/image_size)
+	awk '/^MemTotal:/ { printf "%d\n", $2 * 1024 }' /proc/meminfo >/sys/power/image_size
+	before=$(images | wc -l)
+	nap disk
+	echo "$old_size" >/sys/power/image_size
+	image=$(images | tail -n "+$((before + 1))")
+	[ -n "$image" ] || fail "the log does not say how many pages the image has"
+	image=$((image * 4))
+}
+
+images() {
+	log_since_mark | sed -n 's/.*Allocated \([0-9]*\) pages for snapshot.*/\1/p'
+}
+
+hibernation() {
+	can_nap disk
+	ctl "processor c1 flags=existing,removals"
+	ctl "event e1 category=processor"
+	ctl "event e2 category=memory"
+	ctl "pool t buffer_size=4096 permille=1"
+	settle
+	ctl clear
+	hibernate
+	without=$image
+	expect_log <<-END
+	END
+	ctl "destroy t"
+	ctl "pool t buffer_size=4096 permille=150"
+	ctl "load t buffers=10"
+	buffers=$(($(pool_buffers) * 4))
+	ctl clear
+	hibernate
+	expect_log <<-END
+	END
+	echo "image of $without KiB, and of $image KiB with $buffers KiB of buffers"
+	[ $((image - without)) -ge $((buffers * 9 / 10)) ] || fail "the buffers are not in the image"
+	ctl "rest t"
+	ctl "flush t"
+	settle
+	sound_pools
+}
+test_case hibernation 'P10 E1 E2 a pool under load survives a hibernation, and its buffers are in the image'
 
 run_tests

@@ -114,8 +114,8 @@ plug_cpus() {
 		id=$(cat "$tmp/cpu_add.out")
 		echo "$id" >"$tmp/cpus"
 		cpu=$(missing "$present" "$(present_cpus)")
-		vetoable plugged "$cpu" write_state "$cpu" 1
-		[ $((more % 3)) != 0 ] || vetoable plugged "$cpu" write_state "$cpu" 0
+		vetoable cpu_toggle "$cpu" write_state "$cpu" 1
+		[ $((more % 3)) != 0 ] || vetoable cpu_toggle "$cpu" write_state "$cpu" 0
 		try=0
 		until vetoable cpu_del "$cpu" hotplug cpu del "$id" || ! going_on; do
 			try=$((try + 1))
@@ -128,28 +128,35 @@ plug_cpus() {
 # plug_dimm_once NUMBER: pulls the DIMM that is there, or plugs one. Memory can be in use, so that
 # it stays for now; it must go at the end.
 plug_dimm_once() {
-	if [ -s "$tmp/dimms" ]; then
-		if hotplug dimm del "$(cat "$tmp/dimms")" >"$tmp/dimm_del.out" 2>&1; then
+	if [ -s "$tmp/dimm" ]; then
+		if hotplug dimm del "$(cat "$tmp/dimm")" >"$tmp/dimm_del.out" 2>&1; then
 			did dimm_del
-			: >"$tmp/dimms"
+			dimm_is ""
 		else
 			did dimm_del.refused
 		fi
 		return
 	fi
-	node=$(lonely_node)
 	online_as=online_movable
-	[ -z "$node" ] || [ $(($1 % 2)) = 0 ] || online_as=online_kernel
+	[ -z "$lonely" ] || [ $(($1 % 2)) = 0 ] || online_as=online_kernel
 	echo "$online_as" >"$system/memory/auto_online_blocks"
 	blocks=$(($1 % 4 + 1))
 	! kasan || blocks=1
 	# shellcheck disable=SC2086 # an option and its value
-	if hotplug dimm add $((blocks * 128))M $node >"$tmp/dimm_add.out" 2>&1; then
+	if hotplug dimm add $((blocks * 128))M $lonely >"$tmp/dimm_add.out" 2>&1; then
 		did dimm_add
-		cat "$tmp/dimm_add.out" >"$tmp/dimms"
+		dimm_is "$(cat "$tmp/dimm_add.out")"
 	elif ! lacks dimm_add; then
 		wrong "hotplug dimm add: $(cat "$tmp/dimm_add.out")"
 	fi
+}
+
+# dimm_is ID: besides the one that was there before, and is pulled with it at the end
+dimm_is() {
+	printf %s "$1" >"$tmp/dimm"
+	for one in ${propped-} $1; do
+		echo "$one"
+	done >"$tmp/dimms"
 }
 
 # resize_once NUMBER: what is in use must stay, hence only memory that can be moved away.
@@ -218,6 +225,7 @@ torture() {
 		[ ! -w "$system/cpu/cpu$number/online" ] || toggled="$toggled $number"
 	done
 	[ -n "$toggled" ] || skip "no processor here can be taken offline"
+	! command -v hotplug >/dev/null || prop_lonely_node
 	load dhp_torture "seed=$seed"
 
 	set +e
@@ -241,7 +249,7 @@ torture() {
 
 	log_since_mark | sed -n 's/.*dhp_torture: End of test: //p' >"$tmp/summary"
 	cat "$tmp/summary"
-	for kind in sysfs plugged cpu_add cpu_del dimm_add dimm_del resize sample read; do
+	for kind in sysfs cpu_add cpu_toggle cpu_del dimm_add dimm_del resize sample read; do
 		echo "$kind: $(how_often "$kind"), vetoed $(how_often "$kind.vetoed")," \
 			"refused $(how_often "$kind.refused")"
 	done
@@ -299,7 +307,7 @@ pools() {
 test_case pools 'E1 E2 E3 pools came and went, under work and with buffers in use'
 
 plugged_cpus() {
-	was_done cpu_add plugged cpu_del
+	was_done cpu_add cpu_toggle cpu_del
 }
 test_case plugged_cpus 'X3 X4 real processors were plugged and pulled'
 

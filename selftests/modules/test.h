@@ -78,6 +78,7 @@ int pool_watch(const struct command *command);
 int pool_load(const struct command *command);
 int pool_rest(const struct command *command);
 void pools_reset(void);
+void pools_forget(void);
 void pools_show(struct seq_file *m);
 
 #endif /* _DHP_TEST_H */

@@ -296,11 +296,13 @@ static void __exit dhp_test_exit(void)
 {
 	debugfs_remove_recursive(directory);
 	newcomers_stop();
-	if (forget)
+	if (forget) {
 		clients_forget();
-	else
+		pools_forget();
+	} else {
 		clients_reset();
-	pools_reset();
+		pools_reset();
+	}
 	log_close();
 }
 

@@ -821,6 +821,23 @@ void pools_reset(void)
 	} while (user);
 }
 
+/* The pools stay, with nothing of ours in them. */
+void pools_forget(void)
+{
+	struct pool_user *user, *next;
+
+	mutex_lock(&pools_lock);
+	list_for_each_entry_safe(user, next, &pools, node) {
+		stop_load(user);
+		stop_ticks(user);
+		cancel_kept(user);
+		dhp_pool_flush(user->pool);
+		kfree(user);
+	}
+	INIT_LIST_HEAD(&pools);
+	mutex_unlock(&pools_lock);
+}
+
 void pools_show(struct seq_file *m)
 {
 	struct pool_user *user;
