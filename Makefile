@@ -81,7 +81,7 @@ check:
 check-kernels:
 	@scripts/check-kernels --jobs $(JOBS) --kernels '$(KERNELS)' --timeout $(TIMEOUT)
 
-# The same on kernels that we build: KASAN, lockdep, kmemleak and so on, and gcov; then KCSAN.
+# The same on kernels that we build: KASAN, lockdep and so on, and gcov; then KCSAN and kmemleak.
 .PHONY: check-debug
 check-debug:
 	@rm -rf build/coverage
