@@ -73,7 +73,8 @@ static void present_work_fn(struct work_struct *work)
 	unsigned int cpu;
 	int ret;
 
-	for_each_cpu(cpu, &present_new) {
+	/* More may come while we are at it. */
+	while ((cpu = data_race(cpumask_first(&present_new))) < nr_cpu_ids) {
 		cpumask_clear_cpu(cpu, &present_new);
 		ret = present_online(cpu);
 		if (ret)

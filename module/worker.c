@@ -104,11 +104,14 @@ static struct dhp_worker *worker_at(struct dhp_pool *pool, unsigned int cpu)
 static noinline struct dhp_worker *other_worker(struct dhp_pool *pool, unsigned int cpu)
 {
 	struct dhp_worker *worker;
-	unsigned int other;
+	unsigned int n, other;
 
 	if (cpu >= nr_cpu_ids)
 		cpu = 0;
-	for_each_cpu_wrap(other, pool->open, cpu) {
+	for (n = 0; n < nr_cpu_ids; n++) {
+		other = (cpu + n) % nr_cpu_ids;
+		if (!cpumask_test_cpu(other, pool->open))
+			continue;
 		worker = worker_at(pool, other);
 		if (worker && !worker_closed(worker))
 			return worker;
@@ -136,9 +139,10 @@ static void worker_wake(struct dhp_worker *worker)
 static void call_for_help(struct dhp_pool *pool, struct dhp_worker *behind)
 {
 	struct dhp_worker *worker;
-	unsigned int cpu;
+	int cpu = -1;
 
-	for_each_cpu(cpu, pool->open) {
+	/* Workers open and close meanwhile; each of them is looked at again. */
+	while ((cpu = data_race(cpumask_next(cpu, pool->open))) < nr_cpu_ids) {
 		worker = worker_at(pool, cpu);
 		if (worker && worker != behind &&
 		    test_bit(WORKER_SLEEPS, &worker->attention)) {
@@ -473,11 +477,14 @@ static bool help_others(struct dhp_worker *worker)
 	struct dhp_pool *pool = worker->pool;
 	struct llist_node *first = NULL;
 	struct dhp_worker *other;
-	unsigned int cpu;
+	unsigned int n, cpu;
 
 	if (!pool->stealing || worker_closed(worker))
 		return false;
-	for_each_cpu_wrap(cpu, pool->open, worker->cpu) {
+	for (n = 0; n < nr_cpu_ids; n++) {
+		cpu = (worker->cpu + n) % nr_cpu_ids;
+		if (!cpumask_test_cpu(cpu, pool->open))
+			continue;
 		preempt_disable();
 		other = worker_at(pool, cpu);
 		if (other && other != worker && worker_busy(other))
