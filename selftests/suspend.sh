@@ -257,22 +257,27 @@ hibernation() {
 	ctl "event e1 category=processor"
 	ctl "event e2 category=memory"
 	ctl "pool t buffer_size=4096 permille=1"
+	ctl "load t buffers=10"
 	settle
 	ctl clear
 	hibernate
 	without=$image
 	expect_log <<-END
 	END
-	ctl "destroy t"
-	ctl "pool t buffer_size=4096 permille=150"
-	ctl "load t buffers=10"
-	buffers=$(($(pool_buffers) * 4))
-	ctl clear
-	hibernate
-	expect_log <<-END
-	END
-	echo "image of $without KiB, and of $image KiB with $buffers KiB of buffers"
-	[ $((image - without)) -ge $((buffers * 9 / 10)) ] || fail "the buffers are not in the image"
+	# With KASAN, an image with more in it takes minutes, and not all of it is to be had.
+	if ! kasan; then
+		ctl "destroy t"
+		ctl "pool t buffer_size=4096 permille=150"
+		ctl "load t buffers=10"
+		buffers=$(($(pool_buffers) * 4))
+		ctl clear
+		hibernate
+		expect_log <<-END
+		END
+		echo "image of $without KiB, and of $image KiB with $buffers KiB of buffers"
+		[ $((image - without)) -ge $((buffers * 9 / 10)) ] ||
+			fail "the buffers are not in the image"
+	fi
 	ctl "rest t"
 	ctl "flush t"
 	settle
