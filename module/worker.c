@@ -100,23 +100,39 @@ static struct dhp_worker *worker_at(struct dhp_pool *pool, unsigned int cpu)
 	return &pool->orphans;
 }
 
-/* An open worker, the one next to @cpu if possible. */
-static noinline struct dhp_worker *other_worker(struct dhp_pool *pool, unsigned int cpu)
+/*
+ * The next step of a walk over the open workers, from that of processor @start around
+ * to it: the first one that is @passed processors behind @start, or more; NULL at the
+ * end. With preemption off.
+ */
+static struct dhp_worker *next_open(struct dhp_pool *pool, unsigned int start,
+				    unsigned int *passed)
 {
 	struct dhp_worker *worker;
-	unsigned int n, other;
+	unsigned int from, cpu;
 
-	if (cpu >= nr_cpu_ids)
-		cpu = 0;
-	for (n = 0; n < nr_cpu_ids; n++) {
-		other = (cpu + n) % nr_cpu_ids;
-		if (!cpumask_test_cpu(other, pool->open))
+	while (*passed < nr_cpu_ids) {
+		from = (start + *passed) % nr_cpu_ids;
+		/* Workers open and close meanwhile, so each is looked at below. */
+		cpu = data_race(cpumask_next((int)from - 1, pool->open));
+		cpu = min(cpu, nr_cpu_ids);
+		*passed += cpu - from;
+		if (cpu == nr_cpu_ids || *passed >= nr_cpu_ids)
 			continue;
-		worker = worker_at(pool, other);
+		++*passed;
+		worker = worker_at(pool, cpu);
 		if (worker && !worker_closed(worker))
 			return worker;
 	}
-	return &pool->orphans;
+	return NULL;
+}
+
+/* An open worker, the one next to @cpu if possible. */
+static noinline struct dhp_worker *other_worker(struct dhp_pool *pool, unsigned int cpu)
+{
+	unsigned int passed = 0;
+
+	return next_open(pool, cpu, &passed) ?: &pool->orphans;
 }
 
 /* One wake-up for however many items. */
@@ -139,13 +155,10 @@ static void worker_wake(struct dhp_worker *worker)
 static void call_for_help(struct dhp_pool *pool, struct dhp_worker *behind)
 {
 	struct dhp_worker *worker;
-	int cpu = -1;
+	unsigned int passed = 0;
 
-	/* Workers open and close meanwhile; each of them is looked at again. */
-	while ((cpu = data_race(cpumask_next(cpu, pool->open))) < nr_cpu_ids) {
-		worker = worker_at(pool, cpu);
-		if (worker && worker != behind &&
-		    test_bit(WORKER_SLEEPS, &worker->attention)) {
+	while ((worker = next_open(pool, behind->cpu, &passed))) {
+		if (worker != behind && test_bit(WORKER_SLEEPS, &worker->attention)) {
 			worker_wake(worker);
 			return;
 		}
@@ -477,22 +490,17 @@ static bool help_others(struct dhp_worker *worker)
 	struct dhp_pool *pool = worker->pool;
 	struct llist_node *first = NULL;
 	struct dhp_worker *other;
-	unsigned int n, cpu;
+	unsigned int passed = 0;
 
 	if (!pool->stealing || worker_closed(worker))
 		return false;
-	for (n = 0; n < nr_cpu_ids; n++) {
-		cpu = (worker->cpu + n) % nr_cpu_ids;
-		if (!cpumask_test_cpu(cpu, pool->open))
-			continue;
+	do {
 		preempt_disable();
-		other = worker_at(pool, cpu);
+		other = next_open(pool, worker->cpu, &passed);
 		if (other && other != worker && worker_busy(other))
 			first = take_half(other);
 		preempt_enable();
-		if (first)
-			break;
-	}
+	} while (other && !first);
 	deliver_elsewhere(pool, worker, first);
 	return first;
 }
