@@ -342,6 +342,12 @@ plug() {
 	fail "hotplug $*: $(cat "$tmp/refusal")"
 }
 
+# unlist LINE FILE: takes it out of there.
+unlist() {
+	grep -Fxv "$1" "$2" >"$2.new" || true
+	mv "$2.new" "$2"
+}
+
 # plug_cpu: sets $plugged_cpu; the processor is not online yet. unplug_cpu undoes it.
 plug_cpu() {
 	plug_before=$(present_cpus)
@@ -356,8 +362,7 @@ plug_cpu() {
 unplug_cpu() {
 	id=$(awk -v cpu="$1" '$2 == cpu { id = $1 } END { print id }' "$tmp/cpu_names")
 	plug cpu del "$id"
-	grep -Fxv "$id" "$tmp/cpus" >"$tmp/cpus.new" || true
-	mv "$tmp/cpus.new" "$tmp/cpus"
+	unlist "$id" "$tmp/cpus"
 }
 
 # ---------------------------------------------------------------- memory
@@ -381,8 +386,7 @@ plug_dimm() {
 # unplug_dimm ID
 unplug_dimm() {
 	plug dimm del "$1"
-	grep -Fxv "$1" "$tmp/dimms" >"$tmp/dimms.new" || true
-	mv "$tmp/dimms.new" "$tmp/dimms"
+	unlist "$1" "$tmp/dimms"
 }
 
 # lonely_node: the option for a node without processors, if there is one, for a DIMM that the

@@ -21,6 +21,11 @@ try_nap() {
 		mem_sleep=$(sed 's/.*\[\(.*\)\].*/\1/' /sys/power/mem_sleep)
 		echo deep >/sys/power/mem_sleep
 	fi
+	if [ "$1" = disk ]; then
+		# If no memory is to be freed for the image, it has all that is in use.
+		image_size=$(cat /sys/power/image_size)
+		awk '/^MemTotal:/ { printf "%d\n", $2 * 1024 }' /proc/meminfo >/sys/power/image_size
+	fi
 	# How long it stays there; nobody looks meanwhile.
 	delay=/sys/module/suspend/parameters/pm_test_delay
 	[ "$1" = mem ] || delay=/sys/module/hibernate/parameters/pm_test_delay
@@ -33,6 +38,7 @@ try_nap() {
 	put /sys/power/state "$1" || slept=
 	echo none >/sys/power/pm_test
 	[ ! -w "$delay" ] || echo "$old_delay" >"$delay"
+	[ "$1" = mem ] || echo "$image_size" >/sys/power/image_size
 	[ -z "${mem_sleep-}" ] || echo "$mem_sleep" >/sys/power/mem_sleep
 	[ -n "$slept" ]
 }
@@ -234,14 +240,10 @@ long_item() {
 }
 test_case long_item 'E3 an item that runs for long keeps a suspend from beginning, and is named'
 
-# hibernate: sets $image, KiB. If no memory is to be freed for the image, it has all that is in use,
-# and is allocated before the processors are parked.
+# hibernate: sets $image, KiB, which is allocated before the processors are parked.
 hibernate() {
-	old_size=$(cat /sys/power/image_size)
-	awk '/^MemTotal:/ { printf "%d\n", $2 * 1024 }' /proc/meminfo >/sys/power/image_size
 	before=$(images | wc -l)
 	nap disk
-	echo "$old_size" >/sys/power/image_size
 	image=$(images | tail -n "+$((before + 1))")
 	[ -n "$image" ] || fail "the log does not say how many pages the image has"
 	image=$((image * 4))

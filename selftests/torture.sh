@@ -125,13 +125,14 @@ plug_cpus() {
 	done
 }
 
-# plug_dimm_once NUMBER: pulls the DIMM that is there, or plugs one. Memory can be in use, so that
+# plug_dimm_once NUMBER: pulls $dimm, or plugs one if there is none. Memory can be in use, so that
 # it stays for now; it must go at the end.
 plug_dimm_once() {
-	if [ -s "$tmp/dimm" ]; then
-		if hotplug dimm del "$(cat "$tmp/dimm")" >"$tmp/dimm_del.out" 2>&1; then
+	if [ -n "$dimm" ]; then
+		if hotplug dimm del "$dimm" >"$tmp/dimm_del.out" 2>&1; then
 			did dimm_del
-			dimm_is ""
+			unlist "$dimm" "$tmp/dimms"
+			dimm=
 		else
 			did dimm_del.refused
 		fi
@@ -145,18 +146,11 @@ plug_dimm_once() {
 	# shellcheck disable=SC2086 # an option and its value
 	if hotplug dimm add $((blocks * 128))M $lonely >"$tmp/dimm_add.out" 2>&1; then
 		did dimm_add
-		dimm_is "$(cat "$tmp/dimm_add.out")"
+		dimm=$(cat "$tmp/dimm_add.out")
+		echo "$dimm" >>"$tmp/dimms"
 	elif ! lacks dimm_add; then
 		wrong "hotplug dimm add: $(cat "$tmp/dimm_add.out")"
 	fi
-}
-
-# dimm_is ID: besides the one that was there before, and is pulled with it at the end
-dimm_is() {
-	printf %s "$1" >"$tmp/dimm"
-	for one in ${propped-} $1; do
-		echo "$one"
-	done >"$tmp/dimms"
 }
 
 # resize_once NUMBER: what is in use must stay, hence only memory that can be moved away.
@@ -170,6 +164,7 @@ resize_once() {
 }
 
 plug_memory() {
+	dimm=
 	draws 3 | while read -r which && read -r how && going_on; do
 		if [ $((which % 2)) = 0 ]; then
 			[ -e "$tmp/dimm_add.lacks" ] || plug_dimm_once "$how"

@@ -771,14 +771,20 @@ int pool_create(const struct command *command)
 	return 0;
 }
 
+/* Nothing of ours goes on there, but for items that end by themselves. */
+static void quiesce(struct pool_user *user)
+{
+	stop_load(user);
+	stop_ticks(user);
+	cancel_kept(user);
+}
+
 /* Buffers that are held stay with us: what the pool says to that is a test's business. */
 static int destroy(struct pool_user *user)
 {
 	long bad;
 
-	stop_load(user);
-	stop_ticks(user);
-	cancel_kept(user);
+	quiesce(user);
 	dhp_pool_destroy(user->pool);
 	bad = atomic_long_read(&user->submitted) - atomic_long_read(&user->ran) -
 	      atomic_long_read(&user->cancelled);
@@ -832,9 +838,7 @@ void pools_forget(void)
 
 	mutex_lock(&pools_lock);
 	list_for_each_entry_safe(user, next, &pools, node) {
-		stop_load(user);
-		stop_ticks(user);
-		cancel_kept(user);
+		quiesce(user);
 		dhp_pool_flush(user->pool);
 		kfree(user);
 	}
