@@ -121,7 +121,7 @@ struct script {
 
 /*
  * @claimed: somebody registers or unregisters it, and it is theirs alone
- * @replaying: it is being registered
+ * @registrant: who is registering it; calls from there are the replay
  * @left: it has unregistered itself in the call that is running, whose end frees it
  * @released: `hold` need not wait
  */
@@ -130,7 +130,7 @@ struct client {
 	enum kind kind;
 	void *handle;
 	bool claimed;
-	bool replaying;
+	struct task_struct *registrant;
 	bool left;
 	bool released;
 	bool removals;
@@ -333,6 +333,12 @@ static const char *end_probe(struct client *c, unsigned int cpu)
 	return " !no_probe";
 }
 
+/* A processor may come as soon as the replay has ended, which is before we hear of it. */
+static bool replaying(struct client *c)
+{
+	return READ_ONCE(c->registrant) == current;
+}
+
 static bool may_sleep(void)
 {
 	return in_task() && !irqs_disabled() && !preempt_count();
@@ -354,7 +360,7 @@ static const char *wrong_processor(struct client *c, const struct dhp_processor_
 
 	switch (change->state) {
 	case DHP_PROCESSOR_START:
-		return cpu_online(cpu) == c->replaying ? "" : " !online";
+		return cpu_online(cpu) == replaying(c) ? "" : " !online";
 	case DHP_PROCESSOR_COMPLETE:
 	case DHP_PROCESSOR_REMOVE_FAILURE:
 		if (c->probe && !cpu_active(cpu))
@@ -532,7 +538,7 @@ static int finish_registration(struct client *c, void *handle)
 	}
 	mutex_lock(&clients_lock);
 	WRITE_ONCE(c->handle, handle);
-	c->replaying = false;
+	WRITE_ONCE(c->registrant, NULL);
 	c->claimed = false;
 	mutex_unlock(&clients_lock);
 	wake_up_all(&changed);
@@ -547,7 +553,7 @@ static int register_processor(const char *name, unsigned int flags, bool none, b
 		return PTR_ERR(c);
 	c->probe = probe;
 	c->removals = flags & DHP_PROCESSOR_REMOVALS;
-	c->replaying = flags & DHP_PROCESSOR_ADD_EXISTING;
+	WRITE_ONCE(c->registrant, current);
 	return finish_registration(c, dhp_register_processor_callback(none ? NULL : on_processor,
 								      c, flags));
 }
