@@ -407,7 +407,7 @@ static struct page *pfn_chunk(struct dhp_buffers *b, unsigned long pfn)
 	struct page *page = pfn_to_page(pfn);
 
 	/* Others' pages, another pool's say, change while we look, and do not become ours. */
-	return data_race(PageOffline(page) && chunk_ours(b, page)) ? page : NULL;
+	return data_race(chunk_ours(b, page)) && PageOffline(page) ? page : NULL;
 }
 
 static unsigned long nr_chunk_out(struct dhp_buffers *b, struct page *page)

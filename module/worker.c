@@ -102,7 +102,7 @@ static struct dhp_worker *worker_at(struct dhp_pool *pool, unsigned int cpu)
 
 /*
  * The next step of a walk over the open workers, from that of processor @start around
- * to it: the first one that is @passed processors behind @start, or more; NULL at the
+ * to it: the first one that is @passed processors after @start, or more; NULL at the
  * end. With preemption off.
  */
 static struct dhp_worker *next_open(struct dhp_pool *pool, unsigned int start,
@@ -112,7 +112,9 @@ static struct dhp_worker *next_open(struct dhp_pool *pool, unsigned int start,
 	unsigned int from, cpu;
 
 	while (*passed < nr_cpu_ids) {
-		from = (start + *passed) % nr_cpu_ids;
+		from = start + *passed;
+		if (from >= nr_cpu_ids)
+			from -= nr_cpu_ids;
 		/* Workers open and close meanwhile, so each is looked at below. */
 		cpu = data_race(cpumask_next((int)from - 1, pool->open));
 		cpu = min(cpu, nr_cpu_ids);
