@@ -112,9 +112,10 @@ many_loads() {
 }
 test_case many_loads 'load again and again, up and down'
 
-# toggle: a processor goes and comes until `toggled`; its rounds in $tmp/rounds
+# toggle: a processor has gone and come once, and does until `toggled`; its rounds in $tmp/rounds
 toggle() {
 	cpu=$(pick_cpu)
+	rm -f "$tmp/rounds"
 	(
 		rounds=0
 		while going_on; do
@@ -124,6 +125,7 @@ toggle() {
 			echo "$rounds" >"$tmp/rounds"
 		done
 	) >"$tmp/toggle" 2>&1 &
+	wait_or_fail 60 [ -s "$tmp/rounds" ]
 }
 
 toggled() {

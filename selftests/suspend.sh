@@ -24,7 +24,8 @@ try_nap() {
 	if [ "$1" = disk ]; then
 		# If no memory is to be freed for the image, it has all that is in use.
 		image_size=$(cat /sys/power/image_size)
-		awk '/^MemTotal:/ { printf "%d\n", $2 * 1024 }' /proc/meminfo >/sys/power/image_size
+		awk '/^MemTotal:/ { printf "%d\n", $2 * 1024 }' /proc/meminfo >/sys/power/image_size ||
+			fail "image_size cannot be set to all of the memory"
 	fi
 	# How long it stays there; nobody looks meanwhile.
 	delay=/sys/module/suspend/parameters/pm_test_delay

@@ -121,7 +121,7 @@ struct script {
 
 /*
  * @claimed: somebody registers or unregisters it, and it is theirs alone
- * @registrant: who is registering it; calls from there are the replay
+ * @registrant: who is registering it with a replay; calls from there are that
  * @left: it has unregistered itself in the call that is running, whose end frees it
  * @released: `hold` need not wait
  */
@@ -553,7 +553,7 @@ static int register_processor(const char *name, unsigned int flags, bool none, b
 		return PTR_ERR(c);
 	c->probe = probe;
 	c->removals = flags & DHP_PROCESSOR_REMOVALS;
-	WRITE_ONCE(c->registrant, current);
+	WRITE_ONCE(c->registrant, flags & DHP_PROCESSOR_ADD_EXISTING ? current : NULL);
 	return finish_registration(c, dhp_register_processor_callback(none ? NULL : on_processor,
 								      c, flags));
 }
