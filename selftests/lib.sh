@@ -478,13 +478,12 @@ set_block() {
 # ---------------------------------------------------------------- as it was
 
 save_machine() {
-	cat $system/memory/auto_online_blocks >"$tmp/auto_online" 2>/dev/null || true
 	: >"$tmp/cpus"
 	: >"$tmp/cpu_names"
 	: >"$tmp/dimms"
-	for file in "$system"/cpu/cpu[0-9]*/online; do
+	for file in "$system"/cpu/cpu[0-9]*/online "$system/memory/auto_online_blocks"; do
 		[ ! -w "$file" ] || echo "$file $(cat "$file")"
-	done >"$tmp/online"
+	done >"$tmp/states"
 }
 
 disarm() {
@@ -523,15 +522,7 @@ restore_machine() {
 			echo "$file does not go back to $state: $why"
 			restored=1
 		}
-	done <"$tmp/online"
-	if [ -s "$tmp/auto_online" ]; then
-		read -r state <"$tmp/auto_online"
-		read -r state_now <"$system/memory/auto_online_blocks"
-		[ "$state_now" = "$state" ] || put "$system/memory/auto_online_blocks" "$state" || {
-			echo "auto_online_blocks does not go back to $state: $why"
-			restored=1
-		}
-	fi
+	done <"$tmp/states"
 	restore_plugged cpu "$tmp/cpus"
 	restore_plugged dimm "$tmp/dimms"
 	: >"$tmp/cpu_names"

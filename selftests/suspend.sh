@@ -17,19 +17,18 @@ can_nap() {
 # fails with $why if that was refused. With `nap` it must not be.
 try_nap() {
 	can_nap "$1"
-	if [ "$1" = mem ] && [ -e /sys/power/mem_sleep ]; then
-		mem_sleep=$(sed 's/.*\[\(.*\)\].*/\1/' /sys/power/mem_sleep)
-		echo deep >/sys/power/mem_sleep
-	fi
+	delay=/sys/module/suspend/parameters/pm_test_delay
 	if [ "$1" = disk ]; then
+		delay=/sys/module/hibernate/parameters/pm_test_delay
 		# If no memory is to be freed for the image, it has all that is in use.
 		image_size=$(cat /sys/power/image_size)
 		awk '/^MemTotal:/ { printf "%d\n", $2 * 1024 }' /proc/meminfo >/sys/power/image_size ||
 			fail "image_size cannot be set to all of the memory"
+	elif [ -e /sys/power/mem_sleep ]; then
+		mem_sleep=$(sed 's/.*\[\(.*\)\].*/\1/' /sys/power/mem_sleep)
+		echo deep >/sys/power/mem_sleep
 	fi
 	# How long it stays there; nobody looks meanwhile.
-	delay=/sys/module/suspend/parameters/pm_test_delay
-	[ "$1" = mem ] || delay=/sys/module/hibernate/parameters/pm_test_delay
 	[ ! -w "$delay" ] || {
 		old_delay=$(cat "$delay")
 		echo 1 >"$delay"
