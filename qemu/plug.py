@@ -330,7 +330,7 @@ def await_size(client, ident, path, size):
     """
     deadline = time.monotonic() + DEL_DEADLINE
     while True:
-        reached = qemu(client, "qom-get", path=path, property="size")
+        reached = qemu(client, "qom-get", int, path=path, property="size")
         if reached == size or time.monotonic() > deadline:
             return reached
         try:

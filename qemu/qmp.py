@@ -50,7 +50,8 @@ def fits(value, shape):
     if isinstance(shape, dict):
         return isinstance(value, dict) and all(key in value and fits(value[key], kind)
                                                for key, kind in shape.items())
-    return isinstance(value, shape)
+    # Python's booleans are integers.
+    return isinstance(value, shape) and not (shape is int and isinstance(value, bool))
 
 
 # Of the events that somebody waits for, what is looked at.

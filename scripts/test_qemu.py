@@ -161,7 +161,7 @@ class VmWords(Refusals):
 
     def test_sizes(self):
         for option, word in itertools.product(
-                ("--memory", "--maxmem"),
+                ("--memory", "--maxmem", "--virtio-mem"),
                 ("", "0", "0M", "512", "M", "-1G", "1T", "1.5G", "1GG", "1 G", "x", "\u0661G",
                  f"{2 ** 64}M", "9" * 5000 + "M")):
             self.bad("run", f"{option}={word}", "--", "true",
@@ -181,6 +181,11 @@ class VmWords(Refusals):
                  named=["--cpus 5", "--maxcpus 4"])
         self.bad("run", "--memory", "2G", "--maxmem", "1G", "--", "true", named=["1024M", "2048M"])
         self.bad("run", "--memory", "1G", "--maxmem", "1G", "--", "true", named=["1024M"])
+        for word in ("1M", "100M", "129M"):
+            self.bad("run", "--virtio-mem", word, "--", "true",
+                     named=[f"--virtio-mem, {word}", "multiple of 128M"])
+        self.bad("run", "--memory", "1G", "--maxmem", "2G", "--virtio-mem", "1152M", "--", "true",
+                 named=["--maxmem, 2048M", "--virtio-mem, 1152M"])
         self.bad("run", "--nodes", "5", "--maxcpus", "4", "--", "true", named=["--nodes 5"])
         self.bad("run", "--icount", "--accel", "kvm", "--", "true", named=["--icount", "tcg"])
         self.bad("run", "--icount", "--cpus", "2", "--", "true", named=["--icount", "--cpus 1"])
@@ -431,6 +436,8 @@ class HotplugWords(Refusals):
                       ("cpu", "plug"), ("dimm", "add"), ("dimm", "list", "x"),
                       ("dimm", "add", "1G", "--node"), ("dimm", "add", "1G", "0"),
                       ("dimm", "add", "1G", "--nodes", "0"), ("dimm", "del", "a", "b"),
+                      ("virtio-mem",), ("virtio-mem", "add", "1G"), ("virtio-mem", "list", "x"),
+                      ("virtio-mem", "resize"), ("virtio-mem", "resize", "1G", "a", "b"),
                       ("cpu", "list", "--qmp", "x"), ("--qmp=x", "cpu", "list"), ("\udcff",),
                       ("x" * 10000,)):
             self.bad(*words, named=["what does", re.escape(repr(" ".join(words)))
@@ -447,7 +454,12 @@ class HotplugWords(Refusals):
         for word in ("", "0", "1", "M", "-1G", "x", "1T", "1.5G", "128m\n", "1GB", "128 M",
                      "9" * 5000 + "M", f"{2 ** 64}G"):
             self.bad("dimm", "add", word, named=[re.escape(repr(word)), "like 256M or 1G"])
-        for word in ("0M", "1M", "127M", "129M", "0G"):
+            self.bad("virtio-mem", "resize", word,
+                     named=[re.escape(repr(word)), "like 256M or 1G"])
+        for word in ("1M", "127M", "129M"):
+            self.bad("dimm", "add", word, named=[word, "multiple of 128M"])
+            self.bad("virtio-mem", "resize", word, named=[word, "multiple of 128M"])
+        for word in ("0M", "0G"):
             self.bad("dimm", "add", word, named=[word, "multiple of 128M"])
 
     def test_nodes(self):
@@ -494,9 +506,16 @@ PLACES = [{"type": "cpu", "props": {"socket-id": 0}, "qom-path": "/machine/unatt
 DIMM = {"id": "dimm0", "slot": 0, "size": 128 << 20, "node": 0, "addr": 1 << 32,
         "hotplugged": True, "memdev": "/objects/mem-dimm0"}
 
+VMEM = {"id": "vmem0", "size": 0, "requested-size": 0, "max-size": 1 << 30, "node": 0,
+        "memaddr": 1 << 33}
+
 
 def dimms(*those):
     return {"return": [{"type": "dimm", "data": one} for one in those]}
+
+
+def vmems(*those):
+    return {"return": [{"type": "virtio-mem", "data": one} for one in those]}
 
 
 def without(dictionary, key):
@@ -673,6 +692,52 @@ class QmpSockets(Refusals):
         for ident in ("dimm1", "0", "DIMM0"):
             self.bad(f"dimm del {ident}", *UP, dimms(DIMM), status=plug.REFUSED,
                      named=[f"no DIMM {ident}", "there are: dimm0"])
+
+    def test_virtio_mem(self):
+        for answer in (None, 5, {}, [None], [{}], [{"type": "virtio-mem"}],
+                       [{"type": "virtio-mem", "data": None}], [{"type": "virtio-mem", "data": {}}]):
+            for words in ("virtio-mem list", "virtio-mem resize 128M"):
+                self.bad(words, *UP, {"return": answer}, named=["it said|are none"])
+        for key in without(VMEM, "id"):
+            self.bad("virtio-mem list", *UP, vmems(without(VMEM, key)), named=["are none"])
+        for key in VMEM:
+            for value in (None, [], "\0" if key != "id" else 5):
+                self.bad("virtio-mem resize 0M", *UP, vmems({**VMEM, key: value}),
+                         named=["are none"])
+        for those in ((), (without(VMEM, "id"),)):
+            self.bad("virtio-mem resize 128M", *UP, vmems(*those), status=plug.REFUSED,
+                     named=["no virtio-mem device", "--virtio-mem"])
+        for ident in ("vmem1", "0", "VMEM0"):
+            self.bad(f"virtio-mem resize 128M {ident}", *UP, vmems(VMEM), status=plug.REFUSED,
+                     named=[f"no virtio-mem device {ident}", "there are: vmem0"])
+        self.bad("virtio-mem resize 2G", *UP, vmems(VMEM), status=plug.REFUSED,
+                 named=["vmem0 has room for 1G", "2G is more"])
+
+    # As far as the device's size is asked for.
+    RESIZE = (*UP, vmems(VMEM), READ, DONE, READ)
+
+    def test_virtio_mem_on_the_way(self):
+        self.bad("virtio-mem resize 128M", *UP, vmems(VMEM), READ, {"error": {"desc": "not now"}},
+                 status=plug.REFUSED, named=["QEMU refused: not now"])
+        for size in (None, "garbage", {}, [], 1.5, True, "134217728"):
+            asked = self.bad("virtio-mem resize 128M", *self.RESIZE, {"return": size},
+                             named=["is no QMP socket: it said"])
+            self.assertEqual(asked.count("qom-set"), 1, "the size must not be set to garbage")
+        self.bad("virtio-mem resize 128M", *self.RESIZE, {"return": 0}, {"event": "SHUTDOWN"},
+                 named=["the guest has ended"])
+        self.bad("virtio-mem resize 128M", *self.RESIZE, HOLD, silent="command",
+                 named=["does not answer"])
+        whole = (*self.RESIZE, {"return": 0}, READ)
+        for length in range(len(whole)):
+            self.bad("virtio-mem resize 128M", *whole[:length], named=["QEMU has ended"])
+
+    def test_virtio_mem_that_does_not_grow(self):
+        # It is asked again and again, until its time is over; then it is left as it is.
+        polls = ({"return": 0}, READ) * 20
+        asked = self.bad("virtio-mem resize 128M", *self.RESIZE, *polls, DONE, HOLD, silent="guest",
+                         status=plug.REFUSED,
+                         named=["brought vmem0 to 0M in 0.3 seconds, 128M was asked for"])
+        self.assertEqual(asked.count("qom-set"), 2)
 
     def test_full(self):
         begin = (*UP, dimms(DIMM), READ)
