@@ -8,6 +8,7 @@
 
 #include <linux/gfp.h>
 #include <linux/hrtimer.h>
+#include <linux/kthread.h>
 #include <linux/mm.h>
 
 /* 6.13 has it, and 6.15 has no hrtimer_init() any more. */
@@ -19,6 +20,11 @@ static inline void hrtimer_setup(struct hrtimer *timer,
 	hrtimer_init(timer, clock, mode);
 	timer->function = fn;
 }
+#endif
+
+/* 6.14 has one that is not started yet under the old name. */
+#ifndef kthread_run_worker
+#define kthread_run_worker_on_cpu kthread_create_worker_on_cpu
 #endif
 
 /* 6.6 moved it. */

@@ -20,6 +20,7 @@
 #include <linux/sort.h>
 #include <linux/workqueue.h>
 
+#include "compat.h"
 #include "dhp.h"
 #include "dhp_bench.h"
 
@@ -27,11 +28,6 @@
 
 /* Samples of latency in a block. */
 #define SAMPLES 64
-
-/* Newer kernels have one that is not started yet under the old name. */
-#ifndef kthread_run_worker
-#define kthread_run_worker_on_cpu kthread_create_worker_on_cpu
-#endif
 
 enum side { DHP, WORKQUEUE, KTHREAD, NR_SIDES, BARE = NR_SIDES };
 
