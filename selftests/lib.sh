@@ -661,7 +661,11 @@ run_one() {
 finish() {
 	trap '' EXIT INT TERM HUP
 	enough
-	[ -z "$current" ] || sed 's/^/# /' "$tmp/output"
+	if [ -n "$current" ]; then
+		sed 's/^/# /' "$tmp/output"
+		echo "not ok $number $name"
+		echo "# was interrupted after $(now && echo $((now - started))) s"
+	fi
 	restore_machine | sed 's/^/# /'
 	teardown | sed 's/^/# /'
 	rm -rf "$tmp"
