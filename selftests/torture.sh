@@ -63,6 +63,17 @@ count_vetoes() {
 	vetoes=gone
 }
 
+# refusal KIND STATUS COMMAND...: has it failed because it was refused? By `hotplug`, 3 says that there
+# was no answer, which is wrong.
+refusal() {
+	[ "$2" != 1 ] || return 0
+	failed=$1
+	status=$2
+	shift 2
+	wrong "$*: status $status: $(cat "$tmp/$failed.out")"
+	return 1
+}
+
 # vetoable KIND CPU COMMAND...: what it does to CPU a client may veto; nobody else may. Fails with it.
 vetoable() {
 	kind=$1
@@ -70,12 +81,15 @@ vetoable() {
 	shift 2
 	count_vetoes "$vetoed"
 	before=$vetoes
-	if "$@" >"$tmp/$kind.out" 2>&1; then
+	code=0
+	"$@" >"$tmp/$kind.out" 2>&1 || code=$?
+	if [ "$code" = 0 ]; then
 		did "$kind"
 		return 0
 	fi
+	refusal "$kind" "$code" "$@" || return 1
 	count_vetoes "$vetoed"
-	if [ "$before" != "$vetoes" ]; then
+	if [ "$vetoes" != gone ] && [ "$before" != "$vetoes" ]; then
 		did "$kind.vetoed"
 	else
 		wrong "$*: refused, and nobody has vetoed: $(cat "$tmp/$kind.out")"
@@ -132,11 +146,13 @@ plug_cpus() {
 # it stays for now; it must go at the end.
 plug_dimm_once() {
 	if [ -n "$dimm" ]; then
-		if hotplug dimm del "$dimm" >"$tmp/dimm_del.out" 2>&1; then
+		code=0
+		hotplug dimm del "$dimm" >"$tmp/dimm_del.out" 2>&1 || code=$?
+		if [ "$code" = 0 ]; then
 			did dimm_del
 			unlist "$dimm" "$tmp/dimms"
 			dimm=
-		else
+		elif refusal dimm_del "$code" hotplug dimm del "$dimm"; then
 			did dimm_del.refused
 		fi
 		return
@@ -159,9 +175,12 @@ plug_dimm_once() {
 # resize_once NUMBER: what is in use must stay, hence only memory that can be moved away.
 resize_once() {
 	echo online_movable >"$system/memory/auto_online_blocks"
-	if hotplug virtio-mem resize $(($1 % 5 * 128))M >"$tmp/resize.out" 2>&1; then
+	size=$(($1 % 5 * 128))M
+	code=0
+	hotplug virtio-mem resize "$size" >"$tmp/resize.out" 2>&1 || code=$?
+	if [ "$code" = 0 ]; then
 		did resize
-	elif ! lacks resize; then
+	elif refusal resize "$code" hotplug virtio-mem resize "$size" && ! lacks resize; then
 		did resize.refused
 	fi
 }
@@ -273,7 +292,7 @@ was_done() {
 	[ -s "$tmp/figures" ] || fail "the torture has not come to its end"
 	command -v hotplug >/dev/null || impossible "nothing to plug here: no 'hotplug' command"
 	for kind in "$@"; do
-		[ ! -e "$tmp/$kind.lacks" ] || skip "$(cat "$tmp/$kind.lacks")"
+		[ ! -e "$tmp/$kind.lacks" ] || impossible "$(cat "$tmp/$kind.lacks")"
 	done
 	for kind in "$@"; do
 		echo "$kind $(how_often "$kind")"
