@@ -3,6 +3,7 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/init.h>
+#include <linux/suspend.h>
 
 #include "internal.h"
 
@@ -28,7 +29,7 @@ static void parts_exit(int nr)
 		parts[nr].exit();
 }
 
-static int __init dhp_init(void)
+static int __init parts_init(void)
 {
 	int i, ret;
 
@@ -42,6 +43,19 @@ static int __init dhp_init(void)
 		}
 	}
 	return 0;
+}
+
+/*
+ * Either all parts that want to know are told that a suspend begins, or none. One that
+ * is not told, among those that are, would keep it waiting for ever.
+ */
+static int __init dhp_init(void)
+{
+	unsigned int flags = lock_system_sleep();
+	int ret = parts_init();
+
+	unlock_system_sleep(flags);
+	return ret;
 }
 module_init(dhp_init);
 
