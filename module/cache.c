@@ -253,6 +253,8 @@ void *dhp_buffer_get(struct dhp_pool *pool)
 	struct dhp_buffer_cache *cache;
 	void *buffer = NULL;
 
+	if (WARN_ONCE(!pool, "dhp_buffer_get(): without a pool\n"))
+		return NULL;
 	preempt_disable();
 	cache = this_cpu_read(*pool->buffers.cache);
 	if (cache_enter(cache)) {
@@ -319,7 +321,9 @@ void dhp_buffer_put(struct dhp_pool *pool, void *buffer)
 	struct dhp_buffer_cache *cache;
 	bool done = false;
 
-	if (unlikely(!buffer) || !buffer_hide(&pool->buffers, buffer))
+	if (unlikely(!buffer) ||
+	    WARN_ONCE(!pool, "dhp_buffer_put(): buffer %p without a pool\n", buffer) ||
+	    !buffer_hide(&pool->buffers, buffer))
 		return;
 	preempt_disable();
 	cache = this_cpu_read(*pool->buffers.cache);

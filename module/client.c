@@ -79,6 +79,7 @@ static int client_module_event(struct notifier_block *nb, unsigned long event,
 			       void *data)
 {
 	if (event == MODULE_STATE_GOING) {
+		dhp_pool_forget(data);
 		dhp_processor_forget(data);
 		dhp_memory_forget(data);
 		dhp_event_forget(data);

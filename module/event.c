@@ -597,8 +597,7 @@ int dhp_unregister_event_callback(struct dhp_event_client *client)
 	if (IS_ERR_OR_NULL(client))
 		return -EINVAL;
 	/* The callback that it waits for may be waiting for the hotplug lock. */
-	if (dhp_processor_inside("unregistering an event callback") ||
-	    dhp_memory_inside("unregistering an event callback"))
+	if (dhp_inside("unregistering an event callback"))
 		return -EDEADLK;
 
 	mutex_lock(&event_lock);

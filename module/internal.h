@@ -106,9 +106,17 @@ int dhp_event_settle(u64 *seq);
 u64 dhp_event_sequence(void);
 void dhp_event_forget(struct module *owner);
 
-/* pool.c and buffer.c */
+/* pool.c and worker.c */
 int dhp_pool_init(void);
 void dhp_pool_exit(void);
+void dhp_pool_forget(struct module *owner);
+bool dhp_item_inside(const char *what);
+
+/* For what waits for callbacks, or for who takes the hotplug lock: not where these wait for it. */
+static inline bool dhp_inside(const char *what)
+{
+	return dhp_processor_inside(what) || dhp_memory_inside(what) || dhp_item_inside(what);
+}
 
 /* wdm.c */
 void dhp_wdm_forget(struct module *owner);

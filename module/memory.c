@@ -151,7 +151,7 @@ bool dhp_memory_inside(const char *what)
 {
 	if (READ_ONCE(memory_task) != current)
 		return false;
-	pr_warn("%s from inside a synchronous memory callback is refused; do it from a work item\n",
+	pr_warn("%s from inside a synchronous memory callback is refused; do it from a workqueue of the kernel's\n",
 		what);
 	return true;
 }

@@ -150,7 +150,8 @@ static int park_workers(struct dhp_pool *pool)
 
 	/* As freeze_secondary_cpus() has it, which lets the first one run. */
 	pool->stays = cpumask_first(pool->in_use);
-	open_workers(pool, pool->in_use);
+	if (!open_workers(pool, pool->in_use))
+		retry_in(pool, 0);
 	for_each_cpu(cpu, pool->in_use)
 		if (cpu != pool->stays)
 			dhp_worker_close(pool, cpu);
@@ -198,6 +199,8 @@ static void processor_remove_start(struct dhp_pool *pool, unsigned int cpu)
 static void processor_gone(struct dhp_pool *pool, unsigned int cpu)
 {
 	dhp_buffers_share_del(pool, cpu);
+	/* Only now are there fewer processors that each must have a buffer. */
+	dhp_buffers_kick(pool);
 	dhp_worker_free(pool, cpu);
 }
 
@@ -479,13 +482,14 @@ static void pool_free_workers(struct dhp_pool *pool)
 	mutex_unlock(&pool->mutex);
 }
 
-struct dhp_pool *dhp_pool_create(const struct dhp_pool_config *config)
+struct dhp_pool *__dhp_pool_create(const struct dhp_pool_config *config,
+				   struct module *owner)
 {
 	struct dhp_pool *pool;
 	int err;
 
 	/* Before any lock of ours: who holds that may wait for the callback. */
-	if (dhp_processor_inside("creating a pool") || dhp_memory_inside("creating a pool"))
+	if (dhp_inside("creating a pool"))
 		return ERR_PTR(-EDEADLK);
 	err = check_config(config);
 	if (err)
@@ -493,6 +497,7 @@ struct dhp_pool *dhp_pool_create(const struct dhp_pool_config *config)
 	pool = pool_alloc(config);
 	if (!pool)
 		return ERR_PTR(-ENOMEM);
+	pool->owner = owner;
 	err = dhp_buffers_init(pool, config);
 	if (err)
 		goto free_pool;
@@ -520,18 +525,13 @@ free_pool:
 	pool_free(pool);
 	return ERR_PTR(err);
 }
-EXPORT_SYMBOL_GPL(dhp_pool_create);
+EXPORT_SYMBOL_GPL(__dhp_pool_create);
 
 void dhp_pool_destroy(struct dhp_pool *pool)
 {
 	if (IS_ERR_OR_NULL(pool))
 		return;
-	if (WARN_ONCE(dhp_worker_is_me(pool),
-		      "pool %s: an item of its own destroys it; it stays\n",
-		      pool->name))
-		return;
-	if (dhp_processor_inside("destroying a pool") ||
-	    dhp_memory_inside("destroying a pool"))
+	if (dhp_inside("destroying a pool"))
 		return;
 
 	dhp_sysfs_remove_pool(pool);
@@ -542,6 +542,33 @@ void dhp_pool_destroy(struct dhp_pool *pool)
 	pool_free(pool);
 }
 EXPORT_SYMBOL_GPL(dhp_pool_destroy);
+
+static struct dhp_pool *pool_of(struct module *owner)
+{
+	struct dhp_pool *pool, *found = NULL;
+
+	mutex_lock(&pools_mutex);
+	list_for_each_entry(pool, &pools, node)
+		if (pool->owner == owner)
+			found = pool;
+	mutex_unlock(&pools_mutex);
+	return found;
+}
+
+/**
+ * dhp_pool_forget() - destroy what a module that is leaving has left behind
+ * @owner: the module; its code is still there for the items that are left to run
+ */
+void dhp_pool_forget(struct module *owner)
+{
+	struct dhp_pool *pool;
+
+	while ((pool = pool_of(owner))) {
+		pr_err("%s leaves without dhp_pool_destroy() for pool %s; destroyed\n",
+		       module_name(owner), pool->name);
+		dhp_pool_destroy(pool);
+	}
+}
 
 /* ---- For sysfs ----------------------------------------------------------- */
 
@@ -588,16 +615,7 @@ int dhp_pool_init(void)
 
 void dhp_pool_exit(void)
 {
-	struct dhp_pool *pool;
-
 	dhp_pool_destroy(own_pool);
 	own_pool = NULL;
-
-	/* Nobody is left who could: whoever made it has been unloaded. */
-	while ((pool = list_first_entry_or_null(&pools, struct dhp_pool, node))) {
-		pr_err("pool %s was not destroyed by its driver; dhp_pool_destroy() is missing there\n",
-		       pool->name);
-		dhp_pool_destroy(pool);
-	}
 	unregister_pm_notifier(&pools_pm_nb);
 }

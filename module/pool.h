@@ -182,6 +182,7 @@ struct dhp_buffers {
 /**
  * struct dhp_pool - a pool
  * @name: its name
+ * @owner: the module that made it; constant
  * @node: in the list of pools; under pools_mutex
  * @kobj: its directory in sysfs
  * @released: nobody has @kobj any more
@@ -208,6 +209,7 @@ struct dhp_buffers {
  */
 struct dhp_pool {
 	char name[DHP_POOL_NAME_MAX + 1];
+	struct module *owner;
 	struct list_head node;
 	struct kobject kobj;
 	struct completion released;

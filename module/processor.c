@@ -501,7 +501,7 @@ bool dhp_processor_inside(const char *what)
 {
 	if (READ_ONCE(processor_task) != current)
 		return false;
-	pr_warn("%s from inside a synchronous processor callback is refused; do it from a work item\n",
+	pr_warn("%s from inside a synchronous processor callback is refused; do it from a workqueue of the kernel's\n",
 		what);
 	return true;
 }
@@ -517,8 +517,7 @@ __dhp_register_processor_callback(dhp_processor_fn fn, void *context,
 		return ERR_PTR(-EINVAL);
 	if (flags & ~(DHP_PROCESSOR_ADD_EXISTING | DHP_PROCESSOR_REMOVALS))
 		return ERR_PTR(-EOPNOTSUPP);
-	if (dhp_processor_inside("registering a processor callback") ||
-	    dhp_memory_inside("registering a processor callback"))
+	if (dhp_inside("registering a processor callback"))
 		return ERR_PTR(-EDEADLK);
 
 	client = kvzalloc(struct_size(client, told, nr_cpu_ids), GFP_KERNEL);
@@ -567,8 +566,7 @@ int dhp_unregister_processor_callback(struct dhp_processor_client *client)
 {
 	if (IS_ERR_OR_NULL(client))
 		return -EINVAL;
-	if (dhp_processor_inside("unregistering a processor callback") ||
-	    dhp_memory_inside("unregistering a processor callback"))
+	if (dhp_inside("unregistering a processor callback"))
 		return -EDEADLK;
 
 	mutex_lock(&processor_mutex);

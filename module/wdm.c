@@ -133,6 +133,10 @@ int __dhp_wdm_driver_init(struct dhp_wdm_driver *driver, PDRIVER_INITIALIZE entr
 	NTSTATUS status;
 	int err;
 
+	if (!entry) {
+		pr_err("%s: module_wdm_driver() names no DriverEntry\n", name);
+		return -EINVAL;
+	}
 	dhp_wdm_string(&driver->registry_path, driver->path, ARRAY_SIZE(driver->path),
 		       DHP_WDM_SERVICES, name);
 	dhp_wdm_string(&driver->extension.ServiceKeyName, service,

@@ -232,9 +232,15 @@ static void deliver(struct dhp_pool *pool, struct dhp_worker *worker,
 static __always_inline bool submit(struct dhp_pool *pool, unsigned int cpu,
 				   struct dhp_work *work, unsigned long state)
 {
-	unsigned int colour = READ_ONCE(pool->colour);
-	struct dhp_worker *worker = worker_at(pool, cpu);
+	struct dhp_worker *worker;
+	unsigned int colour;
 
+	/* One without a function would stop its worker, which does not know whose it is. */
+	if (WARN_ONCE(!pool || !work || !work->fn,
+		      "dhp_pool_submit(): without a pool, an item, or a function in it\n"))
+		return false;
+	colour = READ_ONCE(pool->colour);
+	worker = worker_at(pool, cpu);
 	/* One that is closed is noticed later. */
 	if (unlikely(!worker))
 		worker = other_worker(pool, cpu);
@@ -596,6 +602,24 @@ bool dhp_worker_is_me(struct dhp_pool *pool)
 	return worker->pool == pool;
 }
 
+/**
+ * dhp_item_inside() - refuse what may not be done in a work item
+ * @what: what it is, for the log
+ *
+ * A processor that goes waits for the item that runs there, and whoever the item would
+ * wait for may be waiting for the processor.
+ *
+ * Return: whether the caller is an item of any pool's.
+ */
+bool dhp_item_inside(const char *what)
+{
+	if (kthread_func(current) != worker_main)
+		return false;
+	pr_warn("%s from inside a work item of a pool's is refused; do it from a workqueue of the kernel's\n",
+		what);
+	return true;
+}
+
 /* Workers wake pool->wait after each item as long as there are waiters. */
 static void waiter_add(struct dhp_pool *pool)
 {
@@ -648,6 +672,8 @@ void dhp_pool_flush(struct dhp_pool *pool)
 {
 	unsigned int colour;
 
+	if (WARN_ONCE(!pool, "dhp_pool_flush(): without a pool\n"))
+		return;
 	if (WARN_ONCE(dhp_worker_is_me(pool),
 		      "pool %s: an item of its own flushes it, and would wait for itself\n",
 		      pool->name))
@@ -770,6 +796,8 @@ bool dhp_work_cancel(struct dhp_pool *pool, struct dhp_work *work)
 {
 	bool was_pending;
 
+	if (WARN_ONCE(!pool || !work, "dhp_work_cancel(): without a pool or an item\n"))
+		return false;
 	if (WARN_ONCE(dhp_worker_is_me(pool) &&
 		      ((struct dhp_worker *)kthread_data(current))->running == work,
 		      "pool %s: an item cancels itself, and would wait for itself\n",

@@ -135,7 +135,7 @@ __dhp_register_processor_callback(dhp_processor_fn fn, void *context,
  * Return: the registration, owned by dhp until
  * dhp_unregister_processor_callback(); or ERR_PTR(): -EINVAL for a NULL @fn,
  * -EOPNOTSUPP for unknown bits in @flags, -ENOMEM, -EDEADLK from inside a
- * synchronous callback, -EBUSY with %DHP_PROCESSOR_ADD_EXISTING while suspend has
+ * synchronous callback or a pool's work item, -EBUSY with %DHP_PROCESSOR_ADD_EXISTING while suspend has
  * parked processors, or the errno of a veto during the replay.
  * Nothing stays registered on failure.
  */
@@ -149,8 +149,9 @@ __dhp_register_processor_callback(dhp_processor_fn fn, void *context,
  * Waits for a running callback. When it has returned there are no more calls,
  * and @client is gone. It makes no calls itself: the client frees what it holds.
  *
- * Context: Process context; may sleep. Takes no CPU hotplug lock. Refused, with
- * a warning in the log, from inside a synchronous callback.
+ * Context: Process context; may sleep. Takes no CPU hotplug lock, but waits for who
+ * has it. Refused, with a warning in the log, from inside a synchronous callback and
+ * from inside a pool's work item, which a processor that goes would wait for.
  * Return: 0; -EDEADLK when refused; -EINVAL for NULL or ERR_PTR().
  */
 int dhp_unregister_processor_callback(struct dhp_processor_client *client);
@@ -362,8 +363,9 @@ __dhp_register_event_callback(enum dhp_category category, dhp_event_fn fn,
  * not delivered yet are dropped for this client.
  *
  * Context: Process context; may sleep. Refused, with a warning in the log, from
- * inside a synchronous callback: the callback that it would wait for may be waiting
- * for the operation that the synchronous one is part of.
+ * inside a synchronous callback or a pool's work item: the callback that it would wait
+ * for may be waiting for the operation that the synchronous one is part of, or that
+ * waits for the item.
  * Return: 0; -EDEADLK when refused; -EINVAL for NULL or ERR_PTR().
  */
 int dhp_unregister_event_callback(struct dhp_event_client *client);
@@ -380,7 +382,8 @@ struct dhp_work;
  * Context: Process context in a worker thread, normally on the processor that
  * the item was submitted for. May sleep, but must not take the CPU hotplug lock
  * or wait for somebody who does: a processor that goes waits for the item that
- * runs there. On the way out of a processor, items run on another one. An item
+ * runs there. Hence it cannot register processor callbacks, unregister any but
+ * memory callbacks, nor create or destroy a pool: a workqueue of the kernel's can. On the way out of a processor, items run on another one. An item
  * that is submitted again while its function runs can run on another processor
  * at the same time.
  */
@@ -437,6 +440,9 @@ struct dhp_pool_config {
 	bool stealing;
 };
 
+struct dhp_pool *__dhp_pool_create(const struct dhp_pool_config *config,
+				   struct module *owner);
+
 /**
  * dhp_pool_create() - make a pool of per-processor workers and buffers
  * @config: what it is to be; read during the call only
@@ -455,9 +461,10 @@ struct dhp_pool_config {
  * Context: Process context; may sleep. Takes the CPU hotplug lock for reading.
  * Return: the pool; or ERR_PTR(): -EINVAL for a bad @config, -EEXIST for a name
  * in use, -ENOMEM when not even a worker for each processor could be had, -EBUSY
- * while the machine is suspended, -EDEADLK from inside a synchronous callback.
+ * while the machine is suspended, -EDEADLK from inside a synchronous callback or a
+ * work item.
  */
-struct dhp_pool *dhp_pool_create(const struct dhp_pool_config *config);
+#define dhp_pool_create(config) __dhp_pool_create(config, THIS_MODULE)
 
 /**
  * dhp_pool_destroy() - run what was submitted, then dissolve a pool
@@ -466,8 +473,8 @@ struct dhp_pool *dhp_pool_create(const struct dhp_pool_config *config);
  * Nobody may submit any more. Buffers that were not put back are named in the
  * log and leaked, not freed under their user.
  *
- * Context: Process context; may sleep. Not from a work item of the pool's, and not
- * from a synchronous callback, where it is refused and the pool stays.
+ * Context: Process context; may sleep. Not from a work item and not from a synchronous
+ * callback, where it is refused, with a warning in the log, and the pool stays.
  */
 void dhp_pool_destroy(struct dhp_pool *pool);
 
@@ -481,7 +488,8 @@ void dhp_pool_destroy(struct dhp_pool *pool);
  * item, and no order is kept between such items, nor between them and others.
  *
  * Context: Any but NMI. Takes no lock of dhp's.
- * Return: true; false, and nothing done, when the item is queued already.
+ * Return: true; false, and nothing done, when the item is queued already, or, with
+ * a warning in the log, when there is no pool, no item, or no function in it.
  */
 bool dhp_pool_submit(struct dhp_pool *pool, struct dhp_work *work);
 
@@ -493,18 +501,20 @@ bool dhp_pool_submit(struct dhp_pool *pool, struct dhp_work *work);
  * @work: the item; the caller's again as soon as its function runs
  *
  * Items submitted for one processor run one at a time, in the order of submission,
- * as long as that processor stays; when it leaves, no order is promised. Nobody
- * steals them.
+ * as long as it has a worker. When it is about to leave, even if it stays after all,
+ * when a suspend begins, and where a worker could not be had, they run on others, and
+ * neither is promised. Nobody steals them.
  *
  * Context: Any but NMI. Takes no lock of dhp's.
- * Return: true; false, and nothing done, when the item is queued already.
+ * Return: true; false, and nothing done, when the item is queued already, or, with
+ * a warning in the log, when there is no pool, no item, or no function in it.
  */
 bool dhp_pool_submit_on(struct dhp_pool *pool, unsigned int cpu,
 			struct dhp_work *work);
 
 /**
  * dhp_pool_flush() - wait until everything submitted before has run
- * @pool: the pool
+ * @pool: the pool; NULL is ignored, with a warning in the log
  *
  * Context: Process context; may sleep. Not from a work item of the pool's, and
  * not from a synchronous callback.
@@ -522,7 +532,8 @@ void dhp_pool_flush(struct dhp_pool *pool);
  *
  * Context: Process context; may sleep. Not from the item's own function, and not
  * from a synchronous callback.
- * Return: true if the item was queued, and so has not run for its last submission.
+ * Return: true if the item was queued, and so has not run for its last submission;
+ * false for NULL, with a warning in the log.
  */
 bool dhp_work_cancel(struct dhp_pool *pool, struct dhp_work *work);
 
@@ -540,7 +551,7 @@ bool dhp_work_cancel(struct dhp_pool *pool, struct dhp_work *work);
  * the caller's until dhp_buffer_put(); or NULL when all are in use. With preemption
  * or interrupts disabled, and anywhere on a kernel that does not count preemption,
  * NULL can come while others are left in the caches of other processors, which hold
- * about half of the pool together.
+ * about half of the pool together. NULL, with a warning in the log, without a pool.
  */
 void *dhp_buffer_get(struct dhp_pool *pool);
 
@@ -555,7 +566,8 @@ void *dhp_buffer_get_zeroed(struct dhp_pool *pool);
 
 /**
  * dhp_buffer_put() - give a buffer back
- * @pool: the pool that it came from
+ * @pool: the pool that it came from; without one, the buffer is ignored, with a
+ *	warning in the log
  * @buffer: what dhp_buffer_get() returned; NULL is ignored
  *
  * As fast as dhp_buffer_get(), and for the same price without any check: a buffer

@@ -229,6 +229,7 @@ void __dhp_wdm_driver_exit(struct dhp_wdm_driver *driver);
  * valid until the module is gone, and there is no registry behind the path. If
  * DriverEntry fails, loading the module fails with the errno that
  * dhp_errno_from_ntstatus() gives for its status, and DriverUnload is not called.
+ * Without a DriverEntry it fails with -EINVAL.
  *
  * It also says MODULE_LICENSE("GPL"), without which the kernel would not link the
  * module to dhp, and a MODULE_DESCRIPTION().

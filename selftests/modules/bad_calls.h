@@ -18,12 +18,17 @@ struct tally {
 };
 
 void tally_begin(const char *kind);
-void tally(bool holds, const char *what, long long value, int line);
+void tally(bool bad, bool holds, const char *what, long long value, int line);
 
-/* One call: CONDITION has its answer, and VALUE is what tells it from others in a loop. */
+/* A bad call: CONDITION has its answer, and VALUE is what tells it from others in a loop. */
 #define TRY_WITH(value, condition) \
-	tally(condition, #condition, (long long)(value), __LINE__)
+	tally(true, condition, #condition, (long long)(value), __LINE__)
 #define TRY(condition) TRY_WITH(0, condition)
+
+/* A good one between them, which is not counted; or what one of them must have left as it was. */
+#define MUST_WITH(value, condition) \
+	tally(false, condition, #condition, (long long)(value), __LINE__)
+#define MUST(condition) MUST_WITH(0, condition)
 
 void bad_wdm_calls(void);
 

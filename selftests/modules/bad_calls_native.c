@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Calls every function of dhp.h with arguments that it is to refuse, or to be untroubled by,
- * and compares the answers with what the header promises. Loading the module makes the
- * calls; the log names each answer that is wrong, and /sys/kernel/debug/dhp_bad_calls has a
- * line for each kind: its name, how many were tried, how many answers were wrong.
+ * Calls every function of dhp.h with arguments that it is to refuse, and compares the
+ * answers with what the header promises. Loading the module makes the calls; the log names
+ * each answer that is wrong, and /sys/kernel/debug/dhp_bad_calls has a line for each kind:
+ * its name, how many were tried, how many answers were wrong.
  *
  * What the header calls the caller's own fault, with nothing promised, is left out.
  */
@@ -32,9 +32,9 @@ void tally_begin(const char *kind)
 	tallies[++current_kind].kind = kind;
 }
 
-void tally(bool holds, const char *what, long long value, int line)
+void tally(bool bad, bool holds, const char *what, long long value, int line)
 {
-	tallies[current_kind].tried++;
+	tallies[current_kind].tried += bad;
 	if (holds)
 		return;
 	tallies[current_kind].wrong++;
@@ -96,8 +96,8 @@ static void bad_memory_calls(void)
 	for (i = 0; i < ARRAY_SIZE(no_handles); i++)
 		TRY_WITH(i, dhp_unregister_memory_callback(no_handles[i]) == -EINVAL);
 	/* It makes no difference what a client wants to have back. */
-	TRY(!dhp_unregister_memory_callback(dhp_register_memory_callback(on_memory,
-									 ERR_PTR(-EIO))));
+	MUST(!dhp_unregister_memory_callback(dhp_register_memory_callback(on_memory,
+									  ERR_PTR(-EIO))));
 }
 
 static bool event_answers(long category, dhp_event_fn fn, unsigned int flags, int err)
@@ -174,7 +174,7 @@ static void bad_names(void)
 
 	config.name = "bad_calls";
 	pool = dhp_pool_create(&config);
-	TRY(!IS_ERR_OR_NULL(pool));
+	MUST(!IS_ERR_OR_NULL(pool));
 	TRY(config_answers(&config, -EEXIST));
 	dhp_pool_destroy(pool);
 }
@@ -272,19 +272,19 @@ static void bad_work_calls(struct dhp_pool *pool)
 	init_completion(&holder.may_end);
 
 	for (i = 0; i < ARRAY_SIZE(cpus); i++)
-		TRY_WITH(cpus[i], runs_once(pool, cpus[i]));
+		MUST_WITH(cpus[i], runs_once(pool, cpus[i]));
 
 	/* Queued behind another one, and submitted once more */
 	atomic_set(&item.ran, 0);
 	dhp_pool_submit_on(pool, first, &holder.work);
 	wait_for_completion(&holder.begun);
-	TRY(dhp_pool_submit_on(pool, first, &item.work));
+	MUST(dhp_pool_submit_on(pool, first, &item.work));
 	TRY(!dhp_pool_submit_on(pool, first, &item.work));
 	TRY(!dhp_pool_submit_on(pool, UINT_MAX, &item.work));
 	TRY(!dhp_pool_submit(pool, &item.work));
 	complete(&holder.may_end);
 	dhp_pool_flush(pool);
-	TRY(atomic_read(&item.ran) == 1);
+	MUST(atomic_read(&item.ran) == 1);
 
 	/* Not queued: it has run; twice; it never was */
 	TRY(!dhp_work_cancel(pool, &item.work));
@@ -292,7 +292,68 @@ static void bad_work_calls(struct dhp_pool *pool)
 	dhp_work_init(&item.work, item_fn);
 	TRY(!dhp_work_cancel(pool, &item.work));
 	/* Which does not spoil it. */
-	TRY(runs_once(pool, first));
+	MUST(runs_once(pool, first));
+}
+
+/* Each function warns once. */
+static void no_pool_or_work(struct dhp_pool *pool)
+{
+	static struct dhp_work no_fn;
+
+	tally_begin("work without a pool, pools without work");
+	TRY(!dhp_pool_submit(NULL, &item.work));
+	TRY(!dhp_pool_submit(pool, NULL));
+	TRY(!dhp_pool_submit(pool, &no_fn));
+	TRY(!dhp_pool_submit(NULL, NULL));
+	TRY(!dhp_pool_submit_on(NULL, 0, &item.work));
+	TRY(!dhp_pool_submit_on(pool, 0, NULL));
+	TRY(!dhp_pool_submit_on(pool, 0, &no_fn));
+	TRY(!dhp_pool_submit_on(NULL, UINT_MAX, NULL));
+	TRY(!dhp_work_cancel(NULL, &item.work));
+	TRY(!dhp_work_cancel(pool, NULL));
+	TRY(!dhp_work_cancel(NULL, NULL));
+	MUST(!item.work.state && !no_fn.state);
+	dhp_pool_flush(NULL);
+	dhp_pool_flush(pool);
+}
+
+/* What would wait for the item itself, or for a processor that would. */
+static struct {
+	struct dhp_work work;
+	struct dhp_pool *pool;
+	struct dhp_processor_client *processor;
+	struct dhp_event_client *event;
+} inside;
+
+static void inside_fn(struct dhp_work *work)
+{
+	const struct dhp_pool_config config = { .name = "inside" };
+
+	TRY(processor_answers(on_processor, 0, -EDEADLK));
+	TRY(processor_answers(on_processor, DHP_PROCESSOR_ADD_EXISTING, -EDEADLK));
+	TRY(dhp_unregister_processor_callback(inside.processor) == -EDEADLK);
+	TRY(dhp_unregister_event_callback(inside.event) == -EDEADLK);
+	TRY(config_answers(&config, -EDEADLK));
+	dhp_pool_destroy(inside.pool);
+	dhp_pool_flush(inside.pool);
+	TRY(!dhp_work_cancel(inside.pool, work));
+}
+
+static void calls_from_inside(struct dhp_pool *pool)
+{
+	tally_begin("from inside a work item");
+	inside.pool = pool;
+	inside.processor = dhp_register_processor_callback(on_processor, NULL, 0);
+	inside.event = dhp_register_event_callback(DHP_PROCESSOR, on_event, NULL, 0);
+	MUST(!IS_ERR_OR_NULL(inside.processor));
+	MUST(!IS_ERR_OR_NULL(inside.event));
+	dhp_work_init(&inside.work, inside_fn);
+	MUST(dhp_pool_submit(pool, &inside.work));
+	dhp_pool_flush(pool);
+	/* Nothing has changed. */
+	MUST(runs_once(pool, cpumask_first(cpu_online_mask)));
+	MUST(!dhp_unregister_event_callback(inside.event));
+	MUST(!dhp_unregister_processor_callback(inside.processor));
 }
 
 /* ---- Buffers -------------------------------------------------------------- */
@@ -329,13 +390,25 @@ static void bad_buffer_calls(struct dhp_pool *empty)
 	for (size = 256; size <= SZ_64K; size *= 16) {
 		config.buffer_size = size;
 		pool = dhp_pool_create(&config);
-		TRY_WITH(size, !IS_ERR_OR_NULL(pool));
+		MUST_WITH(size, !IS_ERR_OR_NULL(pool));
 		if (IS_ERR_OR_NULL(pool))
 			continue;
 		dhp_buffer_put(pool, NULL);
-		TRY_WITH(size, has_buffers(pool) || size == SZ_64K);
+		MUST_WITH(size, has_buffers(pool) || size == SZ_64K);
 		dhp_pool_destroy(pool);
 	}
+}
+
+static void no_pool_or_buffer(void)
+{
+	static u8 buffer[256];
+
+	tally_begin("buffers without a pool");
+	TRY(!dhp_buffer_get(NULL));
+	TRY(!dhp_buffer_get_zeroed(NULL));
+	dhp_buffer_put(NULL, NULL);
+	dhp_buffer_put(NULL, buffer);
+	MUST(!memchr_inv(buffer, 0, sizeof(buffer)));
 }
 
 static void bad_pool_calls(void)
@@ -346,12 +419,14 @@ static void bad_pool_calls(void)
 	bad_names();
 	bad_sizes();
 	pool = dhp_pool_create(&config);
-	if (IS_ERR(pool)) {
-		TRY_WITH(PTR_ERR(pool), !IS_ERR(pool));
+	MUST_WITH(PTR_ERR(pool), !IS_ERR(pool));
+	if (IS_ERR(pool))
 		return;
-	}
 	bad_work_calls(pool);
+	no_pool_or_work(pool);
+	calls_from_inside(pool);
 	bad_buffer_calls(pool);
+	no_pool_or_buffer();
 	dhp_pool_destroy(pool);
 }
 

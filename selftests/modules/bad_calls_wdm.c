@@ -2,6 +2,8 @@
 /* The part of dhp_bad_calls that calls the functions of wdm.h. */
 #include <linux/cpumask.h>
 #include <linux/err.h>
+#include <linux/module.h>
+#include <linux/string.h>
 
 #include "bad_calls.h"
 #include "wdm.h"
@@ -41,7 +43,7 @@ static void bad_processor_calls(void)
 
 	/* A handle is good once, and for its own kind. */
 	handle = KeRegisterProcessorChangeCallback(on_processor, NULL, 0);
-	TRY(handle);
+	MUST(handle);
 	TRY(IoUnregisterPlugPlayNotification(handle) == STATUS_INVALID_PARAMETER);
 	TRY(IoUnregisterPlugPlayNotificationEx(handle) == STATUS_INVALID_PARAMETER);
 	KeDeregisterProcessorChangeCallback(handle);
@@ -115,10 +117,10 @@ static void bad_pnp_calls(void)
 		TRY_WITH(i, IoUnregisterPlugPlayNotificationEx(no_handles[i]) ==
 			 STATUS_INVALID_PARAMETER);
 
-	TRY(IoRegisterPlugPlayNotification(EventCategoryDeviceInterfaceChange, existing, guids[0],
-					   &driver, on_pnp, NULL, &entry) == STATUS_SUCCESS);
+	MUST(IoRegisterPlugPlayNotification(EventCategoryDeviceInterfaceChange, existing, guids[0],
+					    &driver, on_pnp, NULL, &entry) == STATUS_SUCCESS);
 	KeDeregisterProcessorChangeCallback(entry);
-	TRY(IoUnregisterPlugPlayNotificationEx(entry) == STATUS_SUCCESS);
+	MUST(IoUnregisterPlugPlayNotificationEx(entry) == STATUS_SUCCESS);
 	TRY(IoUnregisterPlugPlayNotificationEx(entry) == STATUS_INVALID_PARAMETER);
 }
 
@@ -156,7 +158,7 @@ static void bad_counting_calls(void)
 	TRY(KeGetProcessorNumberFromIndex(0, NULL) == STATUS_INVALID_PARAMETER);
 	TRY(KeGetProcessorNumberFromIndex(~0U, NULL) == STATUS_INVALID_PARAMETER);
 	/* Nothing was written. */
-	TRY(processor.Group == 77);
+	MUST(processor.Group == 77);
 }
 
 static void bad_status_calls(void)
@@ -174,8 +176,20 @@ static void bad_status_calls(void)
 		TRY_WITH(no_statuses[i], dhp_errno_from_ntstatus(no_statuses[i]) == -EIO);
 }
 
+static void bad_drivers(void)
+{
+	static struct dhp_wdm_driver nobody;
+
+	tally_begin("module_wdm_driver");
+	TRY(__dhp_wdm_driver_init(&nobody, NULL, THIS_MODULE, KBUILD_MODNAME) == -EINVAL);
+	MUST(!memchr_inv(&nobody, 0, sizeof(nobody)));
+	/* Who set no DriverUnload has nothing called. */
+	__dhp_wdm_driver_exit(&nobody);
+}
+
 void bad_wdm_calls(void)
 {
+	bad_drivers();
 	bad_processor_calls();
 	bad_pnp_calls();
 	bad_counting_calls();
