@@ -26,9 +26,10 @@
  * - The mark shares its place with the count of mappings: a buffer cannot be
  *   mapped into user space page by page.
  *
- * A page that the pool has just allocated is unmarked for a moment. A removal
- * that begins in this very moment is refused, as it would be by anybody else's
- * allocation; so the pool does not grow while memory is on its way out.
+ * A page that the pool has just allocated, or is about to free, is unmarked for a
+ * moment. A removal that begins in this very moment is refused, as it would be by
+ * anybody else's allocation. So the moment is as short as it can be, and the pool does
+ * not grow while memory is on its way out.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -95,13 +96,21 @@ static void chunk_mark(struct dhp_buffers *b, struct page *page)
 			__SetPageOffline(page + i);
 }
 
+/* The first page last: it has the reference, and isolation looks at no other. */
 static void chunk_unmark(struct dhp_buffers *b, struct page *page)
 {
-	unsigned int i;
+	unsigned int i = 1U << b->order;
 
-	for (i = 0; i < 1U << b->order; i++)
+	while (i--)
 		if (PageOffline(page + i))
 			__ClearPageOffline(page + i);
+}
+
+static void chunk_free(struct dhp_buffers *b, struct page *page)
+{
+	shadow_show(page_address(page), dhp_chunk_bytes(b));
+	chunk_unmark(b, page);
+	__free_pages(page, b->order);
 }
 
 /*
@@ -116,15 +125,15 @@ static struct list_head *chunk_list(struct dhp_buffers *b, struct dhp_buffer_nod
 	return chunk_whole(b, page) ? &node->whole : &node->partial;
 }
 
-/* Pages from the kernel become a chunk. Nobody else knows them yet. */
+/* Pages from the kernel, marked already, become a chunk. Nobody else knows them yet. */
 static void chunk_adopt(struct dhp_buffers *b, struct page *page)
 {
 	struct dhp_buffer_node *node = chunk_node(b, page);
 
 	lockdep_assert_held(&node->lock);
 
-	if (READ_ONCE(b->marked))
-		chunk_mark(b, page);
+	if (!READ_ONCE(b->marked))
+		chunk_unmark(b, page);
 	set_page_private(page, (unsigned long)b);
 	*chunk_there(page) = b->all_there;
 	list_add_tail(&page->lru, &node->whole);
@@ -146,9 +155,7 @@ static void chunk_release(struct dhp_buffers *b, struct page *page)
 	node->nr_free -= dhp_buffers_per_chunk(b);
 	*chunk_there(page) = 0;
 	set_page_private(page, 0);
-	chunk_unmark(b, page);
-	shadow_show(page_address(page), dhp_chunk_bytes(b));
-	__free_pages(page, b->order);
+	chunk_free(b, page);
 }
 
 /* Takes at most @want buffers out of a chunk; returns how many. */
@@ -355,13 +362,13 @@ int dhp_depot_grow(struct dhp_buffers *b, int nid)
 				__GFP_NORETRY | __GFP_NOWARN, b->order);
 	if (!page)
 		return -ENOMEM;
+	chunk_mark(b, page);
 	memory_hide(b, page_address(page), dhp_chunk_bytes(b));
 
 	spin_lock_irq(&node->lock);
 	if (node->leaving.end_pfn) {
 		ret = -EAGAIN;
-		shadow_show(page_address(page), dhp_chunk_bytes(b));
-		__free_pages(page, b->order);
+		chunk_free(b, page);
 	} else {
 		chunk_adopt(b, page);
 	}
