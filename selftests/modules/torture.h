@@ -118,13 +118,15 @@ struct oracle_processor {
 
 /**
  * struct oracle_memory - what the oracle knows of a memory client
- * @node: in the list of those who are registered
+ * @node: in the list of those who are registered or about to be, in that order
+ * @certain: it is registered, without any doubt, and stays so for the moment
  * @open: it waits to hear the outcome of @start_pfn
  * @start_pfn: the range
  * @nr_pages: its length
  */
 struct oracle_memory {
 	struct list_head node;
+	bool certain;
 	bool open;
 	unsigned long start_pfn;
 	unsigned long nr_pages;
@@ -165,7 +167,9 @@ unsigned int oracle_vetoes(unsigned int cpu);
 bool oracle_vetoed(unsigned int cpu, enum dhp_processor_state state, int error, u64 since_ns);
 
 void oracle_memory_begin(struct oracle_memory *o);
+void oracle_memory_registered(struct oracle_memory *o);
 void oracle_memory_leaving(struct oracle_memory *o);
+void oracle_memory_gone(struct oracle_memory *o);
 void oracle_memory_enter(struct oracle_memory *o, const struct dhp_memory_change *change);
 void oracle_memory_leave(void);
 

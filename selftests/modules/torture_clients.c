@@ -159,13 +159,17 @@ static int register_memory(struct torture_client *c)
 	void *handle;
 	int ret;
 
+	mutex_lock(&register_mutex);
 	oracle_memory_begin(&c->memory);
 	handle = dhp_register_memory_callback(on_memory, c);
 	ret = PTR_ERR_OR_ZERO(handle);
-	if (ret)
-		oracle_memory_leaving(&c->memory);
-	else
+	if (ret) {
+		oracle_memory_gone(&c->memory);
+	} else {
+		oracle_memory_registered(&c->memory);
 		WRITE_ONCE(c->handle, handle);
+	}
+	mutex_unlock(&register_mutex);
 	return ret;
 }
 
@@ -214,6 +218,7 @@ static void unregister_client(struct torture_client *c)
 	} else {
 		oracle_memory_leaving(&c->memory);
 		ret = dhp_unregister_memory_callback(c->handle);
+		oracle_memory_gone(&c->memory);
 	}
 	if (ret)
 		torture_err("R5 A7: unregistering fails with %d", ret);

@@ -87,7 +87,7 @@ struct oracle_cpu {
 /* Protects the clients' states and all of this. Callbacks take it inside dhp's locks. */
 static DEFINE_SPINLOCK(oracle_lock);
 static LIST_HEAD(processors);		/* in the order of registration */
-static LIST_HEAD(memories);
+static LIST_HEAD(memories);		/* as well */
 static struct oracle_cpu *cpus;
 static u64 last_order;
 
@@ -478,6 +478,7 @@ void oracle_audit(struct torture_thread *thread)
 
 /* ---- Memory clients ------------------------------------------------------ */
 
+/* As with processors: the caller keeps others from registering meanwhile. */
 void oracle_memory_begin(struct oracle_memory *o)
 {
 	spin_lock(&oracle_lock);
@@ -485,8 +486,22 @@ void oracle_memory_begin(struct oracle_memory *o)
 	spin_unlock(&oracle_lock);
 }
 
+void oracle_memory_registered(struct oracle_memory *o)
+{
+	spin_lock(&oracle_lock);
+	o->certain = true;
+	spin_unlock(&oracle_lock);
+}
+
 /* It is about to be unregistered: what it misses from now on is nobody's fault. */
 void oracle_memory_leaving(struct oracle_memory *o)
+{
+	spin_lock(&oracle_lock);
+	o->certain = false;
+	spin_unlock(&oracle_lock);
+}
+
+void oracle_memory_gone(struct oracle_memory *o)
 {
 	spin_lock(&oracle_lock);
 	list_del_init(&o->node);
@@ -498,16 +513,44 @@ static bool same_range(const struct oracle_memory *o, const struct dhp_memory_ch
 	return o->start_pfn == change->start_pfn && o->nr_pages == change->nr_pages;
 }
 
+/*
+ * Those who are to be called before know it already, and those behind not yet: START and
+ * COMPLETE go in the order of registration, FAILURE in reverse. So nobody is passed over.
+ */
+static void check_memory_order(struct oracle_memory *o, const struct dhp_memory_change *change)
+{
+	bool opens = change->state == DHP_MEMORY_REMOVE_START;
+	bool told = change->state != DHP_MEMORY_REMOVE_FAILURE;
+	struct oracle_memory *other;
+
+	list_for_each_entry(other, &memories, node) {
+		if (other == o)
+			told = !told;
+		if (other == o || !other->certain)
+			continue;
+		if (other->open != (told ? opens : !opens))
+			torture_err("E4: memory state %d for pfn %#lx, and a client that is told %s %s an outcome",
+				    change->state, change->start_pfn, told ? "before" : "after",
+				    other->open ? "waits for" : "does not wait for");
+		if (other->open && !same_range(other, change))
+			torture_err("E4: memory state %d for pfn %#lx while %#lx is on its way",
+				    change->state, change->start_pfn, other->start_pfn);
+	}
+}
+
 void oracle_memory_enter(struct oracle_memory *o, const struct dhp_memory_change *change)
 {
 	bool start = change->state == DHP_MEMORY_REMOVE_START;
-	struct oracle_memory *other;
 
 	count_up(MEMORY_CALLS);
 	check_context("a memory callback");
 	check_alone(&running_memory, "a memory callback");
 	if (!change->nr_pages)
 		torture_err("E4: a memory callback for no memory at all");
+	if (change->nid != pfn_to_nid(change->start_pfn))
+		torture_err("E4: memory state %d for pfn %#lx says node %d, it is %d",
+			    change->state, change->start_pfn, change->nid,
+			    pfn_to_nid(change->start_pfn));
 
 	spin_lock(&oracle_lock);
 	if (o->open == start)
@@ -517,11 +560,7 @@ void oracle_memory_enter(struct oracle_memory *o, const struct dhp_memory_change
 		torture_err("E4: memory state %d for pfn %#lx+%#lx, the client was told %#lx+%#lx",
 			    change->state, change->start_pfn, change->nr_pages, o->start_pfn,
 			    o->nr_pages);
-	/* One range at a time. */
-	list_for_each_entry(other, &memories, node)
-		if (other->open && !same_range(other, change))
-			torture_err("E4: memory state %d for pfn %#lx while %#lx is on its way",
-				    change->state, change->start_pfn, other->start_pfn);
+	check_memory_order(o, change);
 	o->open = start;
 	o->start_pfn = change->start_pfn;
 	o->nr_pages = change->nr_pages;
