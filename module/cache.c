@@ -253,7 +253,7 @@ void *dhp_buffer_get(struct dhp_pool *pool)
 	struct dhp_buffer_cache *cache;
 	void *buffer = NULL;
 
-	if (WARN_ONCE(!pool, "dhp_buffer_get(): without a pool\n"))
+	if (WARN_ONCE(!pool, "%s(): without a pool\n", __func__))
 		return NULL;
 	preempt_disable();
 	cache = this_cpu_read(*pool->buffers.cache);
@@ -322,7 +322,7 @@ void dhp_buffer_put(struct dhp_pool *pool, void *buffer)
 	bool done = false;
 
 	if (unlikely(!buffer) ||
-	    WARN_ONCE(!pool, "dhp_buffer_put(): buffer %p without a pool\n", buffer) ||
+	    WARN_ONCE(!pool, "%s(): buffer %p without a pool\n", __func__, buffer) ||
 	    !buffer_hide(&pool->buffers, buffer))
 		return;
 	preempt_disable();

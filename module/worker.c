@@ -672,7 +672,7 @@ void dhp_pool_flush(struct dhp_pool *pool)
 {
 	unsigned int colour;
 
-	if (WARN_ONCE(!pool, "dhp_pool_flush(): without a pool\n"))
+	if (WARN_ONCE(!pool, "%s(): without a pool\n", __func__))
 		return;
 	if (WARN_ONCE(dhp_worker_is_me(pool),
 		      "pool %s: an item of its own flushes it, and would wait for itself\n",
@@ -796,7 +796,7 @@ bool dhp_work_cancel(struct dhp_pool *pool, struct dhp_work *work)
 {
 	bool was_pending;
 
-	if (WARN_ONCE(!pool || !work, "dhp_work_cancel(): without a pool or an item\n"))
+	if (WARN_ONCE(!pool || !work, "%s(): without a pool or an item\n", __func__))
 		return false;
 	if (WARN_ONCE(dhp_worker_is_me(pool) &&
 		      ((struct dhp_worker *)kthread_data(current))->running == work,

@@ -135,8 +135,9 @@ __dhp_register_processor_callback(dhp_processor_fn fn, void *context,
  * Return: the registration, owned by dhp until
  * dhp_unregister_processor_callback(); or ERR_PTR(): -EINVAL for a NULL @fn,
  * -EOPNOTSUPP for unknown bits in @flags, -ENOMEM, -EDEADLK from inside a
- * synchronous callback or a pool's work item, -EBUSY with %DHP_PROCESSOR_ADD_EXISTING while suspend has
- * parked processors, or the errno of a veto during the replay.
+ * synchronous callback or a pool's work item, -EBUSY with
+ * %DHP_PROCESSOR_ADD_EXISTING while suspend has parked processors, or the errno of a
+ * veto during the replay.
  * Nothing stays registered on failure.
  */
 #define dhp_register_processor_callback(fn, context, flags) \
@@ -383,9 +384,9 @@ struct dhp_work;
  * the item was submitted for. May sleep, but must not take the CPU hotplug lock
  * or wait for somebody who does: a processor that goes waits for the item that
  * runs there. Hence it cannot register processor callbacks, unregister any but
- * memory callbacks, nor create or destroy a pool: a workqueue of the kernel's can. On the way out of a processor, items run on another one. An item
- * that is submitted again while its function runs can run on another processor
- * at the same time.
+ * memory callbacks, nor create or destroy a pool: a workqueue of the kernel's can.
+ * On the way out of a processor, items run on another one. An item that is submitted
+ * again while its function runs can run on another processor at the same time.
  */
 typedef void (*dhp_work_fn)(struct dhp_work *work);
 
