@@ -332,7 +332,7 @@ plugged_dimms() {
 	was_done dimm_add dimm_del
 	happened memory_events memory_calls
 }
-test_case plugged_dimms 'A5 E4 DIMMs were plugged and pulled'
+test_case plugged_dimms 'A1 A9 E4 DIMMs were plugged and pulled'
 
 resized() {
 	was_done resize
