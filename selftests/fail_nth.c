@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Lets one allocation fail during one system call, and none before or after it: a shell would
- * have it fail in itself.
+ * Lets allocations fail during one system call, and none before or after it: a shell would
+ * have them fail in itself.
  *
  *   fail_nth TASK NTH write FILE TEXT
  *   fail_nth TASK NTH load FILE PARAMETERS
  *   fail_nth TASK NTH unload MODULE
  *
- * The NTH allocation of TASK fails, a process id or "self". Prints how many there still were to
- * come, 0 if it has failed, and the system call's errno, 0 if it has succeeded. The exit status
- * is 0 whenever the call was made.
+ * The NTH allocation of TASK fails, a process id or "self"; or, with "each" for NTH, as many of
+ * them as debugfs says. Prints how many there still were to come, 0 if it has failed, and the
+ * system call's errno, 0 if it has succeeded. The exit status is 0 whenever the call was made.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +28,7 @@ static void die(const char *what)
 
 static void print_usage(void)
 {
-	fputs("usage: fail_nth TASK NTH write FILE TEXT | load FILE PARAMETERS | unload MODULE\n",
+	fputs("usage: fail_nth TASK NTH|each write FILE TEXT|load FILE PARAMETERS|unload MODULE\n",
 	      stderr);
 	exit(2);
 }
@@ -41,10 +42,10 @@ static int open_file(const char *path, int flags)
 	return fd;
 }
 
-static void set_nth(int fd, const char *nth)
+static void set(int fd, const char *value)
 {
-	if (write(fd, nth, strlen(nth)) < 0)
-		die("fail-nth");
+	if (write(fd, value, strlen(value)) < 0)
+		die("/proc/TASK");
 }
 
 int main(int argc, char **argv)
@@ -53,13 +54,15 @@ int main(int argc, char **argv)
 	int nth_fd, fd = -1;
 	const char *verb;
 	long ret, error;
+	bool each;
 
 	if (argc < 5)
 		print_usage();
 	verb = argv[3];
 	if (argc != (strcmp(verb, "unload") ? 6 : 5))
 		print_usage();
-	snprintf(path, sizeof(path), "/proc/%s/fail-nth", argv[1]);
+	each = !strcmp(argv[2], "each");
+	snprintf(path, sizeof(path), "/proc/%s/%s", argv[1], each ? "make-it-fail" : "fail-nth");
 	if (!strcmp(verb, "write"))
 		fd = open_file(argv[4], O_WRONLY);
 	else if (!strcmp(verb, "load"))
@@ -68,7 +71,7 @@ int main(int argc, char **argv)
 		print_usage();
 
 	nth_fd = open_file(path, O_RDWR);
-	set_nth(nth_fd, argv[2]);
+	set(nth_fd, each ? "1" : argv[2]);
 	if (!strcmp(verb, "write"))
 		ret = write(fd, argv[5], strlen(argv[5]));
 	else if (!strcmp(verb, "load"))
@@ -78,7 +81,7 @@ int main(int argc, char **argv)
 	error = ret < 0 ? errno : 0;
 	if (pread(nth_fd, left, sizeof(left) - 1, 0) <= 0)
 		die(path);
-	set_nth(nth_fd, "0");
-	printf("%d %ld\n", atoi(left), error);
+	set(nth_fd, "0");
+	printf("%d %ld\n", each ? 0 : atoi(left), error);
 	return 0;
 }

@@ -31,6 +31,7 @@ begin_faults() {
 		echo N >"$faults/$kind/ignore-gfp-wait"
 	done
 	echo 0 >"$faults/fail_page_alloc/min-order"
+	echo N >"$faults/fail_page_alloc/ignore-gfp-highmem"
 	loud=/sys/module/printk/parameters/ignore_loglevel
 	was_loud=$(cat "$loud")
 	was_level=$(cut -f1 /proc/sys/kernel/printk)
@@ -42,6 +43,9 @@ begin_faults() {
 
 end_faults() {
 	no_faults
+	mark_workers 0
+	# If fail_nth was killed.
+	echo 0 >"/proc/$kthreadd/fail-nth"
 	echo "$was_level" >/proc/sys/kernel/printk
 	echo "$was_loud" >"$loud"
 }
@@ -49,8 +53,7 @@ end_faults() {
 # ---------------------------------------------------------------- by task
 
 # in_turn TASK DONE FAILED WHAT...: does WHAT, see fail_nth.c, and lets the first allocation of
-# TASK fail, or number $begin_at, then the next and so on, or every $stride-th, until there was none
-# left to fail.
+# TASK fail, or number $begin_at, then the next and so on until there was none left to fail.
 # After each, DONE looks at what was done and takes it back, or FAILED at what is left. $promised
 # are the errnos that are fine, if not just ENOMEM.
 in_turn() {
@@ -77,7 +80,7 @@ in_turn() {
 		fi
 		[ "$left" = 0 ] || break
 		injected=$((injected + 1))
-		nth=$((nth + ${stride-1}))
+		nth=$((nth + 1))
 	done
 	echo "'$*': $injected allocations, $failed of them not to do without"
 	[ "$injected" -gt 0 ] || fail "no allocation was met"
@@ -85,12 +88,6 @@ in_turn() {
 
 nothing() {
 	:
-}
-
-# There are hundreds to a module that is loaded, most of them the kernel's own: DHP_PERCENT of them.
-stride_of_loading() {
-	stride=$((100 / DHP_PERCENT))
-	[ "$stride" -gt 0 ] || stride=1
 }
 
 kthreadd=2
@@ -108,9 +105,8 @@ mark_workers() {
 	done
 }
 
-# faults_each INTERVAL failslab|fail_page_alloc: every INTERVALth allocation of theirs fails.
+# faults_each INTERVAL failslab|fail_page_alloc: every INTERVALth allocation fails, of who is marked.
 faults_each() {
-	mark_workers 1
 	echo 1 >"$faults/$2/task-filter"
 	echo -1 >"$faults/$2/times"
 	echo "$1" >"$faults/$2/interval"
@@ -118,13 +114,40 @@ faults_each() {
 }
 
 no_faults() {
-	for kind in failslab fail_page_alloc; do
-		echo 0 >"$faults/$kind/probability"
-		echo 0 >"$faults/$kind/task-filter"
+	# Who calls it may be in a loop over the kinds.
+	for which in failslab fail_page_alloc; do
+		echo 0 >"$faults/$which/probability"
+		echo 0 >"$faults/$which/task-filter"
 	done
-	mark_workers 0
-	# If fail_nth was killed.
-	echo 0 >"/proc/$kthreadd/fail-nth"
+}
+
+# at_intervals DONE FAILED WHAT...: as in_turn, but every $intervals-th allocation fails.
+at_intervals() {
+	when_done=$1
+	when_failed=$2
+	shift 2
+	succeeded=0
+	failed=0
+	for kind in failslab fail_page_alloc; do
+		for interval in $intervals; do
+			faults_each "$interval" "$kind"
+			./fail_nth self each "$@" >"$tmp/injected" || fail "cannot try: $*"
+			no_faults
+			read -r _ errno <"$tmp/injected"
+			if [ "$errno" = 0 ]; then
+				succeeded=$((succeeded + 1))
+				$when_done
+				continue
+			fi
+			case " ${promised-$enomem} " in
+			*" $errno "*) ;;
+			*) fail "'$*' failed with errno $errno at interval $interval of $kind, not with ${promised-$enomem}" ;;
+			esac
+			failed=$((failed + 1))
+			$when_failed
+		done
+	done
+	echo "'$*': succeeded $succeeded times, failed $failed times"
 }
 
 # ---------------------------------------------------------------- what must be left
@@ -227,8 +250,16 @@ pool() {
 			"pool t buffer_size=4096 min=100 max=1000"
 		[ "$failed" -gt 0 ] || fail "it never failed"
 	done
+	nothing_left
 }
 test_case pool 'E5 no memory for a pool is an error, and nothing of it stays'
+
+# Of pools that have gone, or have never been: neither a thread, nor memory that the kernel does not
+# have back.
+nothing_left() {
+	! grep -hs '^t/\|^dhp/' /proc/[0-9]*/comm || fail "a pool has left threads behind"
+	! logged 'which are lost' || fail "a pool has left buffers behind"
+}
 
 create_again() {
 	not_created
@@ -241,6 +272,7 @@ pool_destroyed() {
 	in_turn self create_again nothing write "$test_dir/control" "destroy t"
 	ctl "destroy t"
 	not_created
+	nothing_left
 }
 test_case pool_destroyed 'E5 no memory is no reason for a pool to stay'
 
@@ -320,6 +352,8 @@ processors() {
 	online "$cpu"
 	in_turn self went went_not write "$switch" 0
 	calls_fit
+	ctl "destroy t"
+	nothing_left
 }
 test_case processors 'P1 E1 E5 no memory while a processor comes or goes'
 
@@ -332,10 +366,12 @@ processors_late() {
 	settle
 	for interval in 1 2 5; do
 		offline "$cpu"
+		mark_workers 1
 		faults_each "$interval" failslab
 		online "$cpu"
 		settle
 		no_faults
+		mark_workers 0
 		wait_or_fail 30 has_workers
 		ctl "submit t cpu=$cpu count=10"
 		ctl "flush t"
@@ -398,6 +434,7 @@ test_case arriving 'E2 no memory while memory comes'
 growing() {
 	begin_faults
 	take_pool_block
+	mark_workers 1
 	for kind in fail_page_alloc failslab; do
 		for interval in 1 3 9 27 81; do
 			set_file "$state" offline
@@ -454,6 +491,18 @@ merged() {
 test_case merged 'A10 no memory for events: they are merged, and say so'
 
 # ---------------------------------------------------------------- loading
+#
+# Loading a module begins with a great many allocations of the kernel's own, which are left out.
+
+plenty=1000000	# allocations; there are some hundreds
+
+# count_left ERRNO FILE PARAMETERS: loads it, with that errno, and sets $left: $plenty without those
+# that it took.
+count_left() {
+	./fail_nth self "$plenty" load "$2" "$3" >"$tmp/injected"
+	read -r left errno <"$tmp/injected"
+	equal "errno of loading $2 $3" "$1" "$errno"
+}
 
 sample_loaded() {
 	unload "$sample"
@@ -465,19 +514,25 @@ sample_not_loaded() {
 	clients 0
 }
 
+# The sample's own are among the last.
+load_sample() {
+	sample=$1
+	count_left 0 "$DHP_DIR/$sample.ko" ""
+	sample_loaded
+	begin_at=$((plenty - left - 80))
+	in_turn self sample_loaded sample_not_loaded load "$DHP_DIR/$sample.ko" ""
+	begin_at=1
+	in_turn "$kthreadd" sample_loaded sample_not_loaded load "$DHP_DIR/$sample.ko" ""
+}
+
 samples() {
 	begin_faults
-	stride_of_loading
-	sample=dhp_sample_native
 	# A thread that cannot be had may be EAGAIN, by the kernel, and so may the veto.
 	promised="$enomem 11"
-	in_turn self sample_loaded sample_not_loaded load "$DHP_DIR/$sample.ko" ""
-	in_turn "$kthreadd" sample_loaded sample_not_loaded load "$DHP_DIR/$sample.ko" ""
-	sample=dhp_sample_wdm
+	load_sample dhp_sample_native
 	# NULL, which is what KeRegisterProcessorChangeCallback() has returned, cannot say why.
 	promised="$enomem 11 5"
-	in_turn self sample_loaded sample_not_loaded load "$DHP_DIR/$sample.ko" ""
-	in_turn "$kthreadd" sample_loaded sample_not_loaded load "$DHP_DIR/$sample.ko" ""
+	load_sample dhp_sample_wdm
 }
 test_case samples 'W2 no memory for a driver is an error of its insmod, and leaves nothing registered'
 
@@ -500,28 +555,77 @@ not_loaded() {
 	! grep ': dhp:' "$system/cpu/hotplug/states" || fail "hotplug states are left"
 }
 
-# Loading begins with a great many allocations of the kernel's own. A bad parameter shows how many
-# come before it looks at the parameters, and so before it has come to dhp. Without its pool, dhp
-# begins in the same way.
-loading() {
-	begin_faults
-	stride_of_loading
-	none_loaded
-	plenty=1000000
-	./fail_nth self "$plenty" load "$DHP_DIR/dhp.ko" pool=maybe >"$tmp/injected"
-	read -r left errno <"$tmp/injected"
-	equal "errno of a bad parameter" 22 "$errno"
-	begin_at=$((plenty - left + 1))
-	in_turn self loaded not_loaded load "$DHP_DIR/dhp.ko" buffer_permille=1
-	begin_at=1
-	in_turn "$kthreadd" loaded not_loaded load "$DHP_DIR/dhp.ko" buffer_permille=1
-}
-test_case loading 'load no memory for dhp is an error of the insmod, and leaves nothing'
-
 load_again() {
 	not_loaded
 	load dhp buffer_permille=1
 }
+
+intervals_of_clients() {
+	for client in "processor c1 flags=existing,removals" "event c1 category=processor flags=existing" \
+		"event c1 category=memory flags=existing" "memory c1"; do
+		at_intervals registered not_registered write "$test_dir/control" "$client"
+		[ "$failed" -gt 0 ] || fail "'$client' never failed"
+		register_again() { order "$client"; }
+		register_again
+		at_intervals register_again nothing write "$test_dir/control" "unregister c1"
+		ctl "unregister c1"
+	done
+}
+
+intervals_of_processors() {
+	cpu=$(pick_cpu)
+	switch=$system/cpu/cpu$cpu/online
+	settle
+	ctl clear
+	ctl "pool t buffer_size=4096 permille=1"
+	ctl "processor c1 flags=removals"
+	ctl "event e1 category=processor"
+	offline "$cpu"
+	settle
+	at_intervals came came_not write "$switch" 1
+	[ "$failed" -gt 0 ] || fail "it was never refused"
+	online "$cpu"
+	at_intervals went went_not write "$switch" 0
+	calls_fit
+}
+
+# The kernel's own allocations come first, and are many. How often it fails shows that others were met.
+intervals_of_loading() {
+	none_loaded
+	intervals=$(seq 50 "$((1000 / $(portion 20)))" 1000)
+	at_intervals loaded not_loaded load "$DHP_DIR/dhp.ko" buffer_permille=1
+	load dhp buffer_permille=1
+	intervals='1 3 10'
+	promised=none
+	at_intervals load_again nothing unload dhp
+	unload dhp
+	nothing_left
+}
+
+all_at_intervals() {
+	begin_faults
+	intervals='1 2 3 5 10'
+	intervals_of_clients
+	at_intervals created not_created write "$test_dir/control" \
+		"pool t buffer_size=4096 min=100 max=1000"
+	[ "$failed" -gt 0 ] || fail "no pool was ever refused"
+	intervals_of_processors
+	intervals_of_loading
+}
+test_case all_at_intervals 'R1 R5 P1 E1 E5 load no memory now and again: clients, pools, processors, loading and unloading'
+
+# A bad parameter shows how many there are before dhp's own.
+loading() {
+	begin_faults
+	none_loaded
+	count_left 22 "$DHP_DIR/dhp.ko" pool=maybe
+	begin_at=$((plenty - left + 1))
+	in_turn self loaded not_loaded load "$DHP_DIR/dhp.ko" buffer_permille=1
+	begin_at=1
+	in_turn "$kthreadd" loaded not_loaded load "$DHP_DIR/dhp.ko" buffer_permille=1
+	nothing_left
+}
+test_case loading 'load no memory for dhp is an error of the insmod, and leaves nothing'
 
 unloading() {
 	begin_faults
@@ -530,6 +634,7 @@ unloading() {
 	promised=none
 	in_turn self load_again nothing unload dhp
 	unload dhp
+	nothing_left
 }
 test_case unloading 'load no memory is no reason not to be unloaded'
 
