@@ -37,8 +37,9 @@ refused_one() {
 	echo "$kind|refused|${1-1}" >>"$tmp/counts"
 }
 
-# chosen: is this one of the DHP_PERCENT that will do, of so many like it? Evenly spread.
-asked=0
+# chosen: is this one of the DHP_PERCENT that will do, of so many like it? Evenly spread, and others
+# in each run.
+asked=$((DHP_SEED % 100))
 chosen() {
 	asked=$((asked + 1))
 	[ $((asked * DHP_PERCENT / 100)) -gt $(((asked - 1) * DHP_PERCENT / 100)) ]
@@ -58,6 +59,7 @@ counts() {
 
 # summary KIND: at the end of a test
 summary() {
+	[ "$DHP_PERCENT" = 100 ] || echo "DHP_SEED=$DHP_SEED"
 	counts "$1" | awk '{ print "tried " $(NF - 1) ", refused " $NF }'
 }
 

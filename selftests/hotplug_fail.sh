@@ -70,7 +70,7 @@ attempt() {
 }
 
 # choose_vetoer 1|0 STEP: sets $vetoer to a client's number or, in half of the cases, 0, if the
-# clients are asked before the machine comes to STEP. DHP_SEED repeats a run.
+# clients are asked before the machine comes to STEP.
 choose_vetoer() {
 	vetoer=0
 	if [ "$1" = 1 ]; then
@@ -107,7 +107,7 @@ sweep() {
 	done
 	settle
 	ctl clear
-	seed=${DHP_SEED-$(date +%s)}
+	seed=$DHP_SEED
 	[ -z "$random" ] || echo "DHP_SEED=$seed"
 
 	attempt "$1" -1 0
@@ -246,6 +246,13 @@ judge() {
 		differ(n, "notification", told_expected(n, at, called), told[n])
 	}
 
+	# Can it be made to fail at this call? Not at STARTING steps, nor at PREPARE steps on the way
+	# down; and waiting for what the processor does itself is no step.
+	function failable(up, line) {
+		return (line + 0 >= teardown || up && line + 0 <= bringup) &&
+			line !~ /cpuhp_kick_ap_work/
+	}
+
 	# A good one comes to each step in order.
 	function judge_good(n,    i) {
 		if (said[n] != "done" || !nr_calls[n])
@@ -269,6 +276,7 @@ judge() {
 		nr++
 		up[nr] = $2
 		step[nr] = $3
+		tried[$3 + 0] = 1
 		vetoer[nr] = $4
 		left[nr] = $5
 		is_up[nr] = $6
@@ -301,6 +309,9 @@ judge() {
 	END {
 		judge_good(1)
 		judge_good(2)
+		for (i = 1; i <= nr_calls[1]; i++)
+			if (failable(up[1], call[1, i]) && !((call[1, i] + 0) in tried))
+				wrong(1, "it was not made to fail at \"" call[1, i] "\"")
 		for (n = 1; n <= nr; n++)
 			judge(n)
 		print nr " operations, of which " failures " failed at a step and " vetoes + 0 \

@@ -23,6 +23,8 @@ dhp=/sys/kernel/dhp
 test_dir=/sys/kernel/debug/dhp_test
 DHP_DIR=${DHP_DIR-/dhp}
 DHP_PERCENT=${DHP_PERCENT-100}
+# What tests choose at random depends on it; they say it, and it repeats their choice.
+DHP_SEED=${DHP_SEED-$(date +%s)}
 
 # ---------------------------------------------------------------- results
 
