@@ -47,7 +47,8 @@ static int __init parts_init(void)
 
 /*
  * Either all parts that want to know are told that a suspend begins, or none. One that
- * is not told, among those that are, would keep it waiting for ever.
+ * is not told, among those that are, would keep it waiting for ever. A suspend that
+ * comes meanwhile is refused with -EBUSY, a hibernation waits.
  */
 static int __init dhp_init(void)
 {

@@ -240,6 +240,38 @@ long_item() {
 }
 test_case long_item 'E3 an item that runs for long keeps a suspend from beginning, and is named'
 
+load_and_unload() {
+	while going_on; do
+		load dhp buffer_permille=1
+		unload dhp
+		echo >>"$tmp/loaded"
+	done
+}
+
+while_loading() {
+	can_nap mem
+	unload dhp_test
+	unload dhp
+	load_and_unload >"$tmp/loading" 2>&1 &
+	naps=0
+	tries=$(portion 20)
+	for _ in $(seq "$tries"); do
+		if try_nap mem; then
+			naps=$((naps + 1))
+		else
+			# While dhp is being loaded, none can begin.
+			equal "refused with" EBUSY "$why"
+		fi
+	done
+	enough
+	wait $! || fail "$(cat "$tmp/loading")"
+	echo "loaded $(wc -l <"$tmp/loaded") times, slept $naps times of $tries"
+	[ "$naps" -gt 0 ] || fail "no suspend has begun"
+	load dhp pool=0
+	load dhp_test
+}
+test_case while_loading 'P10 E1 suspends while dhp is being loaded and unloaded'
+
 # hibernate: sets $image, KiB, which is allocated before the processors are parked.
 hibernate() {
 	before=$(images | wc -l)
