@@ -79,10 +79,11 @@ static int client_module_event(struct notifier_block *nb, unsigned long event,
 			       void *data)
 {
 	if (event == MODULE_STATE_GOING) {
-		dhp_pool_forget(data);
 		dhp_processor_forget(data);
 		dhp_memory_forget(data);
 		dhp_event_forget(data);
+		/* Its callbacks may have used them. */
+		dhp_pool_forget(data);
 		dhp_wdm_forget(data);
 	}
 	return NOTIFY_DONE;

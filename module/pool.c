@@ -558,6 +558,9 @@ static struct dhp_pool *pool_of(struct module *owner)
 /**
  * dhp_pool_forget() - destroy what a module that is leaving has left behind
  * @owner: the module; its code is still there for the items that are left to run
+ *
+ * One that submits itself again and again keeps the module from going for ever; the log
+ * says whose it is.
  */
 void dhp_pool_forget(struct module *owner)
 {

@@ -830,6 +830,7 @@ forgotten() {
 	unload dhp_test
 	logged 'dhp: dhp_test leaves without dhp_pool_destroy\(\) for pool t' ||
 		fail "the log does not name the pool and its driver"
+	logged 'dhp_test: pool t: 300 items ran' || fail "what was submitted has not run"
 	equal "pools" "dhp" "$(cd "$pools" && echo *)"
 	load dhp_test
 	ctl "pool t"

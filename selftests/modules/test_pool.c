@@ -29,6 +29,7 @@
 #include <linux/err.h>
 #include <linux/io.h>
 #include <linux/irq_work.h>
+#include <linux/kmemleak.h>
 #include <linux/kthread.h>
 #include <linux/mutex.h>
 #include <linux/sched.h>
@@ -62,6 +63,7 @@ struct pool_user {
 	atomic_long_t submitted, ran, twice, disorder, elsewhere, held, shared, watched;
 	atomic_long_t askew, dirty, cancelled, after, signalled;
 	struct batch *kept;		/* what `cancel` cancels */
+	bool forgotten;			/* dhp_test has gone, and its items run */
 	struct cpumask on;
 	phys_addr_t watch_start, watch_size;
 	char name[];
@@ -169,6 +171,10 @@ static void run_item(struct dhp_work *work)
 	/* Nobody sends any: it would end each wait that an item may be interrupted in. */
 	if (signal_pending(current))
 		atomic_long_inc(&user->signalled);
+	if (READ_ONCE(user->forgotten) &&
+	    atomic_long_read(&user->ran) == atomic_long_read(&user->submitted))
+		pr_info("dhp_test: pool %s: %ld items ran\n", user->name,
+			atomic_long_read(&user->ran));
 	WRITE_ONCE(item->running, false);
 	if (!item->again || !submit_item(item))
 		put_batch(batch);
@@ -831,18 +837,17 @@ void pools_reset(void)
 	} while (user);
 }
 
-/* The pools stay, with nothing of ours in them. */
+/* The pools stay, with items that run later and look at their user. */
 void pools_forget(void)
 {
-	struct pool_user *user, *next;
+	struct pool_user *user;
 
 	mutex_lock(&pools_lock);
-	list_for_each_entry_safe(user, next, &pools, node) {
+	list_for_each_entry(user, &pools, node) {
 		quiesce(user);
-		dhp_pool_flush(user->pool);
-		kfree(user);
+		kmemleak_not_leak(user);
+		WRITE_ONCE(user->forgotten, true);
 	}
-	INIT_LIST_HEAD(&pools);
 	mutex_unlock(&pools_lock);
 }
 
