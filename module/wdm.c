@@ -421,7 +421,7 @@ VOID KeDeregisterProcessorChangeCallback(PVOID CallbackHandle)
 		return;
 	}
 
-	/* Refused from inside a callback, with a warning: it stays registered then. */
+	/* Refused from inside a callback or an item, with a warning: it stays registered then. */
 	if (dhp_unregister_processor_callback(reg->processor)) {
 		dhp_wdm_publish(reg);
 		return;
@@ -524,7 +524,7 @@ NTSTATUS IoUnregisterPlugPlayNotificationEx(PVOID NotificationEntry)
 	if (!reg)
 		return STATUS_INVALID_PARAMETER;
 
-	/* Refused from inside a synchronous callback, with a warning: it stays. */
+	/* Refused from inside a synchronous callback or an item, with a warning: it stays. */
 	err = dhp_unregister_event_callback(reg->event);
 	if (err) {
 		dhp_wdm_publish(reg);

@@ -232,15 +232,9 @@ static void deliver(struct dhp_pool *pool, struct dhp_worker *worker,
 static __always_inline bool submit(struct dhp_pool *pool, unsigned int cpu,
 				   struct dhp_work *work, unsigned long state)
 {
-	struct dhp_worker *worker;
-	unsigned int colour;
+	unsigned int colour = READ_ONCE(pool->colour);
+	struct dhp_worker *worker = worker_at(pool, cpu);
 
-	/* One without a function would stop its worker, which does not know whose it is. */
-	if (WARN_ONCE(!pool || !work || !work->fn,
-		      "dhp_pool_submit(): without a pool, an item, or a function in it\n"))
-		return false;
-	colour = READ_ONCE(pool->colour);
-	worker = worker_at(pool, cpu);
 	/* One that is closed is noticed later. */
 	if (unlikely(!worker))
 		worker = other_worker(pool, cpu);
@@ -255,11 +249,20 @@ static __always_inline bool submit(struct dhp_pool *pool, unsigned int cpu,
 	return true;
 }
 
+/* An item without a function would stop a worker, which does not know whose it is. */
+static bool nothing_to_submit(struct dhp_pool *pool, struct dhp_work *work)
+{
+	return !pool || !work || !work->fn;
+}
+
 bool dhp_pool_submit_on(struct dhp_pool *pool, unsigned int cpu,
 			struct dhp_work *work)
 {
 	bool accepted;
 
+	if (WARN_ONCE(nothing_to_submit(pool, work),
+		      "%s(): without a pool, an item, or a function in it\n", __func__))
+		return false;
 	preempt_disable();
 	accepted = submit(pool, cpu, work, ITEM_BOUND);
 	preempt_enable();
@@ -271,6 +274,9 @@ bool dhp_pool_submit(struct dhp_pool *pool, struct dhp_work *work)
 {
 	bool accepted;
 
+	if (WARN_ONCE(nothing_to_submit(pool, work),
+		      "%s(): without a pool, an item, or a function in it\n", __func__))
+		return false;
 	preempt_disable();
 	accepted = submit(pool, smp_processor_id(), work, 0);
 	preempt_enable();

@@ -434,7 +434,8 @@ KeRegisterProcessorChangeCallback(PPROCESSOR_CALLBACK_FUNCTION CallbackFunction,
  * @CallbackHandle: what KeRegisterProcessorChangeCallback() returned
  *
  * As dhp_unregister_processor_callback(). It has no result: what was wrong, a call
- * from inside a callback or a handle that is none, stands in the log.
+ * from inside a callback or a pool's work item, or a handle that is none, stands in
+ * the log.
  *
  * Context: Process context; may sleep.
  */
@@ -557,8 +558,8 @@ IoRegisterPlugPlayNotification(IO_NOTIFICATION_EVENT_CATEGORY EventCategory,
  *
  * Context: Process context; may sleep.
  * Return: STATUS_SUCCESS; STATUS_INVALID_PARAMETER when @NotificationEntry is no
- * such handle; STATUS_POSSIBLE_DEADLOCK from inside a synchronous callback, where it
- * is refused with a warning in the log.
+ * such handle; STATUS_POSSIBLE_DEADLOCK from inside a synchronous callback or a pool's
+ * work item, where it is refused with a warning in the log.
  */
 NTSTATUS IoUnregisterPlugPlayNotificationEx(PVOID NotificationEntry);
 
