@@ -99,14 +99,16 @@ kthreadd=2
 mark_workers() {
 	for process in /proc/[0-9]*; do
 		read -r comm 2>/dev/null <"$process/comm" || continue
-		case $comm in
-		kthreadd | kworker/u*) echo "$1" 2>/dev/null >"$process/make-it-fail" || true ;;
+		case $1$comm in
+		?kthreadd | ?kworker/u* | 0kworker/*) echo "$1" 2>/dev/null >"$process/make-it-fail" || true ;;
 		esac
 	done
 }
 
-# faults_each INTERVAL failslab|fail_page_alloc: every INTERVALth allocation fails, of who is marked.
+# faults_each INTERVAL failslab|fail_page_alloc: every INTERVALth allocation fails, of who is marked,
+# when $space bytes or pages have been had.
 faults_each() {
+	echo "${space-0}" >"$faults/$2/space"
 	echo 1 >"$faults/$2/task-filter"
 	echo -1 >"$faults/$2/times"
 	echo "$1" >"$faults/$2/interval"
@@ -121,14 +123,14 @@ no_faults() {
 	done
 }
 
-# at_intervals DONE FAILED WHAT...: as in_turn, but every $intervals-th allocation fails.
+# at_intervals DONE FAILED WHAT...: as in_turn, but every $intervals-th allocation of $kinds fails.
 at_intervals() {
 	when_done=$1
 	when_failed=$2
 	shift 2
 	succeeded=0
 	failed=0
-	for kind in failslab fail_page_alloc; do
+	for kind in ${kinds-failslab fail_page_alloc}; do
 		for interval in $intervals; do
 			faults_each "$interval" "$kind"
 			./fail_nth self each "$@" >"$tmp/injected" || fail "cannot try: $*"
@@ -254,10 +256,14 @@ pool() {
 }
 test_case pool 'E5 no memory for a pool is an error, and nothing of it stays'
 
+no_threads() {
+	! cat /proc/[0-9]*/comm 2>/dev/null | grep -q '^t/\|^dhp/'
+}
+
 # Of pools that have gone, or have never been: neither a thread, nor memory that the kernel does not
 # have back.
 nothing_left() {
-	! grep -hs '^t/\|^dhp/' /proc/[0-9]*/comm || fail "a pool has left threads behind"
+	wait_for 30 no_threads || fail "a pool has left threads behind"
 	! logged 'which are lost' || fail "a pool has left buffers behind"
 }
 
@@ -589,11 +595,32 @@ intervals_of_processors() {
 	calls_fit
 }
 
-# The kernel's own allocations come first, and are many. How often it fails shows that others were met.
+# spend PARAMETERS: sets $spent, the bytes of slabs that loading dhp takes
+spend() {
+	space=2000000000
+	faults_each 1 failslab
+	./fail_nth self each load "$DHP_DIR/dhp.ko" "$1" >"$tmp/injected" || fail "cannot load dhp"
+	no_faults
+	read -r left <"$faults/failslab/space"
+	spent=$((space - left))
+}
+
+# There is enough for most of the kernel's own part of it, and then for more and more. Not of pages:
+# how many it takes depends on what the slabs still have.
 intervals_of_loading() {
 	none_loaded
-	intervals=$(seq 50 "$((1000 / $(portion 20)))" 1000)
-	at_intervals loaded not_loaded load "$DHP_DIR/dhp.ko" buffer_permille=1
+	kinds=failslab
+	intervals='1 2 3'
+	spend pool=maybe
+	least=$spent
+	spend buffer_permille=1
+	loaded
+	for part in 2 3 4 5 6 7; do
+		space=$((least + (spent - least) * part / 8))
+		at_intervals loaded not_loaded load "$DHP_DIR/dhp.ko" buffer_permille=1
+	done
+	logged 'dhp: [a-z]* did not start: error -12' || fail "no allocation of dhp's own has failed"
+	unset kinds space
 	load dhp buffer_permille=1
 	intervals='1 3 10'
 	promised=none
