@@ -723,7 +723,7 @@ class QmpSockets(Refusals):
             asked = self.bad("virtio-mem resize 128M", *self.RESIZE, {"return": size},
                              named=["is no QMP socket: it said"])
             self.assertEqual(asked.count("qom-set"), 1, "the size must not be set to garbage")
-        self.bad("virtio-mem resize 128M", *self.RESIZE, {"return": 0}, {"event": "SHUTDOWN"},
+        self.bad("virtio-mem resize 128M", *self.RESIZE, {"event": "SHUTDOWN"}, {"return": 0},
                  named=["the guest has ended"])
         self.bad("virtio-mem resize 128M", *self.RESIZE, HOLD, silent="command",
                  named=["does not answer"])

@@ -59,7 +59,6 @@ counts() {
 
 # summary KIND: at the end of a test
 summary() {
-	[ "$DHP_PERCENT" = 100 ] || echo "DHP_SEED=$DHP_SEED"
 	counts "$1" | awk '{ print "tried " $(NF - 1) ", refused " $NF }'
 }
 
@@ -240,6 +239,7 @@ test_case online_file 'bad nothing is told of an add of what is online or a remo
 
 # Bytes that no parameter takes, into those that can be written; the others take none.
 runtime_parameters() {
+	echo "DHP_SEED=$DHP_SEED"
 	make_bytes
 	remember
 	for file in "$parameters"/*; do
@@ -509,6 +509,7 @@ insmod_fails() {
 }
 
 insmod_parameters() {
+	echo "DHP_SEED=$DHP_SEED"
 	unload dhp_test
 	# Whoever adds a parameter adds bad values for it here.
 	equal "parameters" 'auto_online buffer_permille debug pool' "$(cd "$parameters" && echo *)"
