@@ -280,7 +280,8 @@ class StandIns(Refusals):
 
     def test_ends_at_once(self):
         program = self.file("ends", "#!/bin/sh\necho 'no such machine' >&2\nexit 1\n", 0o755)
-        self.run_vm(program, "the guest died", "QEMU said:\nno such machine", "console: ")
+        self.run_vm(program, "the guest died", "QEMU ended with status 1",
+                    "QEMU said:\nno such machine", "console: ")
 
     def test_is_killed(self):
         program = self.file("killed", "#!/bin/sh\nkill -9 $$\n", 0o755)
