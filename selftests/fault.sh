@@ -52,10 +52,17 @@ end_faults() {
 
 # ---------------------------------------------------------------- by task
 
+# is_promised WHAT: has it failed with one of the errnos that are fine? $promised, if not just ENOMEM.
+is_promised() {
+	case " ${promised-$enomem} " in
+	*" $errno "*) ;;
+	*) fail "$1 failed with errno $errno, not with ${promised-$enomem}" ;;
+	esac
+}
+
 # in_turn TASK DONE FAILED WHAT...: does WHAT, see fail_nth.c, and lets the first allocation of
 # TASK fail, or number $begin_at, then the next and so on until there was none left to fail.
-# After each, DONE looks at what was done and takes it back, or FAILED at what is left. $promised
-# are the errnos that are fine, if not just ENOMEM.
+# After each, DONE looks at what was done and takes it back, or FAILED at what is left.
 in_turn() {
 	task=$1
 	when_done=$2
@@ -72,10 +79,7 @@ in_turn() {
 		else
 			failed=$((failed + 1))
 			[ "$left" = 0 ] || fail "'$*' failed with errno $errno, and no allocation had"
-			case " ${promised-$enomem} " in
-			*" $errno "*) ;;
-			*) fail "'$*' failed with errno $errno when allocation $nth had, not with ${promised-$enomem}" ;;
-			esac
+			is_promised "'$*', when allocation $nth had failed,"
 			$when_failed
 		fi
 		[ "$left" = 0 ] || break
@@ -141,10 +145,7 @@ at_intervals() {
 				$when_done
 				continue
 			fi
-			case " ${promised-$enomem} " in
-			*" $errno "*) ;;
-			*) fail "'$*' failed with errno $errno at interval $interval of $kind, not with ${promised-$enomem}" ;;
-			esac
+			is_promised "'$*', at interval $interval of $kind,"
 			failed=$((failed + 1))
 			$when_failed
 		done
