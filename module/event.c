@@ -66,6 +66,8 @@ struct dhp_event_client {
 	unsigned int nr_existing;
 };
 
+struct workqueue_struct *dhp_freezable_wq;
+
 static void event_deliver(struct work_struct *work);
 
 /* Protects everything below. */
@@ -99,7 +101,7 @@ static struct event_item *event_last(void)
 
 static void event_kick(void)
 {
-	mod_delayed_work(system_dfl_wq, &event_work, 0);
+	mod_delayed_work(dhp_freezable_wq, &event_work, 0);
 }
 
 /* Ends the run of blocks at the end of the queue, if there is one. */
@@ -384,7 +386,7 @@ static void event_deliver(struct work_struct *work)
 		if (item->open_until && event_run_held)
 			break;
 		if (item->open_until && time_before(jiffies, item->open_until)) {
-			queue_delayed_work(system_dfl_wq, &event_work,
+			queue_delayed_work(dhp_freezable_wq, &event_work,
 					   item->open_until - jiffies);
 			break;
 		}
@@ -639,7 +641,14 @@ int dhp_event_init(void)
 {
 	if (!zalloc_cpumask_var(&event_cpus, GFP_KERNEL))
 		return -ENOMEM;
+	dhp_freezable_wq = alloc_workqueue("dhp", WQ_FREEZABLE | WQ_UNBOUND, 0);
+	if (!dhp_freezable_wq)
+		goto free_cpus;
 	return 0;
+
+free_cpus:
+	free_cpumask_var(event_cpus);
+	return -ENOMEM;
 }
 
 void dhp_event_exit(void)
@@ -647,6 +656,7 @@ void dhp_event_exit(void)
 	struct event_item *item, *next;
 
 	cancel_delayed_work_sync(&event_work);
+	destroy_workqueue(dhp_freezable_wq);
 	list_for_each_entry_safe(item, next, &event_queue, node)
 		if (item != &event_reserve[item->event.category])
 			kfree(item);

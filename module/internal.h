@@ -17,6 +17,7 @@
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/seq_file.h>
+#include <linux/workqueue.h>
 
 #include "dhp.h"
 
@@ -94,7 +95,16 @@ bool dhp_memory_inside(const char *what);
 int dhp_memory_ranges(struct dhp_range **ranges);
 void dhp_memory_forget(struct module *owner);
 
-/* event.c: asynchronous delivery */
+/*
+ * event.c: asynchronous delivery
+ *
+ * What calls clients from a work item queues it here: it does not run while tasks are
+ * frozen for a suspend or a hibernation. It exists from dhp_event_init() to
+ * dhp_event_exit(), that is, for longer than the sources of events. A task must not wait
+ * uninterruptibly for such a work item: when the item is frozen, the task cannot be, and
+ * the suspend fails.
+ */
+extern struct workqueue_struct *dhp_freezable_wq;
 int dhp_event_init(void);
 void dhp_event_exit(void);
 void dhp_event_processor(enum dhp_event_action action, unsigned int cpu);
