@@ -70,6 +70,78 @@ void dhp_client_show(struct seq_file *m)
 	mutex_unlock(&client_mutex);
 }
 
+static bool refused(const char *what, const char *where)
+{
+	pr_warn("%s from inside %s is refused; use a kernel workqueue\n", what, where);
+	return true;
+}
+
+/**
+ * dhp_inside() - refuse what waits for callbacks, or for the CPU hotplug lock
+ * @what: what it is, for the log
+ *
+ * Waiting for callbacks from inside one is a self-deadlock. A CPU that is being removed
+ * waits for the work item that runs there, and what the item would wait for may wait for
+ * the CPU.
+ *
+ * Return: whether the caller is a synchronous callback or a work item.
+ */
+bool dhp_inside(const char *what)
+{
+	if (dhp_processor_calling())
+		return refused(what, "a synchronous processor callback");
+	if (dhp_item_running())
+		return refused(what, "a work item of a pool's");
+	return dhp_memory_inside(what);
+}
+
+/**
+ * dhp_memory_inside() - refuse what waits for memory callbacks
+ * @what: what it is, for the log
+ *
+ * Return: whether the caller is a synchronous memory callback.
+ */
+bool dhp_memory_inside(const char *what)
+{
+	return dhp_memory_calling() && refused(what, "a synchronous memory callback");
+}
+
+/* Has the module clients? */
+static bool client_owner(struct module *owner)
+{
+	struct dhp_client_info *info;
+	bool found = false;
+
+	mutex_lock(&client_mutex);
+	list_for_each_entry(info, &clients, node)
+		found |= info->owner == owner;
+	mutex_unlock(&client_mutex);
+	return found;
+}
+
+/*
+ * Drops what a module that is going has left behind. That waits for a callback that is
+ * running, and there may be one that waits for this very module to go, because it asked
+ * for it in vain. So whether there is anything is looked at first, with no lock held
+ * that a callback runs under.
+ *
+ * Events come first, because their callbacks may register clients of all kinds; pools
+ * last, because all callbacks may use them. What callbacks and items register meanwhile
+ * is there in the next round.
+ */
+static void client_forget(struct module *owner)
+{
+	do {
+		dhp_event_forget(owner);
+		if (client_owner(owner)) {
+			dhp_memory_forget(owner);
+			dhp_processor_forget(owner);
+		}
+		dhp_pool_forget(owner);
+	} while (client_owner(owner));
+	dhp_wdm_forget(owner);
+}
+
 /*
  * A reference on the client's module would keep the exit function from ever
  * running, and that is where a client unregisters. So look after it has run,
@@ -78,14 +150,8 @@ void dhp_client_show(struct seq_file *m)
 static int client_module_event(struct notifier_block *nb, unsigned long event,
 			       void *data)
 {
-	if (event == MODULE_STATE_GOING) {
-		dhp_processor_forget(data);
-		dhp_memory_forget(data);
-		dhp_event_forget(data);
-		/* Its callbacks may have used them. */
-		dhp_pool_forget(data);
-		dhp_wdm_forget(data);
-	}
+	if (event == MODULE_STATE_GOING)
+		client_forget(data);
 	return NOTIFY_DONE;
 }
 

@@ -54,6 +54,8 @@ void dhp_client_add(struct dhp_client_info *info, void *fn, const char *kind,
 void dhp_client_del(struct dhp_client_info *info);
 unsigned int dhp_client_count(void);
 void dhp_client_show(struct seq_file *m);
+bool dhp_inside(const char *what);
+bool dhp_memory_inside(const char *what);
 
 static inline void dhp_client_called(struct dhp_client_info *info, u64 duration_ns)
 {
@@ -67,7 +69,7 @@ int dhp_processor_init(void);
 void dhp_processor_exit(void);
 void dhp_processor_settle(void);
 void dhp_processor_forget(struct module *owner);
-bool dhp_processor_inside(const char *what);
+bool dhp_processor_calling(void);
 
 /* present.c: processors that become present */
 int dhp_present_init(void);
@@ -91,7 +93,7 @@ int dhp_memory_init(void);
 void dhp_memory_exit(void);
 void dhp_memory_freeze(void);
 void dhp_memory_thaw(void);
-bool dhp_memory_inside(const char *what);
+bool dhp_memory_calling(void);
 int dhp_memory_ranges(struct dhp_range **ranges);
 void dhp_memory_forget(struct module *owner);
 
@@ -120,13 +122,7 @@ void dhp_event_forget(struct module *owner);
 int dhp_pool_init(void);
 void dhp_pool_exit(void);
 void dhp_pool_forget(struct module *owner);
-bool dhp_item_inside(const char *what);
-
-/* For what waits for callbacks, or for who takes the hotplug lock: not where these wait for it. */
-static inline bool dhp_inside(const char *what)
-{
-	return dhp_processor_inside(what) || dhp_memory_inside(what) || dhp_item_inside(what);
-}
+bool dhp_item_running(void);
 
 /* wdm.c */
 void dhp_wdm_forget(struct module *owner);

@@ -141,19 +141,10 @@ static struct notifier_block memory_nb = {
 
 /* ---- What is online ----------------------------------------------------- */
 
-/**
- * dhp_memory_inside() - refuse what may not be done in a memory callback
- * @what: what it is, for the log
- *
- * Return: whether the caller is a synchronous memory callback.
- */
-bool dhp_memory_inside(const char *what)
+/* Is the caller a synchronous memory callback? */
+bool dhp_memory_calling(void)
 {
-	if (READ_ONCE(memory_task) != current)
-		return false;
-	pr_warn("%s from inside a synchronous memory callback is refused; do it from a workqueue of the kernel's\n",
-		what);
-	return true;
+	return READ_ONCE(memory_task) == current;
 }
 
 /**

@@ -40,8 +40,13 @@ module_param(buffer_permille, uint, 0444);
 MODULE_PARM_DESC(buffer_permille,
 		 "thousandths of the online memory for the buffers of pool dhp, 1 to 500 (default: 4)");
 
-/* All pools; a name is taken as long as its pool is here. */
+/*
+ * All pools; a name is taken as long as its pool is here. The list changes under both
+ * locks: a suspend waits for items with the mutex held, and who wants to know whose the
+ * pools are must not wait for that.
+ */
 static DEFINE_MUTEX(pools_mutex);
+static DEFINE_SPINLOCK(pools_lock);
 static LIST_HEAD(pools);
 static bool pools_parked;
 static bool pools_hibernating;
@@ -383,7 +388,9 @@ static int pool_enlist(struct dhp_pool *pool)
 	if (!err) {
 		pool->parked = pools_parked;
 		dhp_buffers_mark(pool, !pools_hibernating);
+		spin_lock(&pools_lock);
 		list_add_tail(&pool->node, &pools);
+		spin_unlock(&pools_lock);
 	}
 	mutex_unlock(&pools_mutex);
 	if (err)
@@ -395,7 +402,9 @@ static int pool_enlist(struct dhp_pool *pool)
 static void pool_delist(struct dhp_pool *pool)
 {
 	mutex_lock(&pools_mutex);
+	spin_lock(&pools_lock);
 	list_del(&pool->node);
+	spin_unlock(&pools_lock);
 	mutex_unlock(&pools_mutex);
 }
 
@@ -547,11 +556,11 @@ static struct dhp_pool *pool_of(struct module *owner)
 {
 	struct dhp_pool *pool, *found = NULL;
 
-	mutex_lock(&pools_mutex);
+	spin_lock(&pools_lock);
 	list_for_each_entry(pool, &pools, node)
 		if (pool->owner == owner)
 			found = pool;
-	mutex_unlock(&pools_mutex);
+	spin_unlock(&pools_lock);
 	return found;
 }
 

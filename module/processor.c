@@ -489,21 +489,10 @@ fail_started:
 	return ret;
 }
 
-/**
- * dhp_processor_inside() - refuse what may not be done in a processor callback
- * @what: what it is, for the log
- *
- * Whoever came back from a callback to wait for callbacks would wait for itself.
- *
- * Return: whether the caller is a synchronous processor callback.
- */
-bool dhp_processor_inside(const char *what)
+/* Is the caller a synchronous processor callback? */
+bool dhp_processor_calling(void)
 {
-	if (READ_ONCE(processor_task) != current)
-		return false;
-	pr_warn("%s from inside a synchronous processor callback is refused; do it from a workqueue of the kernel's\n",
-		what);
-	return true;
+	return READ_ONCE(processor_task) == current;
 }
 
 struct dhp_processor_client *

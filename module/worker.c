@@ -608,22 +608,10 @@ bool dhp_worker_is_me(struct dhp_pool *pool)
 	return worker->pool == pool;
 }
 
-/**
- * dhp_item_inside() - refuse what may not be done in a work item
- * @what: what it is, for the log
- *
- * A processor that goes waits for the item that runs there, and whoever the item would
- * wait for may be waiting for the processor.
- *
- * Return: whether the caller is an item of any pool's.
- */
-bool dhp_item_inside(const char *what)
+/* Is the caller a work item, of any pool's? */
+bool dhp_item_running(void)
 {
-	if (kthread_func(current) != worker_main)
-		return false;
-	pr_warn("%s from inside a work item of a pool's is refused; do it from a workqueue of the kernel's\n",
-		what);
-	return true;
+	return kthread_func(current) == worker_main;
 }
 
 /* Workers wake pool->wait after each item as long as there are waiters. */
