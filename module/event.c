@@ -431,7 +431,9 @@ int dhp_event_settle(u64 *seq)
 	if (READ_ONCE(event_task) == current)
 		return -EDEADLK;
 	for (;;) {
-		dhp_processor_settle();
+		ret = dhp_processor_settle();
+		if (ret)
+			return ret;
 		mutex_lock(&event_lock);
 		event_close_run();
 		idle = list_empty(&event_queue) && !event_task;

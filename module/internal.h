@@ -8,6 +8,9 @@
  *	CPU hotplug lock > processor_mutex > event_lock
  *	any of them > client_mutex, log_lock, the locks of a pool
  *
+ * processor_mutex is also taken without the CPU hotplug lock, and never waited for by a
+ * task that holds that lock for reading: see processor.c.
+ *
  * No lock is held while an asynchronous client runs.
  */
 #ifndef _DHP_INTERNAL_H
@@ -67,7 +70,7 @@ static inline void dhp_client_called(struct dhp_client_info *info, u64 duration_
 /* processor.c: synchronous processor notification */
 int dhp_processor_init(void);
 void dhp_processor_exit(void);
-void dhp_processor_settle(void);
+int dhp_processor_settle(void);
 void dhp_processor_forget(struct module *owner);
 bool dhp_processor_calling(void);
 

@@ -15,6 +15,15 @@
  * so. Hence a work item that takes the lock for reading, which it gets only when the
  * operation is over, tells them. The next operation may be faster; it begins by
  * doing the same.
+ *
+ * Clients are called in turns: a turn is to hold processor_mutex. Between operations
+ * (in a replay, and in that work item) the hotplug lock is dropped once the turn has
+ * begun: a callback may load a module there, and loading takes that lock. What is
+ * online stays so all the same, because an operation that begins meanwhile waits for
+ * its turn at its first step here. It waits with the hotplug lock held, and a module
+ * that is being loaded waits for that lock. Hence an operation waits for a bounded
+ * time and then fails with -EBUSY; and nothing waits for a turn while it holds the lock
+ * for reading.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -27,10 +36,14 @@
 #include <linux/slab.h>
 #include <linux/suspend.h>
 #include <linux/topology.h>
+#include <linux/wait.h>
 #include <linux/workqueue.h>
 
 #include "compat.h"
 #include "internal.h"
+
+/* How long an operation waits for its turn. */
+#define TURN_SECONDS 10
 
 /* What a client was told last of a processor. */
 enum { NOTHING, STARTED, HELD, LEAVING };
@@ -43,6 +56,7 @@ enum { NOTHING, STARTED, HELD, LEAVING };
  * @context: the callback's
  * @flags: what it asked for
  * @warned: it was told once that its status is ignored
+ * @rcu: for those that read the name of the client that is being called
  * @told: per possible processor, what it was told last
  */
 struct dhp_processor_client {
@@ -52,13 +66,16 @@ struct dhp_processor_client {
 	void *context;
 	unsigned int flags;
 	bool warned;
+	struct rcu_head rcu;
 	u8 told[];
 };
 
 /* Protects everything below; serialises all callbacks. Inside the hotplug lock. */
 static DEFINE_MUTEX(processor_mutex);
+static DECLARE_WAIT_QUEUE_HEAD(turn_wait);	/* woken when processor_mutex is released */
 static LIST_HEAD(processor_clients);
-static struct task_struct *processor_task;	/* who runs a callback */
+static struct task_struct *processor_task;	/* that runs a callback */
+static struct dhp_processor_client *processor_running;	/* whose callback; readers use RCU */
 static cpumask_var_t parked;	/* by suspend */
 static cpumask_var_t adding;	/* START done, outcome not told */
 static cpumask_var_t by_device;	/* of these: added through their device */
@@ -69,6 +86,66 @@ static enum cpuhp_state prepare_state, online_state;
 
 static void outcome_fn(struct work_struct *work);
 static DECLARE_WORK(outcome_work, outcome_fn);
+/* How often outcome_work is queued or running. */
+static atomic_t outcome_pending = ATOMIC_INIT(0);
+static DECLARE_WAIT_QUEUE_HEAD(outcome_wait);
+
+/* ---- Taking turns -------------------------------------------------------- */
+
+static void turn_begin(void)
+{
+	mutex_lock(&processor_mutex);
+}
+
+static void turn_end(void)
+{
+	mutex_unlock(&processor_mutex);
+	wake_up_all(&turn_wait);
+}
+
+/*
+ * Takes a turn while no operation is in progress. What is online stays so until the
+ * turn ends: an operation that begins meanwhile waits at its first step here, before
+ * anything has changed.
+ */
+static void turn_begin_between_operations(void)
+{
+	cpus_read_lock();
+	while (!mutex_trylock(&processor_mutex)) {
+		/* Its holder may be loading a module, which waits for this lock. */
+		cpus_read_unlock();
+		wait_event(turn_wait, !mutex_is_locked(&processor_mutex));
+		cpus_read_lock();
+	}
+	cpus_read_unlock();
+}
+
+static void say_no_turn(unsigned int cpu)
+{
+	struct dhp_processor_client *client;
+
+	rcu_read_lock();
+	client = READ_ONCE(processor_running);
+	pr_warn("CPU%u: a callback of %s has been running for %d s, so this operation fails with %pe; try again when it has returned\n",
+		cpu, client ? client->info.name : "a client", TURN_SECONDS, ERR_PTR(-EBUSY));
+	rcu_read_unlock();
+}
+
+/*
+ * Takes a turn inside an operation on @cpu. Its first step may find a callback that
+ * was begun between operations, and that loads a module, which waits for the operation;
+ * so it gives up after a while. Further steps find none.
+ */
+static int turn_begin_in_operation(unsigned int cpu)
+{
+	/* lockdep learns no order from a trylock. */
+	might_lock(&processor_mutex);
+	if (!wait_event_timeout(turn_wait, mutex_trylock(&processor_mutex), TURN_SECONDS * HZ)) {
+		say_no_turn(cpu);
+		return -EBUSY;
+	}
+	return 0;
+}
 
 /* ---- Calling clients ---------------------------------------------------- */
 
@@ -126,9 +203,11 @@ static int processor_call(struct dhp_processor_client *client, struct notice *no
 	lockdep_assert_held(&processor_mutex);
 
 	notice->answer = 0;
+	WRITE_ONCE(processor_running, client);
 	WRITE_ONCE(processor_task, current);
 	client->fn(client->context, &notice->change, &notice->answer);
 	WRITE_ONCE(processor_task, NULL);
+	WRITE_ONCE(processor_running, NULL);
 	/* What the console takes for that is the client's time, not the next one's. */
 	if (unlikely(notice->answer))
 		notice->answer = check_answer(client, &notice->change, notice->answer);
@@ -218,8 +297,7 @@ static int all_remove_start(unsigned int cpu, bool refusable)
 	int ret;
 
 	list_for_each_entry_reverse(client, &processor_clients, node) {
-		if (!(client->flags & DHP_PROCESSOR_REMOVALS) ||
-		    client->told[cpu] != HELD)
+		if (!(client->flags & DHP_PROCESSOR_REMOVALS) || client->told[cpu] != HELD)
 			continue;
 		ret = processor_call(client, &remove_start);
 		if (ret && refusable)
@@ -300,18 +378,25 @@ static void tell_outcomes(unsigned int busy)
 		tell_lost();
 }
 
-static void outcome_fn(struct work_struct *work)
+static void outcome_done(void)
 {
-	cpus_read_lock();
-	mutex_lock(&processor_mutex);
-	tell_outcomes(nr_cpu_ids);
-	mutex_unlock(&processor_mutex);
-	cpus_read_unlock();
+	atomic_dec(&outcome_pending);
+	wake_up_all(&outcome_wait);
 }
 
 static void tell_outcomes_later(void)
 {
-	queue_work(system_dfl_wq, &outcome_work);
+	atomic_inc(&outcome_pending);
+	if (!queue_work(dhp_freezable_wq, &outcome_work))
+		outcome_done();
+}
+
+static void outcome_fn(struct work_struct *work)
+{
+	turn_begin_between_operations();
+	tell_outcomes(nr_cpu_ids);
+	turn_end();
+	outcome_done();
 }
 
 /*
@@ -325,9 +410,17 @@ static void removal_failed(unsigned int cpu, int status)
 	tell_outcomes_later();
 }
 
-void dhp_processor_settle(void)
+/**
+ * dhp_processor_settle() - wait until all outcomes have been told
+ *
+ * It waits where a signal, or the freezer, can end it, because the work item does not
+ * run while tasks are frozen.
+ *
+ * Return: 0, or -ERESTARTSYS when a signal came.
+ */
+int dhp_processor_settle(void)
 {
-	flush_work(&outcome_work);
+	return wait_event_interruptible(outcome_wait, !atomic_read(&outcome_pending));
 }
 
 /* ---- The hotplug machine ------------------------------------------------ */
@@ -345,18 +438,19 @@ static bool device_offline_flag(unsigned int cpu)
  */
 static bool parking(void)
 {
-	lockdep_assert_held(&processor_mutex);
-
-	return cpuhp_tasks_frozen && suspended;
+	return cpuhp_tasks_frozen && READ_ONCE(suspended);
 }
 
 static int processor_prepare(unsigned int cpu)
 {
-	int ret = 0;
+	int ret;
 
-	mutex_lock(&processor_mutex);
+	/* It must come back, and nobody is told. */
 	if (parking())
-		goto unlock;
+		return 0;
+	ret = turn_begin_in_operation(cpu);
+	if (ret)
+		return ret;
 	tell_outcomes(nr_cpu_ids);
 	ret = all_start(cpu);
 	if (!ret) {
@@ -366,21 +460,23 @@ static int processor_prepare(unsigned int cpu)
 		else
 			cpumask_clear_cpu(cpu, by_device);
 	}
-unlock:
-	mutex_unlock(&processor_mutex);
+	turn_end();
 	return ret;
 }
 
 /* An add has come this far, a failed removal has come back, or resume brings it. */
 static int processor_online(unsigned int cpu)
 {
-	mutex_lock(&processor_mutex);
+	int ret = turn_begin_in_operation(cpu);
+
+	if (ret)
+		return ret;
 	cpumask_clear_cpu(cpu, parked);
 	if (parking() || cpumask_test_cpu(cpu, adding))
 		tell_outcomes_later();
 	else
 		removal_failed(cpu, -ECANCELED);
-	mutex_unlock(&processor_mutex);
+	turn_end();
 	return 0;
 }
 
@@ -400,60 +496,66 @@ static int processor_offline(unsigned int cpu)
 {
 	/* Some architectures take processors down on their way to a reboot or kexec. */
 	bool refusable = system_state <= SYSTEM_RUNNING;
-	int ret = 0;
+	int ret = turn_begin_in_operation(cpu);
 
-	mutex_lock(&processor_mutex);
+	if (ret)
+		return ret;
+	/* Nobody is told; but a replay, which it waited for, may not overlap with it. */
 	if (parking())
-		goto unlock;
+		goto end_turn;
 	tell_outcomes(cpu);
 	if (cpumask_test_cpu(cpu, adding)) {
 		if (!add_succeeded(cpu))
-			goto unlock;	/* dead tells the failure */
+			goto end_turn;	/* dead tells the failure */
 		all_complete(cpu);
 	}
 	ret = all_remove_start(cpu, refusable);
 	if (ret)
 		removal_failed(cpu, ret);
-unlock:
-	mutex_unlock(&processor_mutex);
+end_turn:
+	turn_end();
 	return ret;
 }
 
+/*
+ * It must not fail. Nor does it wait for long: a callback that was begun between
+ * operations was over when processor_offline() had its turn.
+ */
 static int processor_dead(unsigned int cpu)
 {
-	mutex_lock(&processor_mutex);
+	turn_begin();
 	if (parking()) {
 		cpumask_set_cpu(cpu, parked);
-		goto unlock;
+		goto end_turn;
 	}
 	tell_outcomes(cpu);
 	if (cpumask_test_and_clear_cpu(cpu, adding))
 		all_failure(cpu, -ECANCELED);
 	else
 		all_remove_complete(cpu);
-unlock:
-	mutex_unlock(&processor_mutex);
+end_turn:
+	turn_end();
 	return 0;
 }
 
 static int processor_pm_event(struct notifier_block *nb, unsigned long event,
 			      void *data)
 {
-	mutex_lock(&processor_mutex);
+	turn_begin();
 	switch (event) {
 	case PM_SUSPEND_PREPARE:
 	case PM_HIBERNATION_PREPARE:
 	case PM_RESTORE_PREPARE:
-		suspended = true;
+		WRITE_ONCE(suspended, true);
 		break;
 	case PM_POST_SUSPEND:
 	case PM_POST_HIBERNATION:
 	case PM_POST_RESTORE:
-		suspended = false;
+		WRITE_ONCE(suspended, false);
 		tell_outcomes_later();
 		break;
 	}
-	mutex_unlock(&processor_mutex);
+	turn_end();
 	return NOTIFY_DONE;
 }
 
@@ -463,7 +565,7 @@ static struct notifier_block processor_pm_nb = {
 
 /* ---- Clients ------------------------------------------------------------ */
 
-/* With the hotplug lock read-held: no processor comes or goes. */
+/* In a turn that has begun between operations. */
 static int processor_replay(struct dhp_processor_client *client)
 {
 	struct notice replayed;
@@ -516,14 +618,13 @@ __dhp_register_processor_callback(dhp_processor_fn fn, void *context,
 	client->context = context;
 	client->flags = flags;
 
-	cpus_read_lock();
-	mutex_lock(&processor_mutex);
+	turn_begin_between_operations();
 	/* Those who were first are told first. */
 	tell_outcomes(nr_cpu_ids);
 	/* Those that suspend has parked are there and cannot be told of; nor will they be later. */
 	if ((flags & DHP_PROCESSOR_ADD_EXISTING) && !cpumask_empty(parked)) {
 		ret = -EBUSY;
-		goto unlock;
+		goto end_turn;
 	}
 	dhp_client_add(&client->info, fn, "processor", owner);
 	if (flags & DHP_PROCESSOR_ADD_EXISTING)
@@ -532,12 +633,11 @@ __dhp_register_processor_callback(dhp_processor_fn fn, void *context,
 		dhp_client_del(&client->info);
 	else
 		list_add_tail(&client->node, &processor_clients);
-unlock:
-	mutex_unlock(&processor_mutex);
-	cpus_read_unlock();
+end_turn:
+	turn_end();
 
 	if (ret) {
-		kvfree(client);
+		kvfree_rcu(client, rcu);
 		return ERR_PTR(ret);
 	}
 	return client;
@@ -548,7 +648,7 @@ static void processor_drop(struct dhp_processor_client *client)
 {
 	list_del(&client->node);
 	dhp_client_del(&client->info);
-	kvfree(client);
+	kvfree_rcu(client, rcu);
 }
 
 int dhp_unregister_processor_callback(struct dhp_processor_client *client)
@@ -558,9 +658,9 @@ int dhp_unregister_processor_callback(struct dhp_processor_client *client)
 	if (dhp_inside("unregistering a processor callback"))
 		return -EDEADLK;
 
-	mutex_lock(&processor_mutex);
+	turn_begin();
 	processor_drop(client);
-	mutex_unlock(&processor_mutex);
+	turn_end();
 	return 0;
 }
 EXPORT_SYMBOL_GPL(dhp_unregister_processor_callback);
@@ -573,7 +673,7 @@ void dhp_processor_forget(struct module *owner)
 {
 	struct dhp_processor_client *client, *next;
 
-	mutex_lock(&processor_mutex);
+	turn_begin();
 	list_for_each_entry_safe(client, next, &processor_clients, node) {
 		if (client->info.owner != owner)
 			continue;
@@ -581,7 +681,7 @@ void dhp_processor_forget(struct module *owner)
 		       module_name(owner), client->info.name);
 		processor_drop(client);
 	}
-	mutex_unlock(&processor_mutex);
+	turn_end();
 }
 
 /* ---- Up and down -------------------------------------------------------- */
