@@ -259,7 +259,8 @@ static void all_failure(unsigned int cpu, int status)
 		client_failure(client, &failure);
 }
 
-static int all_start(unsigned int cpu)
+/* With @refusable, a veto ends it. */
+static int all_start(unsigned int cpu, bool refusable)
 {
 	struct notice start = notice(DHP_PROCESSOR_START, cpu, 0);
 	struct dhp_processor_client *client;
@@ -269,7 +270,7 @@ static int all_start(unsigned int cpu)
 		if (client->told[cpu] != NOTHING)
 			continue;
 		ret = client_start(client, &start);
-		if (ret) {
+		if (ret && refusable) {
 			all_failure(cpu, ret);
 			return ret;
 		}
@@ -441,6 +442,15 @@ static bool parking(void)
 	return cpuhp_tasks_frozen && READ_ONCE(suspended);
 }
 
+/*
+ * Some architectures take CPUs down on their way to a reboot or kexec, and bring the one
+ * up that they do it on.
+ */
+static bool refusable(void)
+{
+	return system_state <= SYSTEM_RUNNING;
+}
+
 static int processor_prepare(unsigned int cpu)
 {
 	int ret;
@@ -452,7 +462,7 @@ static int processor_prepare(unsigned int cpu)
 	if (ret)
 		return ret;
 	tell_outcomes(nr_cpu_ids);
-	ret = all_start(cpu);
+	ret = all_start(cpu, refusable());
 	if (!ret) {
 		cpumask_set_cpu(cpu, adding);
 		if (device_offline_flag(cpu))
@@ -494,8 +504,6 @@ static bool add_succeeded(unsigned int cpu)
 
 static int processor_offline(unsigned int cpu)
 {
-	/* Some architectures take processors down on their way to a reboot or kexec. */
-	bool refusable = system_state <= SYSTEM_RUNNING;
 	int ret = turn_begin_in_operation(cpu);
 
 	if (ret)
@@ -509,7 +517,7 @@ static int processor_offline(unsigned int cpu)
 			goto end_turn;	/* dead tells the failure */
 		all_complete(cpu);
 	}
-	ret = all_remove_start(cpu, refusable);
+	ret = all_remove_start(cpu, refusable());
 	if (ret)
 		removal_failed(cpu, ret);
 end_turn:

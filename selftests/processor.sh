@@ -397,4 +397,33 @@ plugged() {
 }
 test_case plugged 'P1 P5 a processor that is plugged'
 
+# Nobody can refuse there.
+shutdown() {
+	cpu=$(pick_cpu)
+	for i in 1 2 3; do
+		ctl "processor c$i flags=existing,removals"
+	done
+	settle
+	ctl clear
+	ctl "veto c2 state=remove_start errno=-16 count=0"
+	ctl "veto c2 state=start errno=-16 count=0"
+	ctl "shutdown offline cpu=$cpu"
+	ctl "shutdown online cpu=$cpu"
+	expect_log <<-END
+	c3 REMOVE_START $cpu 0
+	c2 REMOVE_START $cpu 0
+	c1 REMOVE_START $cpu 0
+	c3 REMOVE_COMPLETE $cpu 0
+	c2 REMOVE_COMPLETE $cpu 0
+	c1 REMOVE_COMPLETE $cpu 0
+	c1 START $cpu 0
+	c2 START $cpu 0
+	c3 START $cpu 0
+	c1 COMPLETE $cpu 0
+	c3 COMPLETE $cpu 0
+	END
+	is_online "$cpu" || fail "CPU$cpu did not come online"
+}
+test_case shutdown 'P3 X3 on the way to a reboot a veto is ignored'
+
 run_tests

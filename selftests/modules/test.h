@@ -63,6 +63,9 @@ void clients_forget(void);
 int newcomers_control(const struct command *command);
 void newcomers_stop(void);
 
+/* test_shutdown.c */
+int shutdown_control(const struct command *command);
+
 /* test_pool.c */
 int pool_create(const struct command *command);
 int pool_destroy(const struct command *command);

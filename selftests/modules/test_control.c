@@ -19,6 +19,8 @@
  *   newcomers start|stop
  *	clients register with `existing` and leave, again and again; stop logs how many were
  *	told of all processors, refused with EBUSY, or neither
+ *   shutdown online|offline cpu=N
+ *	brings a CPU up or takes it down as on the way to a reboot
  *   note TEXT
  *	puts a word into the log
  *   clear
@@ -134,6 +136,7 @@ static const struct verb {
 	{ "inside", true, "state cpu action arg count ", client_inside },
 	{ "release", true, "", client_release },
 	{ "newcomers", true, "", newcomers_control },
+	{ "shutdown", true, "cpu ", shutdown_control },
 	{ "note", true, "", do_note },
 	{ "clear", false, "", do_clear },
 	{ "reset", false, "", do_reset },
