@@ -45,6 +45,9 @@
 /* How long an operation waits for its turn. */
 #define TURN_SECONDS 10
 
+/* How often to look at a CPU that hotplug/target has left half-way. */
+#define HALFWAY_SECONDS 1
+
 /* What a client was told last of a processor. */
 enum { NOTHING, STARTED, HELD, LEAVING };
 
@@ -79,13 +82,16 @@ static struct dhp_processor_client *processor_running;	/* whose callback; reader
 static cpumask_var_t parked;	/* by suspend */
 static cpumask_var_t adding;	/* START done, outcome not told */
 static cpumask_var_t by_device;	/* of these: added through their device */
+static cpumask_var_t halfway;	/* online and not in use, as seen when the turn began */
 static int staying_cpu = -1;	/* its removal has failed, which is not told yet */
 static int staying_status;	/* why */
 static bool suspended;		/* what is offline may be back soon */
 static enum cpuhp_state prepare_state, online_state;
 
 static void outcome_fn(struct work_struct *work);
+static void halfway_fn(struct work_struct *work);
 static DECLARE_WORK(outcome_work, outcome_fn);
+static DECLARE_DELAYED_WORK(halfway_work, halfway_fn);
 /* How often outcome_work is queued or running. */
 static atomic_t outcome_pending = ATOMIC_INIT(0);
 static DECLARE_WAIT_QUEUE_HEAD(outcome_wait);
@@ -103,6 +109,12 @@ static void turn_end(void)
 	wake_up_all(&turn_wait);
 }
 
+/* What CPUs are in use is known under the hotplug lock only. */
+static void look_for_halfway(void)
+{
+	cpumask_andnot(halfway, cpu_online_mask, cpu_active_mask);
+}
+
 /*
  * Takes a turn while no operation is in progress. What is online stays so until the
  * turn ends: an operation that begins meanwhile waits at its first step here, before
@@ -117,6 +129,7 @@ static void turn_begin_between_operations(void)
 		wait_event(turn_wait, !mutex_is_locked(&processor_mutex));
 		cpus_read_lock();
 	}
+	look_for_halfway();
 	cpus_read_unlock();
 }
 
@@ -144,6 +157,7 @@ static int turn_begin_in_operation(unsigned int cpu)
 		say_no_turn(cpu);
 		return -EBUSY;
 	}
+	look_for_halfway();
 	return 0;
 }
 
@@ -358,6 +372,12 @@ static void tell_lost(void)
 	}
 }
 
+/* Is it online, and not half-way down or up? */
+static bool in_use(unsigned int cpu)
+{
+	return cpu_online(cpu) && !cpumask_test_cpu(cpu, halfway);
+}
+
 /*
  * Tells the outcome of operations that are over. @busy is the processor that the
  * operation in progress is about, nr_cpu_ids for none. A processor that suspend has
@@ -368,9 +388,9 @@ static void tell_outcomes(unsigned int busy)
 	unsigned int cpu;
 
 	for_each_cpu(cpu, adding)
-		if (cpu != busy && cpu_online(cpu))
+		if (cpu != busy && in_use(cpu))
 			all_complete(cpu);
-	if (staying_cpu >= 0 && cpu_online(staying_cpu)) {
+	if (staying_cpu >= 0 && (staying_cpu == busy ? cpu_online(busy) : in_use(staying_cpu))) {
 		cpu = staying_cpu;
 		staying_cpu = -1;
 		all_remove_failure(cpu, staying_status);
@@ -392,10 +412,23 @@ static void tell_outcomes_later(void)
 		outcome_done();
 }
 
+/* The step from half-way to in use may be none of ours. */
+static void halfway_fn(struct work_struct *work)
+{
+	tell_outcomes_later();
+}
+
+static void look_again_later(void)
+{
+	queue_delayed_work(dhp_freezable_wq, &halfway_work, HALFWAY_SECONDS * HZ);
+}
+
 static void outcome_fn(struct work_struct *work)
 {
 	turn_begin_between_operations();
 	tell_outcomes(nr_cpu_ids);
+	if (cpumask_intersects(adding, halfway))
+		look_again_later();
 	turn_end();
 	outcome_done();
 }
@@ -532,6 +565,7 @@ end_turn:
 static int processor_dead(unsigned int cpu)
 {
 	turn_begin();
+	look_for_halfway();
 	if (parking()) {
 		cpumask_set_cpu(cpu, parked);
 		goto end_turn;
@@ -586,6 +620,9 @@ static int processor_replay(struct dhp_processor_client *client)
 			goto fail_started;
 	}
 	for_each_online_cpu(cpu) {
+		/* Half-way: it is told with all others. */
+		if (cpumask_test_cpu(cpu, adding))
+			continue;
 		replayed = notice(DHP_PROCESSOR_COMPLETE, cpu, 0);
 		client_complete(client, &replayed);
 	}
@@ -716,8 +753,13 @@ static int processor_setup_states(void)
 		goto remove_prepare;
 	online_state = ret;
 
+	look_for_halfway();
+	cpumask_and(adding, cpu_online_mask, halfway);
 	for_each_online_cpu(cpu)
-		dhp_event_processor_known(cpu);
+		if (in_use(cpu))
+			dhp_event_processor_known(cpu);
+	if (!cpumask_empty(adding))
+		look_again_later();
 	cpus_read_unlock();
 	return 0;
 
@@ -726,6 +768,17 @@ remove_prepare:
 unlock:
 	cpus_read_unlock();
 	return ret;
+}
+
+/* When no step of the machine's can queue them any more. */
+static void cancel_outcomes(void)
+{
+	/* With nothing to look at again, outcome_work does not queue halfway_work. */
+	turn_begin();
+	cpumask_clear(adding);
+	turn_end();
+	cancel_delayed_work_sync(&halfway_work);
+	cancel_work_sync(&outcome_work);
 }
 
 int dhp_processor_init(void)
@@ -738,9 +791,11 @@ int dhp_processor_init(void)
 		goto free_parked;
 	if (!zalloc_cpumask_var(&by_device, GFP_KERNEL))
 		goto free_adding;
+	if (!zalloc_cpumask_var(&halfway, GFP_KERNEL))
+		goto free_by_device;
 	ret = register_pm_notifier(&processor_pm_nb);
 	if (ret)
-		goto free_by_device;
+		goto free_halfway;
 	ret = processor_setup_states();
 	if (ret)
 		goto unregister_pm;
@@ -748,7 +803,9 @@ int dhp_processor_init(void)
 
 unregister_pm:
 	unregister_pm_notifier(&processor_pm_nb);
-	cancel_work_sync(&outcome_work);
+	cancel_outcomes();
+free_halfway:
+	free_cpumask_var(halfway);
 free_by_device:
 	free_cpumask_var(by_device);
 free_adding:
@@ -765,7 +822,8 @@ void dhp_processor_exit(void)
 	__cpuhp_remove_state_cpuslocked(prepare_state, false);
 	cpus_read_unlock();
 	unregister_pm_notifier(&processor_pm_nb);
-	cancel_work_sync(&outcome_work);
+	cancel_outcomes();
+	free_cpumask_var(halfway);
 	free_cpumask_var(by_device);
 	free_cpumask_var(adding);
 	free_cpumask_var(parked);

@@ -426,4 +426,74 @@ shutdown() {
 }
 test_case shutdown 'P3 X3 on the way to a reboot a veto is ignored'
 
+# The number of the state of that name, in the kernel's list.
+state_number() {
+	sed -n "s/^ *\([0-9]*\): $1\$/\1/p" "$system/cpu/hotplug/states"
+}
+
+set_target() {
+	put "$system/cpu/cpu$cpu/hotplug/target" "$1" || fail "CPU$cpu does not go to state $1: $why"
+}
+
+# can_stop_halfway: sets $cpu, which is offline, $half, a state behind dhp's in which it is
+# online and not in use, and $up, the one in which it is.
+can_stop_halfway() {
+	cpu=$(pick_cpu)
+	half=$(state_number sched:active)
+	half=$((half - 1))
+	up=$(state_number online)
+	offline "$cpu"
+	put "$system/cpu/cpu$cpu/hotplug/target" "$half" ||
+		skip "needs CONFIG_CPU_HOTPLUG_STATE_CONTROL"
+	set_target 0
+	settle
+	ctl clear
+}
+
+# The CPU is in use, and its device knows it.
+leave_halfway() {
+	set_target "$up"
+	put "$system/cpu/cpu$cpu/online" 1
+}
+
+halfway() {
+	can_stop_halfway
+	ctl "processor c1 flags=removals"
+	ctl "event e1 category=processor"
+	seq=$(sequence)
+	set_target "$half"
+	case " $(online_cpus) " in
+	*" $cpu "*) ;;
+	*) fail "CPU$cpu is not half-way up, it is offline" ;;
+	esac
+	expect_log <<-END
+	c1 START $cpu 0
+	END
+	# Another CPU's operation changes nothing, nor does a client that comes.
+	ctl "processor c2 flags=existing"
+	settle
+	grep -Fxq "c2 START $cpu 0" "$test_dir/log" || fail "c2 is not prepared for CPU$cpu"
+	! grep -q "COMPLETE $cpu 0" "$test_dir/log" || fail "COMPLETE of a CPU that is half-way"
+	set_target "$up"
+	await_line "c1 COMPLETE $cpu 0"
+	await_line "c2 COMPLETE $cpu 0"
+	await_line "e1 ARRIVAL cpu $cpu seq $((seq + 1))"
+	leave_halfway
+}
+test_case halfway 'P5 a CPU that hotplug/target has left half-way is not in use until it is'
+
+halfway_back() {
+	can_stop_halfway
+	ctl "processor c1 flags=removals"
+	set_target "$half"
+	settle
+	set_target 0
+	expect_log <<-END
+	c1 START $cpu 0
+	c1 FAILURE $cpu -125
+	END
+	leave_halfway
+}
+test_case halfway_back 'P5 P1 a CPU that goes back from half-way has failed to come'
+
 run_tests
