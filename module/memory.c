@@ -20,11 +20,13 @@ struct dhp_memory_client {
 	struct list_head node;
 	dhp_memory_fn fn;
 	void *context;
+	bool gone;	/* unregistered from inside a callback: not called any more */
 };
 
 /* Protects everything below; serialises the callbacks. */
 static DEFINE_MUTEX(memory_mutex);
 static LIST_HEAD(memory_clients);
+static bool clients_gone;		/* there are some in the list */
 static struct task_struct *memory_task;	/* who runs a callback */
 
 /*
@@ -41,6 +43,8 @@ static void memory_call(struct dhp_memory_client *client,
 	struct dhp_memory_change change = transit_block;
 	u64 start, end;
 
+	if (client->gone)
+		return;
 	change.state = state;
 	WRITE_ONCE(memory_task, current);
 	start = ktime_get_ns();
@@ -49,6 +53,22 @@ static void memory_call(struct dhp_memory_client *client,
 	WRITE_ONCE(memory_task, NULL);
 	dhp_client_called(&client->info, end - start);
 	dhp_log_memory(client->info.name, &change, start, end);
+}
+
+static void free_gone(void)
+{
+	struct dhp_memory_client *client, *next;
+
+	lockdep_assert_held(&memory_mutex);
+
+	list_for_each_entry_safe(client, next, &memory_clients, node) {
+		if (!client->gone)
+			continue;
+		list_del(&client->node);
+		dhp_client_del(&client->info);
+		kfree(client);
+	}
+	clients_gone = false;
 }
 
 static void memory_transit_begin(int direction, const struct memory_notify *arg)
@@ -97,7 +117,7 @@ static int memory_notifier(struct notifier_block *nb, unsigned long action,
 	if (action > MEM_CANCEL_OFFLINE)
 		return NOTIFY_DONE;
 	range = memory_range(arg);
-	mutex_lock(&memory_mutex);
+	dhp_memory_freeze();
 	switch (action) {
 	case MEM_GOING_ONLINE:
 		memory_transit_begin(TRANSIT_ONLINE, arg);
@@ -131,7 +151,7 @@ static int memory_notifier(struct notifier_block *nb, unsigned long action,
 	}
 	if (transit == TRANSIT_NONE)
 		dhp_event_release_run();
-	mutex_unlock(&memory_mutex);
+	dhp_memory_thaw();
 	return NOTIFY_OK;
 }
 
@@ -157,6 +177,8 @@ void dhp_memory_freeze(void)
 
 void dhp_memory_thaw(void)
 {
+	if (clients_gone)
+		free_gone();
 	mutex_unlock(&memory_mutex);
 }
 
@@ -262,21 +284,25 @@ __dhp_register_memory_callback(dhp_memory_fn fn, void *context,
 }
 EXPORT_SYMBOL_GPL(__dhp_register_memory_callback);
 
-static void memory_drop(struct dhp_memory_client *client)
+/* With memory events kept from happening. Other callbacks of this change may follow. */
+static void client_go(struct dhp_memory_client *client)
 {
-	list_del(&client->node);
-	dhp_client_del(&client->info);
-	kfree(client);
+	lockdep_assert_held(&memory_mutex);
+
+	client->gone = true;
+	clients_gone = true;
 }
 
 int dhp_unregister_memory_callback(struct dhp_memory_client *client)
 {
 	if (IS_ERR_OR_NULL(client))
 		return -EINVAL;
-	if (dhp_memory_inside("unregistering a memory callback"))
-		return -EDEADLK;
+	if (dhp_memory_calling()) {
+		client_go(client);
+		return 0;
+	}
 	dhp_memory_freeze();
-	memory_drop(client);
+	client_go(client);
 	dhp_memory_thaw();
 	return 0;
 }
@@ -288,17 +314,17 @@ EXPORT_SYMBOL_GPL(dhp_unregister_memory_callback);
  */
 void dhp_memory_forget(struct module *owner)
 {
-	struct dhp_memory_client *client, *next;
+	struct dhp_memory_client *client;
 
-	mutex_lock(&memory_mutex);
-	list_for_each_entry_safe(client, next, &memory_clients, node) {
-		if (client->info.owner != owner)
+	dhp_memory_freeze();
+	list_for_each_entry(client, &memory_clients, node) {
+		if (client->info.owner != owner || client->gone)
 			continue;
 		pr_err("%s leaves without unregistering memory callback %s; dropped\n",
 		       module_name(owner), client->info.name);
-		memory_drop(client);
+		client_go(client);
 	}
-	mutex_unlock(&memory_mutex);
+	dhp_memory_thaw();
 }
 
 int dhp_memory_init(void)

@@ -59,6 +59,8 @@ enum { NOTHING, STARTED, HELD, LEAVING };
  * @context: the callback's
  * @flags: what it asked for
  * @warned: it was told once that its status is ignored
+ * @gone: unregistered from inside a callback: not called any more, and freed at the end
+ *	of the turn
  * @rcu: for those that read the name of the client that is being called
  * @told: per possible processor, what it was told last
  */
@@ -69,6 +71,7 @@ struct dhp_processor_client {
 	void *context;
 	unsigned int flags;
 	bool warned;
+	bool gone;
 	struct rcu_head rcu;
 	u8 told[];
 };
@@ -77,6 +80,7 @@ struct dhp_processor_client {
 static DEFINE_MUTEX(processor_mutex);
 static DECLARE_WAIT_QUEUE_HEAD(turn_wait);	/* woken when processor_mutex is released */
 static LIST_HEAD(processor_clients);
+static bool clients_gone;	/* there are some in the list */
 static struct task_struct *processor_task;	/* that runs a callback */
 static struct dhp_processor_client *processor_running;	/* whose callback; readers use RCU */
 static cpumask_var_t parked;	/* by suspend */
@@ -103,8 +107,26 @@ static void turn_begin(void)
 	mutex_lock(&processor_mutex);
 }
 
+static void free_gone(void)
+{
+	struct dhp_processor_client *client, *next;
+
+	lockdep_assert_held(&processor_mutex);
+
+	list_for_each_entry_safe(client, next, &processor_clients, node) {
+		if (!client->gone)
+			continue;
+		list_del(&client->node);
+		dhp_client_del(&client->info);
+		kvfree_rcu(client, rcu);
+	}
+	clients_gone = false;
+}
+
 static void turn_end(void)
 {
+	if (clients_gone)
+		free_gone();
 	mutex_unlock(&processor_mutex);
 	wake_up_all(&turn_wait);
 }
@@ -232,6 +254,12 @@ static int processor_call(struct dhp_processor_client *client, struct notice *no
 	return notice->answer;
 }
 
+/* Is @last what @client was told last of @cpu? One that has unregistered is told nothing. */
+static bool was_told(const struct dhp_processor_client *client, unsigned int cpu, int last)
+{
+	return client->told[cpu] == last && !client->gone;
+}
+
 /* START to one client. */
 static int client_start(struct dhp_processor_client *client, struct notice *start)
 {
@@ -246,7 +274,7 @@ static void client_complete(struct dhp_processor_client *client, struct notice *
 {
 	unsigned int cpu = complete->change.cpu;
 
-	if (client->told[cpu] != STARTED)
+	if (!was_told(client, cpu, STARTED))
 		return;
 	client->told[cpu] = HELD;
 	processor_call(client, complete);
@@ -256,7 +284,7 @@ static void client_failure(struct dhp_processor_client *client, struct notice *f
 {
 	unsigned int cpu = failure->change.cpu;
 
-	if (client->told[cpu] != STARTED)
+	if (!was_told(client, cpu, STARTED))
 		return;
 	client->told[cpu] = NOTHING;
 	processor_call(client, failure);
@@ -281,7 +309,7 @@ static int all_start(unsigned int cpu, bool refusable)
 	int ret;
 
 	list_for_each_entry(client, &processor_clients, node) {
-		if (client->told[cpu] != NOTHING)
+		if (!was_told(client, cpu, NOTHING))
 			continue;
 		ret = client_start(client, &start);
 		if (ret && refusable) {
@@ -312,7 +340,7 @@ static int all_remove_start(unsigned int cpu, bool refusable)
 	int ret;
 
 	list_for_each_entry_reverse(client, &processor_clients, node) {
-		if (!(client->flags & DHP_PROCESSOR_REMOVALS) || client->told[cpu] != HELD)
+		if (!(client->flags & DHP_PROCESSOR_REMOVALS) || !was_told(client, cpu, HELD))
 			continue;
 		ret = processor_call(client, &remove_start);
 		if (ret && refusable)
@@ -328,7 +356,7 @@ static void all_remove_failure(unsigned int cpu, int status)
 	struct dhp_processor_client *client;
 
 	list_for_each_entry(client, &processor_clients, node) {
-		if (client->told[cpu] != LEAVING)
+		if (!was_told(client, cpu, LEAVING))
 			continue;
 		client->told[cpu] = HELD;
 		processor_call(client, &remove_failure);
@@ -341,7 +369,7 @@ static void all_remove_complete(unsigned int cpu)
 	struct dhp_processor_client *client;
 
 	list_for_each_entry_reverse(client, &processor_clients, node) {
-		if (client->told[cpu] != LEAVING)
+		if (!was_told(client, cpu, LEAVING))
 			continue;
 		client->told[cpu] = NOTHING;
 		processor_call(client, &remove_complete);
@@ -689,22 +717,28 @@ end_turn:
 }
 EXPORT_SYMBOL_GPL(__dhp_register_processor_callback);
 
-static void processor_drop(struct dhp_processor_client *client)
+/* In a turn. Other callbacks of it may follow the one that it is unregistered from. */
+static void client_go(struct dhp_processor_client *client)
 {
-	list_del(&client->node);
-	dhp_client_del(&client->info);
-	kvfree_rcu(client, rcu);
+	lockdep_assert_held(&processor_mutex);
+
+	client->gone = true;
+	clients_gone = true;
 }
 
 int dhp_unregister_processor_callback(struct dhp_processor_client *client)
 {
 	if (IS_ERR_OR_NULL(client))
 		return -EINVAL;
+	if (dhp_processor_calling()) {
+		client_go(client);
+		return 0;
+	}
 	if (dhp_inside("unregistering a processor callback"))
 		return -EDEADLK;
 
 	turn_begin();
-	processor_drop(client);
+	client_go(client);
 	turn_end();
 	return 0;
 }
@@ -716,15 +750,15 @@ EXPORT_SYMBOL_GPL(dhp_unregister_processor_callback);
  */
 void dhp_processor_forget(struct module *owner)
 {
-	struct dhp_processor_client *client, *next;
+	struct dhp_processor_client *client;
 
 	turn_begin();
-	list_for_each_entry_safe(client, next, &processor_clients, node) {
-		if (client->info.owner != owner)
+	list_for_each_entry(client, &processor_clients, node) {
+		if (client->info.owner != owner || client->gone)
 			continue;
 		pr_err("%s leaves without unregistering processor callback %s; dropped\n",
 		       module_name(owner), client->info.name);
-		processor_drop(client);
+		client_go(client);
 	}
 	turn_end();
 }

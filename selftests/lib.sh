@@ -78,6 +78,11 @@ asleep() {
 	grep -q '^State:.[SD]' "/proc/$1/status"
 }
 
+# Is there a task that waits in this function?
+blocked_in() {
+	grep -qs "$1" /proc/[0-9]*/stack
+}
+
 # until_waits FILE TEXT [LINE]: a write that does not come back yet; on return, LINE is in the log of
 # calls and the kernel lets the write wait.
 until_waits() {

@@ -189,24 +189,59 @@ registers_between() {
 	settle
 	ctl "memory m1"
 	ctl "event e1 category=processor"
+	ctl "processor c2"
 	ctl "inside m1 state=remove_start action=register_memory arg=m2"
-	ctl "inside m1 state=remove_start action=unregister_self"
-	ctl "inside m1 state=remove_complete action=unregister arg=m1"
 	ctl "inside m1 state=remove_complete action=register arg=c1"
+	ctl "inside m1 state=remove_complete action=unregister arg=c2"
 	ctl "inside m1 state=remove_complete action=unregister arg=e1"
 	set_block "$block" offline
 	expect_log <<-END
 	m1 REMOVE_START $range
 	m1 register_memory m2: -35
-	m1 unregister_self: -35
 	m1 REMOVE_COMPLETE $range
-	m1 unregister m1: -35
 	m1 register c1: -35
+	m1 unregister c2: -35
 	m1 unregister e1: -35
 	END
-	equal "clients" 2 "$(cat "$dhp/clients")"
+	equal "clients" 3 "$(cat "$dhp/clients")"
 }
-test_case registers_between 'R6 registering and unregistering inside a memory callback are refused'
+test_case registers_between 'R6 what waits for other kinds of callbacks is refused inside a memory callback'
+
+# The first of them, the one that is called, and the last one.
+unregister_inside() {
+	take_block
+	for state in remove_start remove_complete; do
+		ctl reset
+		set_block "$block" online_movable
+		settle
+		for i in 0 1 2; do
+			ctl "memory m$i"
+		done
+		ctl clear
+		for action in "unregister arg=m0" unregister_self "unregister arg=m2"; do
+			ctl "inside m1 state=$state action=$action"
+		done
+		set_block "$block" offline
+		settle
+		{
+			if [ "$state" = remove_complete ]; then
+				for i in 0 1 2; do
+					echo "m$i REMOVE_START $range"
+				done
+			fi
+			what=$(echo "$state" | tr '[:lower:]' '[:upper:]')
+			echo "m0 $what $range"
+			echo "m1 $what $range"
+			echo "m1 unregister m0: 0"
+			echo "m1 unregister_self: 0"
+			echo "m1 unregister m2: 0"
+		} >"$tmp/expected"
+		cat "$test_dir/log" >"$tmp/seen"
+		same "$tmp/expected" "$tmp/seen"
+		equal "clients" 0 "$(cat "$dhp/clients")"
+	done
+}
+test_case unregister_inside 'R6 memory clients that are unregistered inside a memory callback get no further call'
 
 unregister_waits() {
 	take_block

@@ -304,47 +304,150 @@ gone_between() {
 }
 test_case gone_between 'R5 who unregisters during an add is not told its end, the others are'
 
-from_inside() {
+# leaves_in STATE EXPECTED...: c1 unregisters itself in STATE, and hears nothing more; EXPECTED are
+# its calls.
+leaves_in() {
+	state=$1
+	shift
+	ctl reset
+	for i in 0 1 2; do
+		ctl "processor c$i flags=existing,removals"
+	done
+	ctl "inside c1 state=$state action=unregister_self"
+	settle
+	ctl clear
+	offline "$cpu"
+	online "$cpu"
+	offline "$cpu"
+	settle
+	{
+		for call in "$@"; do
+			echo "c1 $call $cpu 0"
+		done
+		echo "c1 unregister_self: 0"
+	} >"$tmp/expected"
+	grep '^c1' "$test_dir/log" >"$tmp/seen" || true
+	same "$tmp/expected" "$tmp/seen"
+	equal "clients" 2 "$(clients)"
+	# The others get all of it.
+	for i in 0 2; do
+		for call in REMOVE_START REMOVE_COMPLETE START COMPLETE REMOVE_START REMOVE_COMPLETE; do
+			echo "c$i $call $cpu 0"
+		done >"$tmp/expected"
+		grep "^c$i" "$test_dir/log" >"$tmp/seen" || true
+		same "$tmp/expected" "$tmp/seen"
+	done
+	online "$cpu"
+}
+
+self_from_inside() {
+	cpu=$(pick_cpu)
+	leaves_in remove_start REMOVE_START
+	leaves_in remove_complete REMOVE_START REMOVE_COMPLETE
+	leaves_in start REMOVE_START REMOVE_COMPLETE START
+	leaves_in complete REMOVE_START REMOVE_COMPLETE START COMPLETE
+}
+test_case self_from_inside 'R6 a client that unregisters itself in a callback gets no further call'
+
+# Before it in the order, and behind it.
+other_from_inside() {
+	cpu=$(pick_cpu)
+	offline "$cpu"
+	settle
+	for state in start complete; do
+		ctl reset
+		for i in 0 1 2; do
+			ctl "processor c$i"
+		done
+		ctl "inside c1 state=$state action=unregister arg=c0"
+		ctl "inside c1 state=$state action=unregister arg=c2"
+		online "$cpu"
+		settle
+		sed -n '/^c1/!p' "$test_dir/log" >"$tmp/seen"
+		case $state in
+		start) echo "c0 START $cpu 0" ;;
+		complete) printf '%s\n' "c0 START $cpu 0" "c2 START $cpu 0" "c0 COMPLETE $cpu 0" ;;
+		esac >"$tmp/expected"
+		same "$tmp/expected" "$tmp/seen"
+		has_line "c1 unregister c0: 0" || fail "c0 was not unregistered in $state"
+		has_line "c1 unregister c2: 0" || fail "c2 was not unregistered in $state"
+		equal "clients" 1 "$(clients)"
+		offline "$cpu"
+		settle
+	done
+}
+test_case other_from_inside 'R6 a client that another one unregisters in a callback gets no further call'
+
+# Those that are undone are those that were started and are still there.
+inside_failure() {
 	cpu=$(pick_cpu)
 	offline "$cpu"
 	settle
 	ctl clear
-	ctl "processor c1 flags=removals"
-	ctl "processor c2"
-	for state in start complete remove_start remove_complete; do
-		ctl "inside c1 state=$state action=unregister_self"
-		ctl "inside c1 state=$state action=unregister arg=c2"
-		ctl "inside c1 state=$state action=register arg=c3"
+	for i in 0 1 2 3; do
+		ctl "processor c$i"
 	done
-	online "$cpu"
-	settle
-	logged 'dhp: .*refused' || fail "nothing in the kernel's log about the refusal"
-	offline "$cpu"
+	ctl "inside c2 state=start action=unregister arg=c1"
+	ctl "inside c2 state=start action=unregister_self"
+	ctl "veto c3 state=start errno=-5"
+	online_refused "$cpu" EIO
 	expect_log <<-END
+	c0 START $cpu 0
 	c1 START $cpu 0
-	c1 unregister_self: -35
-	c1 unregister c2: -35
-	c1 register c3: -35
 	c2 START $cpu 0
-	c1 COMPLETE $cpu 0
-	c1 unregister_self: -35
-	c1 unregister c2: -35
-	c1 register c3: -35
-	c2 COMPLETE $cpu 0
-	c1 REMOVE_START $cpu 0
-	c1 unregister_self: -35
-	c1 unregister c2: -35
-	c1 register c3: -35
-	c1 REMOVE_COMPLETE $cpu 0
-	c1 unregister_self: -35
-	c1 unregister c2: -35
-	c1 register c3: -35
+	c2 unregister c1: 0
+	c2 unregister_self: 0
+	c3 START $cpu 0
+	c0 FAILURE $cpu -5
 	END
 	equal "clients" 2 "$(clients)"
 }
-test_case from_inside 'R6 unregistering from inside a synchronous callback is refused'
+test_case inside_failure 'R6 P4 a client that has gone in the middle of an add is not told that it failed'
 
-from_inside_replay() {
+# Its handle is gone when it returns, its code is still needed.
+leaves_in_callback() {
+	cpu=$(pick_cpu)
+	unload dhp_test
+	load dhp_test forget=1
+	ctl "processor c1 flags=existing"
+	ctl "inside c1 state=start action=unregister_self"
+	ctl "inside c1 state=start action=sleep_ms arg=3000"
+	offline "$cpu"
+	ctl "processor c2"
+	ctl "inside c2 state=start action=unregister_self"
+	ctl "inside c2 state=start action=sleep_ms arg=3000"
+	put "$system/cpu/cpu$cpu/online" 1 &
+	await_line "c2 unregister_self: 0"
+	unload dhp_test
+	wait
+	is_online "$cpu" || fail "CPU$cpu did not come online"
+	load dhp_test
+}
+test_case leaves_in_callback 'R6 R8 a module stays until a callback that has unregistered itself returns'
+
+register_from_inside() {
+	cpu=$(pick_cpu)
+	offline "$cpu"
+	settle
+	ctl clear
+	ctl "processor c1"
+	for state in start complete; do
+		ctl "inside c1 state=$state action=register arg=c3"
+	done
+	online "$cpu"
+	expect_log <<-END
+	c1 START $cpu 0
+	c1 register c3: -35
+	c1 COMPLETE $cpu 0
+	c1 register c3: -35
+	END
+	logged 'registering a processor callback from inside a synchronous .* is refused' ||
+		fail "nothing in the kernel's log about the refusal"
+	equal "clients" 1 "$(clients)"
+}
+test_case register_from_inside 'R1 registering from inside a synchronous callback is refused'
+
+inside_replay() {
 	cpus=$(online_cpus)
 	ctl "processor c2"
 	ctl "inside c1 state=start cpu=${cpus%% *} action=unregister arg=c2"
@@ -352,13 +455,14 @@ from_inside_replay() {
 	# shellcheck disable=SC2086 # a list of numbers
 	{
 		replayed c1 START $cpus | sed "1a\\
-c1 unregister c2: -35"
+c1 unregister c2: 0"
 		replayed c1 COMPLETE $cpus
 	} >"$tmp/expected"
 	cat "$test_dir/log" >"$tmp/seen"
 	same "$tmp/expected" "$tmp/seen"
+	equal "clients" 1 "$(clients)"
 }
-test_case from_inside_replay 'R6 unregistering from inside a replay is refused'
+test_case inside_replay 'R6 unregistering another client from inside a replay'
 
 # Registering an event's client waits for nobody, unregistering may wait for who waits for us.
 event_from_inside() {
@@ -463,6 +567,116 @@ leaves_running() {
 	load dhp_test
 }
 test_case leaves_running 'A7 R8 a module that leaves is not gone before its last callback has ended'
+
+# set_modprobe INSMOD-ARGUMENT...: request_module() loads dhp_helper, with these parameters.
+set_modprobe() {
+	modprobe=/proc/sys/kernel/modprobe
+	[ -e "$modprobe" ] || skip "this kernel has no $modprobe"
+	echo "$modprobe $(cat "$modprobe")" >>"$tmp/states"
+	cat >"$tmp/modprobe" <<-END
+		#!/bin/sh
+		[ -d /sys/module/dhp_helper ] || exec insmod $DHP_DIR/dhp_helper.ko $*
+	END
+	chmod 755 "$tmp/modprobe"
+	put "$modprobe" "$tmp/modprobe"
+}
+
+# What is asked for in a callback is there when it returns, whatever its init says.
+requests() {
+	set_modprobe "$@"
+	answer=loaded
+	[ $# = 0 ] || answer=refused
+	cpu=$(pick_cpu)
+	cpus=$(online_cpus)
+	first=${cpus%% *}
+	ctl "inside c1 state=start cpu=$first action=request_module arg=dhp_helper"
+	ctl "inside c1 state=complete cpu=$first action=request_module arg=dhp_helper"
+	timeout 60 ./put "$test_dir/control" "processor c1 flags=existing,removals" ||
+		fail "the replay did not end within a minute"
+	equal "answers in the replay" 2 "$(grep -c "request_module dhp_helper: $answer" "$test_dir/log")"
+	ctl clear
+	offline "$cpu"
+	ctl "inside c1 state=complete action=request_module arg=dhp_helper"
+	online "$cpu"
+	await_line "c1 request_module dhp_helper: $answer"
+	ctl clear
+	ctl "processor c2 flags=existing,removals"
+	settle
+	ctl "veto c1 state=remove_start errno=-16"
+	ctl "inside c2 state=remove_failure action=request_module arg=dhp_helper"
+	offline_refused "$cpu" EBUSY
+	await_line "c2 request_module dhp_helper: $answer"
+	settle
+	! module_loaded dhp_helper || unload dhp_helper
+}
+
+requests_module() {
+	requests
+}
+test_case requests_module 'P8 a callback may load a module in a replay, COMPLETE and REMOVE_FAILURE'
+
+requests_in_vain() {
+	requests refuse=1
+}
+test_case requests_in_vain 'P8 R8 the same for a module whose init fails'
+
+# Loading waits for the hotplug lock, which an operation has that waits for the callback. It
+# gives up, and nothing hangs.
+request_meets_operation() {
+	set_modprobe
+	cpu=$(pick_cpu)
+	offline "$cpu"
+	ctl "processor c1 flags=existing,removals"
+	settle
+	ctl clear
+	ctl "inside c1 state=complete action=hold"
+	ctl "inside c1 state=complete action=request_module arg=dhp_helper"
+	online "$cpu"
+	await_line "c1 COMPLETE $cpu 0"
+	(offline_refused "$cpu" EBUSY) >"$tmp/operation" 2>&1 &
+	operation=$!
+	wait_or_fail 30 blocked_in turn_begin_in_operation
+	ctl "release c1"
+	await_line "c1 request_module dhp_helper: loaded"
+	wait "$operation" || fail "$(cat "$tmp/operation")"
+	logged "CPU$cpu: a callback of dhp_test/.* has been running for [0-9]+ s" ||
+		fail "the log does not name the callback that an operation waited for"
+	is_online "$cpu" || fail "CPU$cpu is not online"
+	settle
+	unload dhp_helper
+	offline "$cpu"
+	expect_log <<-END
+	c1 START $cpu 0
+	c1 COMPLETE $cpu 0
+	c1 released
+	c1 request_module dhp_helper: loaded
+	c1 REMOVE_START $cpu 0
+	c1 REMOVE_COMPLETE $cpu 0
+	END
+}
+test_case request_meets_operation 'P8 an operation that waits for a callback that loads a module gives up'
+
+# Nobody waits for a callback who has nothing to do with it.
+others_go() {
+	cpu=$(pick_cpu)
+	load dhp_helper
+	offline "$cpu"
+	settle
+	ctl "processor c1"
+	ctl "memory m1"
+	ctl "inside c1 state=start action=hold"
+	put "$system/cpu/cpu$cpu/online" 1 &
+	await_line "c1 START $cpu 0"
+	timeout 30 rmmod dhp_helper || fail "a module without clients did not go while a callback ran"
+	ctl "note gone"
+	ctl "release c1"
+	wait
+	settle
+	head -n 3 "$test_dir/log" >"$tmp/seen"
+	printf '%s\n' "c1 START $cpu 0" gone "c1 released" >"$tmp/expected"
+	same "$tmp/expected" "$tmp/seen"
+}
+test_case others_go 'R8 a module without clients goes while a callback runs'
 
 dhp_in_use() {
 	ctl "processor c1"

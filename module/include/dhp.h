@@ -50,7 +50,10 @@ struct module;
  * such a processor goes offline and comes back. Processors that suspend parks
  * and resume brings back are not reported to anybody; one that resume fails to bring
  * back is, afterwards: nothing runs there any more, and REMOVE_START cannot veto. Nor
- * can it while the system goes down.
+ * can it, or START, on the way to a reboot or kexec.
+ *
+ * A CPU that cpuN/hotplug/target has left half-way is not in use: COMPLETE waits until
+ * it is.
  *
  * COMPLETE and REMOVE_FAILURE wait for the end of their operation. When the next
  * operation is faster they are told at its beginning, in the right order; if it is
@@ -94,11 +97,18 @@ struct dhp_processor_change {
  *	writing it there is reported once per client in the kernel log.
  *
  * Context: Process context, may sleep and allocate. Thread and CPU are not
- * promised. All synchronous callbacks of all clients are serialised. The CPU
- * hotplug lock and dhp's lock are held: the callback must not take
- * cpus_read_lock() or call anything that does, must not register or unregister
- * synchronous processor clients, and must not wait for somebody who does. It
- * must not wait for RCU or flush a workqueue.
+ * promised. All synchronous callbacks of all clients are serialised. The callback
+ * must not take cpus_read_lock() or call anything that does, must not register
+ * synchronous processor clients, and must not wait for a task that does. It must not
+ * wait for RCU or flush a workqueue. It may unregister processor clients, its own
+ * included.
+ *
+ * In an operation (START, FAILURE, REMOVE_START and REMOVE_COMPLETE, but for those of
+ * a replay) the CPU hotplug lock is held. In a replay, in COMPLETE and in
+ * REMOVE_FAILURE it is not, and the callback may load a module there
+ * (request_module()), if that module does not register synchronous processor clients
+ * itself. An operation that begins meanwhile waits for the callback, for 10 seconds;
+ * then it fails with -EBUSY, and the log names the client.
  */
 typedef void (*dhp_processor_fn)(void *context,
 				 const struct dhp_processor_change *change,
@@ -131,7 +141,8 @@ __dhp_register_processor_callback(dhp_processor_fn fn, void *context,
  * REMOVE_START and REMOVE_COMPLETE in the reverse order; REMOVE_FAILURE in the
  * order of registration.
  *
- * Context: Process context; may sleep. Takes the CPU hotplug lock for reading.
+ * Context: Process context; may sleep. Takes the CPU hotplug lock for reading, and
+ * drops it before it makes the first call.
  * Return: the registration, owned by dhp until
  * dhp_unregister_processor_callback(); or ERR_PTR(): -EINVAL for a NULL @fn,
  * -EOPNOTSUPP for unknown bits in @flags, -ENOMEM, -EDEADLK from inside a
@@ -147,12 +158,15 @@ __dhp_register_processor_callback(dhp_processor_fn fn, void *context,
  * dhp_unregister_processor_callback() - stop following processors
  * @client: what dhp_register_processor_callback() returned
  *
- * Waits for a running callback. When it has returned there are no more calls,
- * and @client is gone. It makes no calls itself: the client frees what it holds.
+ * Waits for a running callback, unless it is called from inside one. When it has
+ * returned no call begins any more, and @client is gone. It makes no calls itself: the
+ * client frees what it holds.
  *
- * Context: Process context; may sleep. Takes no CPU hotplug lock, but waits for who
- * has it. Refused, with a warning in the log, from inside a synchronous callback and
- * from inside a pool's work item, which a processor that goes would wait for.
+ * Context: Process context; may sleep. Takes no CPU hotplug lock, but waits for its
+ * holder. May be called from inside a synchronous processor callback, for the client
+ * that is being called and for any other. Refused, with a warning in the log, from
+ * inside a memory callback and from inside a pool's work item, which a CPU that is being
+ * removed would wait for.
  * Return: 0; -EDEADLK when refused; -EINVAL for NULL or ERR_PTR().
  */
 int dhp_unregister_processor_callback(struct dhp_processor_client *client);
@@ -201,7 +215,8 @@ struct dhp_memory_change {
  *
  * Context: Process context, may sleep. The memory hotplug lock and dhp's lock
  * are held: no memory or CPU hotplug, no large allocation, and nothing may be
- * registered or unregistered.
+ * registered. Memory clients may be unregistered, the one that is being called
+ * included; others may not.
  */
 typedef void (*dhp_memory_fn)(void *context,
 			      const struct dhp_memory_change *change);
@@ -236,10 +251,12 @@ __dhp_register_memory_callback(dhp_memory_fn fn, void *context,
  * dhp_unregister_memory_callback() - hear no more of memory removals
  * @client: what dhp_register_memory_callback() returned
  *
- * Waits for a running callback; there is no call after it has returned.
+ * Waits for a running callback, unless it is called from inside one. No call begins
+ * after it has returned.
  *
- * Context: Process context; may sleep. Refused from inside a memory callback.
- * Return: 0; -EDEADLK when refused; -EINVAL for NULL or ERR_PTR().
+ * Context: Process context; may sleep. May be called from inside a memory callback, for
+ * the client that is being called and for any other.
+ * Return: 0; -EINVAL for NULL or ERR_PTR().
  */
 int dhp_unregister_memory_callback(struct dhp_memory_client *client);
 

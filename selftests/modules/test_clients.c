@@ -16,6 +16,7 @@
  *   destroy		destroy pool ARG
  *   write_status	write ARG into the status argument
  *   sleep_ms		sleep for ARG milliseconds
+ *   request_module	ask for module ARG, and wait for the answer
  *   hold		wait for a `release` command
  *   online, offline	bring processor ARG up or down; in events only
  */
@@ -27,6 +28,7 @@
 #include <linux/jiffies.h>
 
 #include <linux/kmemleak.h>
+#include <linux/kmod.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
@@ -79,6 +81,7 @@ static void act_register_memory(struct client *c, const char *arg, int *status);
 static void act_destroy(struct client *c, const char *arg, int *status);
 static void act_write_status(struct client *c, const char *arg, int *status);
 static void act_sleep_ms(struct client *c, const char *arg, int *status);
+static void act_request_module(struct client *c, const char *arg, int *status);
 static void act_hold(struct client *c, const char *arg, int *status);
 static void act_online(struct client *c, const char *arg, int *status);
 static void act_offline(struct client *c, const char *arg, int *status);
@@ -99,6 +102,7 @@ static const struct action {
 	{ "destroy", NAME, false, act_destroy },
 	{ "write_status", NUMBER, false, act_write_status },
 	{ "sleep_ms", NUMBER, false, act_sleep_ms },
+	{ "request_module", NAME, false, act_request_module },
 	{ "hold", NONE, false, act_hold },
 	{ "online", NUMBER, true, act_online },
 	{ "offline", NUMBER, true, act_offline },
@@ -425,6 +429,8 @@ static void on_processor(void *context, const struct dhp_processor_change *chang
 		 change->status, wrong);
 	run_scripts(c, change->state, change->cpu, status);
 	atomic_dec(&running[PROCESSOR]);
+	if (c->left)
+		drop_client(c);
 }
 
 static void on_memory(void *context, const struct dhp_memory_change *change)
@@ -443,6 +449,8 @@ static void on_memory(void *context, const struct dhp_memory_change *change)
 		 alone ? "" : " !overlap");
 	run_scripts(c, state, -1, NULL);
 	atomic_dec(&running[MEMORY]);
+	if (c->left)
+		drop_client(c);
 }
 
 /* Replayed events go to their client only, so they may be older than the last one. */
@@ -935,6 +943,14 @@ static void act_sleep_ms(struct client *c, const char *arg, int *status)
 {
 	msleep(number_of(arg));
 	log_line("%s slept", c->name);
+}
+
+/* The answer is the exit status of modprobe, which the kernel shifts by eight bits. */
+static void act_request_module(struct client *c, const char *arg, int *status)
+{
+	int answer = request_module("%s", arg);
+
+	log_line("%s request_module %s: %s", c->name, arg, answer ? "refused" : "loaded");
 }
 
 static void act_hold(struct client *c, const char *arg, int *status)
