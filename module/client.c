@@ -131,6 +131,7 @@ static bool client_owner(struct module *owner)
  */
 static void client_forget(struct module *owner)
 {
+	dhp_wdm_settle(owner);
 	do {
 		dhp_event_forget(owner);
 		if (client_owner(owner)) {

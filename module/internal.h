@@ -128,6 +128,8 @@ void dhp_pool_forget(struct module *owner);
 bool dhp_item_running(void);
 
 /* wdm.c */
+void dhp_wdm_exit(void);
+void dhp_wdm_settle(struct module *owner);
 void dhp_wdm_forget(struct module *owner);
 
 /* param.c: a type for module_param() */

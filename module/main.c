@@ -19,6 +19,7 @@ static const struct {
 	{ "memory",	dhp_memory_init,	dhp_memory_exit },
 	{ "processor",	dhp_processor_init,	dhp_processor_exit },
 	{ "present",	dhp_present_init,	dhp_present_exit },
+	{ "wdm",	NULL,			dhp_wdm_exit },
 	{ "sysfs",	dhp_sysfs_init,		dhp_sysfs_exit },
 	{ "pool",	dhp_pool_init,		dhp_pool_exit },
 };
@@ -34,7 +35,7 @@ static int __init parts_init(void)
 	int i, ret;
 
 	for (i = 0; i < ARRAY_SIZE(parts); i++) {
-		ret = parts[i].init();
+		ret = parts[i].init ? parts[i].init() : 0;
 		if (ret) {
 			pr_err("%s did not start: error %d; nothing stays loaded\n",
 			       parts[i].name, ret);

@@ -9,7 +9,10 @@
 #include <linux/cpumask.h>
 #include <linux/mutex.h>
 #include <linux/slab.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
 
+#include "compat.h"
 #include "internal.h"
 #include "wdm.h"
 
@@ -272,6 +275,7 @@ EXPORT_SYMBOL_GPL(KeGetProcessorIndexFromNumber);
  * @context: the driver's context
  * @processor_fn: its synchronous callback, or NULL
  * @processor: the native registration, if @processor_fn is set
+ * @dead: deregistered where the native part could not be; dhp_wdm_work does that
  * @pnp_fn: its asynchronous callback, or NULL
  * @event: the native registration, if @pnp_fn is set
  *
@@ -283,16 +287,25 @@ struct dhp_wdm_registration {
 	PVOID context;
 	PPROCESSOR_CALLBACK_FUNCTION processor_fn;
 	struct dhp_processor_client *processor;
+	bool dead;
 	PDRIVER_NOTIFICATION_CALLBACK_ROUTINE pnp_fn;
 	struct dhp_event_client *event;
 };
 
 /*
- * All registrations whose handles are with a driver: what is not in here is no
- * handle. The mutex is innermost, and nothing is called with it held.
+ * All registrations whose handles are with a driver: what is not in here is not a
+ * handle, nor is what is dead. The mutex is innermost, and nothing is called with it
+ * held.
  */
 static LIST_HEAD(dhp_wdm_registrations);
 static DEFINE_MUTEX(dhp_wdm_mutex);
+
+/* The one whose synchronous callback runs; there is one at a time. */
+static struct dhp_wdm_registration *dhp_wdm_running;
+static DECLARE_WAIT_QUEUE_HEAD(dhp_wdm_wait);
+
+static void dhp_wdm_bury(struct work_struct *work);
+static DECLARE_WORK(dhp_wdm_work, dhp_wdm_bury);
 
 static void dhp_wdm_publish(struct dhp_wdm_registration *reg)
 {
@@ -308,7 +321,7 @@ static struct dhp_wdm_registration *dhp_wdm_take(PVOID handle, bool synchronous)
 
 	mutex_lock(&dhp_wdm_mutex);
 	list_for_each_entry(reg, &dhp_wdm_registrations, node) {
-		if (reg == handle && !!reg->processor_fn == synchronous) {
+		if (reg == handle && !!reg->processor_fn == synchronous && !reg->dead) {
 			list_del(&reg->node);
 			found = reg;
 			break;
@@ -362,7 +375,14 @@ static void dhp_wdm_processor(void *context,
 		return;
 	}
 
-	reg->processor_fn(reg->context, &nt, &operation);
+	WRITE_ONCE(dhp_wdm_running, reg);
+	/* Before the look whether it is dead; the partner is in dhp_wdm_kill(). */
+	smp_mb();
+	if (!READ_ONCE(reg->dead))
+		reg->processor_fn(reg->context, &nt, &operation);
+	/* @reg may be gone: a callback may deregister itself. */
+	smp_store_release(&dhp_wdm_running, NULL);
+	wake_up_all(&dhp_wdm_wait);
 
 	/* Outside START too: dhp tells whoever writes there without effect. */
 	if (!NT_SUCCESS(operation))
@@ -411,6 +431,64 @@ err_log:
 }
 EXPORT_SYMBOL_GPL(__dhp_wdm_register_processor);
 
+/* A dead registration, of @owner's if that is not NULL; NULL if there is none. */
+static struct dhp_wdm_registration *dhp_wdm_dead(struct module *owner)
+{
+	struct dhp_wdm_registration *reg, *found = NULL;
+
+	mutex_lock(&dhp_wdm_mutex);
+	list_for_each_entry(reg, &dhp_wdm_registrations, node)
+		if (reg->dead && (!owner || reg->owner == owner))
+			found = reg;
+	mutex_unlock(&dhp_wdm_mutex);
+	return found;
+}
+
+static void dhp_wdm_bury(struct work_struct *work)
+{
+	struct dhp_wdm_registration *reg;
+
+	while ((reg = dhp_wdm_dead(NULL))) {
+		dhp_unregister_processor_callback(reg->processor);
+		/* It is in the list until then, for dhp_wdm_settle(). */
+		mutex_lock(&dhp_wdm_mutex);
+		list_del(&reg->node);
+		mutex_unlock(&dhp_wdm_mutex);
+		kfree(reg);
+	}
+}
+
+/**
+ * dhp_wdm_settle() - wait until what a module has deregistered is gone
+ * @owner: the module
+ */
+void dhp_wdm_settle(struct module *owner)
+{
+	if (dhp_wdm_dead(owner))
+		flush_work(&dhp_wdm_work);
+}
+
+void dhp_wdm_exit(void)
+{
+	flush_work(&dhp_wdm_work);
+}
+
+/*
+ * Sees to it that no call begins any more, and waits for one that is running, without
+ * waiting for anybody else's. The rest is done later.
+ */
+static void dhp_wdm_kill(struct dhp_wdm_registration *reg)
+{
+	WRITE_ONCE(reg->dead, true);
+	/* Before the look whether it is running; the partner is in dhp_wdm_processor(). */
+	smp_mb();
+	/* Pairs with the release there: what the callback did is done. */
+	wait_event(dhp_wdm_wait, smp_load_acquire(&dhp_wdm_running) != reg);
+	/* Dead, it is no handle there. */
+	dhp_wdm_publish(reg);
+	queue_work(system_dfl_wq, &dhp_wdm_work);
+}
+
 VOID KeDeregisterProcessorChangeCallback(PVOID CallbackHandle)
 {
 	struct dhp_wdm_registration *reg = dhp_wdm_take(CallbackHandle, true);
@@ -421,11 +499,12 @@ VOID KeDeregisterProcessorChangeCallback(PVOID CallbackHandle)
 		return;
 	}
 
-	/* Refused from inside a callback or an item, with a warning: it stays registered then. */
-	if (dhp_unregister_processor_callback(reg->processor)) {
-		dhp_wdm_publish(reg);
+	/* A CPU that is being removed may wait for the item, with a callback running. */
+	if (dhp_memory_calling() || dhp_item_running()) {
+		dhp_wdm_kill(reg);
 		return;
 	}
+	dhp_unregister_processor_callback(reg->processor);
 	kfree(reg);
 }
 EXPORT_SYMBOL_GPL(KeDeregisterProcessorChangeCallback);

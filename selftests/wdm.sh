@@ -188,6 +188,84 @@ values_gap() {
 }
 test_case values_gap 'W5 counting with a gap between the processors'
 
+# deregister WHERE: loads a driver that deregisters its callback there.
+deregister() {
+	cpu=$(pick_cpu)
+	offline "$cpu"
+	load wdm_deregister where="$1"
+	settle
+}
+
+has_deregistered() {
+	[ "$(cat /sys/module/wdm_deregister/parameters/deregistered)" = Y ]
+}
+
+# deregistered CALLS: it has happened, after that many calls, and no call comes any more.
+deregistered() {
+	wait_or_fail 30 has_deregistered
+	has wdm_deregister calls "$1"
+	is_online "$cpu" && offline "$cpu"
+	online "$cpu"
+	settle
+	has wdm_deregister calls "$1"
+	has wdm_deregister late 0
+	unload wdm_deregister
+	equal "clients" 0 "$(cat "$dhp/clients")"
+	! logged 'dhp: .*(refused|leaves without)' || fail "the log says that something was refused or left"
+}
+
+deregister_in_callback() {
+	deregister start
+	online "$cpu"
+	deregistered 1
+	deregister complete
+	online "$cpu"
+	deregistered 2
+}
+test_case deregister_in_callback 'W8 a Windows callback deregisters itself'
+
+deregister_in_event() {
+	deregister event
+	online "$cpu"
+	deregistered 2
+}
+test_case deregister_in_event 'W8 a Windows callback is deregistered inside an asynchronous event'
+
+deregister_in_memory() {
+	deregister memory
+	put "$system/memory/auto_online_blocks" offline
+	plug_dimm 128M
+	set_block "$plugged_blocks" online_movable
+	set_block "$plugged_blocks" offline
+	deregistered 0
+}
+test_case deregister_in_memory 'W8 a Windows callback is deregistered inside a memory callback'
+
+deregister_in_item() {
+	deregister item
+	put /sys/module/wdm_deregister/parameters/submit 1
+	deregistered 0
+}
+test_case deregister_in_item 'W8 a Windows callback is deregistered inside a work item'
+
+# The item has to wait for the callback, and nothing else.
+deregister_running() {
+	deregister item
+	put /sys/module/wdm_deregister/parameters/hold 1
+	put "$system/cpu/cpu$cpu/online" 1 &
+	has_called() {
+		[ "$(cat /sys/module/wdm_deregister/parameters/calls)" = 1 ]
+	}
+	wait_or_fail 30 has_called
+	put /sys/module/wdm_deregister/parameters/submit 1
+	wait_or_fail 30 blocked_in KeDeregisterProcessorChangeCallback
+	! has_deregistered || fail "deregistered while its callback runs"
+	put /sys/module/wdm_deregister/parameters/hold 0
+	wait
+	deregistered 1
+}
+test_case deregister_running 'W8 R5 deregistering inside a work item waits for a running callback'
+
 sample() {
 	cpu=$(pick_cpu)
 	load dhp_sample_wdm

@@ -433,9 +433,10 @@ KeRegisterProcessorChangeCallback(PPROCESSOR_CALLBACK_FUNCTION CallbackFunction,
  * KeDeregisterProcessorChangeCallback() - stop following processors
  * @CallbackHandle: what KeRegisterProcessorChangeCallback() returned
  *
- * As dhp_unregister_processor_callback(). It has no result: what was wrong, a call
- * from inside a callback or a pool's work item, or a handle that is none, stands in
- * the log.
+ * As dhp_unregister_processor_callback(), but it has no result, and so it refuses no
+ * context: it may be called from inside any callback and from a pool's work item, too.
+ * There it waits for a running callback of this registration, not for those of others.
+ * A handle that is not one is named in the log.
  *
  * Context: Process context; may sleep.
  */
