@@ -70,7 +70,7 @@ void dhp_client_show(struct seq_file *m)
 	mutex_unlock(&client_mutex);
 }
 
-static bool refused(const char *what, const char *where)
+static bool refuse(const char *what, const char *where)
 {
 	pr_warn("%s from inside %s is refused; use a kernel workqueue\n", what, where);
 	return true;
@@ -89,9 +89,9 @@ static bool refused(const char *what, const char *where)
 bool dhp_inside(const char *what)
 {
 	if (dhp_processor_calling())
-		return refused(what, "a synchronous processor callback");
+		return refuse(what, "a synchronous processor callback");
 	if (dhp_item_running())
-		return refused(what, "a work item of a pool's");
+		return refuse(what, "a work item of a pool's");
 	return dhp_memory_inside(what);
 }
 
@@ -103,7 +103,7 @@ bool dhp_inside(const char *what)
  */
 bool dhp_memory_inside(const char *what)
 {
-	return dhp_memory_calling() && refused(what, "a synchronous memory callback");
+	return dhp_memory_calling() && refuse(what, "a synchronous memory callback");
 }
 
 /* Has the module clients? */
