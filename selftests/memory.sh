@@ -243,6 +243,28 @@ unregister_inside() {
 }
 test_case unregister_inside 'R6 memory clients that are unregistered inside a memory callback get no further call'
 
+others_go() {
+	take_block
+	load dhp_helper
+	set_block "$block" online_movable
+	settle
+	ctl "memory m1"
+	ctl "inside m1 state=remove_start action=hold"
+	put "$system/memory/memory$block/state" offline &
+	await_line "m1 REMOVE_START $range"
+	timeout 60 rmmod dhp_helper || fail "a module without clients did not go while a callback ran"
+	ctl "note gone"
+	ctl "release m1"
+	wait
+	expect_log <<-END
+	m1 REMOVE_START $range
+	gone
+	m1 released
+	m1 REMOVE_COMPLETE $range
+	END
+}
+test_case others_go 'R8 a module without clients goes while a memory callback runs'
+
 unregister_waits() {
 	take_block
 	set_block "$block" online_movable
