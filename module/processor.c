@@ -42,7 +42,7 @@
 #include "compat.h"
 #include "internal.h"
 
-/* How long an operation waits for its turn. */
+/* How long an operation waits for one callback, before it can have its turn. */
 #define TURN_SECONDS 10
 
 /* How often to look at a CPU that hotplug/target has left half-way. */
@@ -83,6 +83,7 @@ static LIST_HEAD(processor_clients);
 static bool clients_gone;	/* there are some in the list */
 static struct task_struct *processor_task;	/* that runs a callback */
 static struct dhp_processor_client *processor_running;	/* whose callback; readers use RCU */
+static unsigned long nr_calls;	/* begun so far */
 static cpumask_var_t parked;	/* by suspend */
 static cpumask_var_t adding;	/* START done, outcome not told */
 static cpumask_var_t by_device;	/* of these: added through their device */
@@ -173,14 +174,20 @@ static void say_no_turn(unsigned int cpu)
  */
 static int turn_begin_in_operation(unsigned int cpu)
 {
+	unsigned long seen;
+
 	/* lockdep learns no order from a trylock. */
 	might_lock(&processor_mutex);
-	if (!wait_event_timeout(turn_wait, mutex_trylock(&processor_mutex), TURN_SECONDS * HZ)) {
-		say_no_turn(cpu);
-		return -EBUSY;
-	}
-	look_for_halfway();
-	return 0;
+	do {
+		seen = READ_ONCE(nr_calls);
+		if (wait_event_timeout(turn_wait, mutex_trylock(&processor_mutex),
+				       TURN_SECONDS * HZ)) {
+			look_for_halfway();
+			return 0;
+		}
+	} while (READ_ONCE(nr_calls) != seen);
+	say_no_turn(cpu);
+	return -EBUSY;
 }
 
 /* ---- Calling clients ---------------------------------------------------- */
@@ -239,6 +246,7 @@ static int processor_call(struct dhp_processor_client *client, struct notice *no
 	lockdep_assert_held(&processor_mutex);
 
 	notice->answer = 0;
+	WRITE_ONCE(nr_calls, nr_calls + 1);
 	WRITE_ONCE(processor_running, client);
 	WRITE_ONCE(processor_task, current);
 	client->fn(client->context, &notice->change, &notice->answer);
