@@ -191,7 +191,8 @@ def unplug(client, ident, path, gone=lambda: False):
 
 # What QEMU says of a device; its id only if it has one.
 DIMM = {"slot": int, "size": int, "node": int, "addr": int, "hotplugged": bool, "memdev": str}
-VIRTIO_MEM = {"size": int, "requested-size": int, "max-size": int, "node": int, "memaddr": int}
+VIRTIO_MEM = {"size": int, "requested-size": int, "max-size": int, "block-size": int, "node": int,
+              "memaddr": int}
 
 
 def memory_devices(client, kind, shape):
@@ -291,9 +292,10 @@ def virtio_mems(client):
 
 
 def virtio_mem_list(client, out):
-    rows = [("ID", "SIZE", "REQUESTED", "MAX", "NODE", "ADDRESS")]
+    rows = [("ID", "SIZE", "REQUESTED", "MAX", "NODE", "ADDRESS", "STEP")]
     rows += [(mem.get("id", "-"), human(mem["size"]), human(mem["requested-size"]),
-              human(mem["max-size"]), mem["node"], f"{mem['memaddr']:#x}")
+              human(mem["max-size"]), mem["node"], f"{mem['memaddr']:#x}",
+              human(mem["block-size"]))
              for mem in virtio_mems(client)]
     table(rows, out)
 
@@ -310,6 +312,10 @@ def virtio_mem_resize(client, out, size, ident):
     if size > mems[ident]["max-size"]:
         raise Refused(f"QEMU: {ident} has room for {human(mems[ident]['max-size'])}, "
                       f"{human(size)} is more")
+    step = mems[ident]["block-size"]
+    if step < 1 or size % step:
+        raise Refused(f"QEMU: {ident} changes in steps of {human(step)}, and {human(size)} is not "
+                      "a multiple of it")
     path = f"/machine/peripheral/{ident}"
     client.forget_events()
     qemu(client, "qom-set", path=path, property="requested-size", value=size)
@@ -363,13 +369,17 @@ def parse_count(text):
     return int(text)
 
 
-def parse_size(text, least=BLOCK):
+def parse_size(text):
     found = re.fullmatch(f"({DIGITS})([MG])", text, re.IGNORECASE)
     if not found:
-        raise Usage(f"{text!r} is no size; write it like 256M or 1G")
-    size = int(found[1]) << {"M": 20, "G": 30}[found[2].upper()]
-    if size < least or size % BLOCK:
-        raise Usage(f"{text} is no multiple of a memory block; "
+        raise Usage(f"{text!r} is not a size; write it like 256M or 1G")
+    return int(found[1]) << {"M": 20, "G": 30}[found[2].upper()]
+
+
+def parse_blocks(text):
+    size = parse_size(text)
+    if not size or size % BLOCK:
+        raise Usage(f"{text} is not a multiple of a memory block; "
                     f"write a multiple of {human(BLOCK)}, like 256M or 1G")
     return size
 
@@ -393,7 +403,7 @@ def parse(words):
     if key == ("dimm", "list") and not rest:
         return dimm_list
     if key == ("dimm", "add") and (len(rest) == 1 or len(rest) == 3 and rest[1] == "--node"):
-        size = parse_size(rest[0])
+        size = parse_blocks(rest[0])
         node = parse_node(rest[2]) if rest[1:] else None
         return lambda client, out: dimm_add(client, out, size, node)
     if key == ("dimm", "del") and len(rest) <= 1:
@@ -401,7 +411,7 @@ def parse(words):
     if key == ("virtio-mem", "list") and not rest:
         return virtio_mem_list
     if key == ("virtio-mem", "resize") and len(rest) in (1, 2):
-        size = parse_size(rest[0], least=0)
+        size = parse_size(rest[0])
         return lambda client, out: virtio_mem_resize(client, out, size, (rest + [None])[1])
     raise Usage(f"what does {' '.join(words)!r} mean?\n{WORDS.rstrip()}" if words
                 else WORDS.rstrip())

@@ -459,7 +459,6 @@ class HotplugWords(Refusals):
                      named=[re.escape(repr(word)), "like 256M or 1G"])
         for word in ("1M", "127M", "129M"):
             self.bad("dimm", "add", word, named=[word, "multiple of 128M"])
-            self.bad("virtio-mem", "resize", word, named=[word, "multiple of 128M"])
         for word in ("0M", "0G"):
             self.bad("dimm", "add", word, named=[word, "multiple of 128M"])
 
@@ -507,8 +506,8 @@ PLACES = [{"type": "cpu", "props": {"socket-id": 0}, "qom-path": "/machine/unatt
 DIMM = {"id": "dimm0", "slot": 0, "size": 128 << 20, "node": 0, "addr": 1 << 32,
         "hotplugged": True, "memdev": "/objects/mem-dimm0"}
 
-VMEM = {"id": "vmem0", "size": 0, "requested-size": 0, "max-size": 1 << 30, "node": 0,
-        "memaddr": 1 << 33}
+VMEM = {"id": "vmem0", "size": 0, "requested-size": 0, "max-size": 1 << 30, "block-size": 2 << 20,
+        "node": 0, "memaddr": 1 << 33}
 
 
 def dimms(*those):
@@ -713,6 +712,18 @@ class QmpSockets(Refusals):
                      named=[f"no virtio-mem device {ident}", "there are: vmem0"])
         self.bad("virtio-mem resize 2G", *UP, vmems(VMEM), status=plug.REFUSED,
                  named=["vmem0 has room for 1G", "2G is more"])
+        for size in ("1M", "127M", "1023M"):
+            self.bad(f"virtio-mem resize {size}", *UP, vmems(VMEM), status=plug.REFUSED,
+                     named=["vmem0 changes in steps of 2M", f"{size} is not a multiple"])
+        for step in (0, -1):
+            self.bad("virtio-mem resize 128M", *UP, vmems({**VMEM, "block-size": step}),
+                     status=plug.REFUSED, named=["vmem0 changes in steps of"])
+
+    def test_virtio_mem_in_steps_of_its_own(self):
+        status, out, err, requests = self.ask(
+            "virtio-mem resize 6M", (*self.RESIZE, {"return": 6 << 20}))
+        self.assertEqual((status, out, err), (plug.OK, "vmem0 6M\n", ""))
+        self.assertEqual(requests[2]["arguments"]["value"], 6 << 20)
 
     # As far as the device's size is asked for.
     RESIZE = (*UP, vmems(VMEM), READ, DONE, READ)
