@@ -26,7 +26,7 @@
 /* How long memory that leaves waits for buffers in use. */
 #define RETURN_TIMEOUT_SECONDS 1
 
-/* Of the online memory, what buffers may take at most. */
+/* Of the online memory that can hold buffers, what they may take at most. */
 #define PERMILLE_MAX 500
 
 /* When to try again to grow, if nothing happens before. */
@@ -39,16 +39,33 @@ MODULE_PARM_DESC(debug,
 
 /* ---- Size ---------------------------------------------------------------- */
 
-/* Memory of a node that can hold buffers. */
-static u64 node_kernel_pages(int nid)
+/*
+ * Memory of a node that can hold buffers. They do not move, so neither ZONE_MOVABLE nor what
+ * is set aside for CMA can.
+ */
+static u64 node_pages(int nid)
 {
+	struct zone *zone;
 	u64 pages = 0;
-	int zone;
+	int i;
 
 	if (!node_online(nid))
 		return 0;
-	for (zone = 0; zone < ZONE_MOVABLE; zone++)
-		pages += zone_managed_pages(&NODE_DATA(nid)->node_zones[zone]);
+	for (i = 0; i <= gfp_zone(GFP_KERNEL); i++) {
+		zone = &NODE_DATA(nid)->node_zones[i];
+		pages += zone_managed_pages(zone);
+		pages -= min(zone_managed_pages(zone), zone_cma_pages(zone));
+	}
+	return pages;
+}
+
+static u64 all_pages(void)
+{
+	u64 pages = 0;
+	int nid;
+
+	for_each_online_node(nid)
+		pages += node_pages(nid);
 	return pages;
 }
 
@@ -60,7 +77,7 @@ static unsigned long buffers_to_chunks(struct dhp_buffers *b, unsigned long nr)
 
 static unsigned long permille_to_chunks(struct dhp_buffers *b, unsigned int permille)
 {
-	return mul_u64_u64_div_u64(totalram_pages(), permille, 1000) >> b->order;
+	return mul_u64_u64_div_u64(all_pages(), permille, 1000) >> b->order;
 }
 
 static unsigned long wanted_floor(struct dhp_buffers *b)
@@ -77,11 +94,7 @@ static unsigned long wanted_total(struct dhp_buffers *b)
 	return max(total, wanted_floor(b));
 }
 
-/*
- * How many chunks each node is to have. All online memory counts for the total,
- * also movable memory, which cannot hold buffers; the nodes share it in proportion
- * to what can.
- */
+/* How many chunks each node is to have, in proportion to its memory that can hold them. */
 static void set_targets(struct dhp_buffers *b)
 {
 	unsigned long total = wanted_total(b), floor = wanted_floor(b);
@@ -90,7 +103,7 @@ static void set_targets(struct dhp_buffers *b)
 	u64 pages, most = 0, sum = 0;
 
 	for_each_online_node(nid) {
-		pages = node_kernel_pages(nid);
+		pages = node_pages(nid);
 		sum += pages;
 		if (pages > most) {
 			most = pages;
@@ -102,7 +115,7 @@ static void set_targets(struct dhp_buffers *b)
 	for (nid = 0; nid < nr_node_ids; nid++) {
 		if (nid == biggest)
 			continue;
-		pages = node_kernel_pages(nid);
+		pages = node_pages(nid);
 		part = sum ? mul_u64_u64_div_u64(total, pages, sum) : 0;
 		floor_part = sum ? mul_u64_u64_div_u64(floor, pages, sum) : 0;
 		/* The memory may have changed since it was summed up. */
@@ -349,7 +362,7 @@ static int check_floor(struct dhp_buffers *b, const struct dhp_pool_config *conf
 
 	if (buffers_to_chunks(b, config->buffers_min) <= most)
 		return 0;
-	pr_err("pool %s: bad buffers_min %lu: it must be at most %lu, which take %u thousandths of the online memory\n",
+	pr_err("pool %s: bad buffers_min %lu: it must be at most %lu, which take %u thousandths of the online memory that can hold buffers\n",
 	       config->name, config->buffers_min, most * dhp_buffers_per_chunk(b), PERMILLE_MAX);
 	return -EINVAL;
 }

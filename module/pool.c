@@ -38,7 +38,7 @@ MODULE_PARM_DESC(pool, "make a pool of dhp's own, named dhp (default: 1)");
 static unsigned int buffer_permille = DEFAULT_BUFFER_PERMILLE;
 module_param(buffer_permille, uint, 0444);
 MODULE_PARM_DESC(buffer_permille,
-		 "thousandths of the online memory for the buffers of pool dhp, 1 to 500 (default: 4)");
+		 "thousandths of the online memory that is not movable for the buffers of pool dhp, 1 to 500 (default: 4)");
 
 /*
  * All pools; a name is taken as long as its pool is here. The list changes under both
@@ -609,7 +609,7 @@ int dhp_pool_init(void)
 	int err;
 
 	if (buffer_permille < 1 || buffer_permille > 500) {
-		pr_err("bad parameter buffer_permille=%u: it must be 1 to 500, in thousandths of the online memory\n",
+		pr_err("bad parameter buffer_permille=%u: it must be 1 to 500, in thousandths of the online memory that is not movable\n",
 		       buffer_permille);
 		return -EINVAL;
 	}

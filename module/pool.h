@@ -130,7 +130,7 @@ struct shrinker;
  * @order: of one chunk, in pages; constant
  * @cache_slots: how many buffers fit into a cache; constant
  * @debug: buffers are checked; constant
- * @permille: share of the online memory; constant
+ * @permille: share of the online memory that can hold buffers; constant
  * @min: floor, in buffers; constant
  * @max: ceiling, in buffers; constant
  * @mutex: for what the caches are to be

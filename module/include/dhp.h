@@ -437,11 +437,12 @@ static inline void dhp_work_init(struct dhp_work *work, dhp_work_fn fn)
  *	1 to 10 characters out of letters, digits, '-' and '_'; copied
  * @buffer_size: bytes per buffer, rounded up to a power of two, at least 256; at
  *	most 64 KiB; 0 for a pool without buffers
- * @buffer_permille: thousandths of the online memory that the buffers may take
- *	in all, 1 to 500; ignored without buffers
+ * @buffer_permille: thousandths of the online memory that can hold them, all of it
+ *	but ZONE_MOVABLE and CMA, which the buffers may take in all, 1 to 500; ignored
+ *	without buffers
  * @buffers_min: floor of their number, also when memory is short; at most what 500
- *	thousandths of the online memory hold; at least one per online processor is
- *	kept in any case
+ *	thousandths of that memory hold; at least one per online processor is kept in
+ *	any case
  * @buffers_max: ceiling of their number; 0 for none
  * @stealing: a worker with nothing to do helps one that is behind, by taking over
  *	items of dhp_pool_submit()
@@ -467,10 +468,11 @@ struct dhp_pool *__dhp_pool_create(const struct dhp_pool_config *config,
  *
  * The pool has one worker thread per online processor, bound to it, named
  * NAME/CPU, from the processor's COMPLETE to its REMOVE_START, and buffers in
- * proportion to the online memory. Both follow the machine. When memory is short
- * a processor comes without a worker, or with fewer buffers; the log says so, and
- * they follow as soon as there is memory. When the kernel is short of memory it
- * gets back what nobody uses, down to the floor; that, too, comes back later.
+ * proportion to the online memory that can hold them. Both follow the machine.
+ * When memory is short a processor comes without a worker, or with fewer buffers;
+ * the log says so, and they follow as soon as there is memory. When the kernel is
+ * short of memory it gets back what nobody uses, down to the floor; that, too,
+ * comes back later.
  *
  * Buffers are marked as given away (PageOffline), so that memory they are in can
  * go: crash dumps leave their contents out, and they cannot be mapped into user
