@@ -47,6 +47,12 @@
 #include "poison.h"
 #include "pool.h"
 
+/*
+ * How many pages to look at in one go under a node's lock. The kernel's own pageblocks have
+ * no size that a module can link to on some architectures.
+ */
+#define PIECE_PAGES 512UL
+
 /* ---- One chunk: its first struct page ------------------------------------ */
 
 static struct page *buffer_chunk(struct dhp_buffers *b, void *buffer)
@@ -477,7 +483,7 @@ void dhp_depot_vacate(struct dhp_buffers *b, struct dhp_buffer_node *node)
 	unsigned long pfn, next;
 
 	for (pfn = leaving->start_pfn; pfn < leaving->end_pfn; pfn = next) {
-		next = min(pfn + pageblock_nr_pages, leaving->end_pfn);
+		next = min(pfn + PIECE_PAGES, leaving->end_pfn);
 		spin_lock_irq(&node->lock);
 		leaving->nr_out += vacate_piece(b, node, pfn, next);
 		leaving->counted_pfn = next;
@@ -510,7 +516,7 @@ void dhp_depot_restore(struct dhp_buffers *b, struct dhp_buffer_node *node,
 	unsigned long pfn, next;
 
 	for (pfn = start_pfn; pfn < end_pfn; pfn = next) {
-		next = min(pfn + pageblock_nr_pages, end_pfn);
+		next = min(pfn + PIECE_PAGES, end_pfn);
 		spin_lock_irq(&node->lock);
 		restore_piece(b, node, pfn, next);
 		spin_unlock_irq(&node->lock);
