@@ -204,18 +204,30 @@ static void memory_walk_add(struct memory_walk *walk, phys_addr_t start, int nid
 		walk->ranges[walk->nr - 1] = *last;
 }
 
-/* The node of the section that begins at @pfn, NUMA_NO_NODE if it is not online. */
+/*
+ * The node of the section that begins at @pfn, NUMA_NO_NODE if nothing of it is online.
+ * Firmware may leave a hole anywhere in memory that is there at boot, so the first page
+ * does not stand for the section. What the kernel knows of holes it knows for each
+ * subsection.
+ */
 static int memory_section_nid(unsigned long pfn)
 {
+	unsigned long end = pfn + PAGES_PER_SECTION;
+
 	/*
 	 * The block in transit counts as what it was before. Any other section
 	 * stays what it is: to change, it would have to pass our notifier.
 	 */
-	if (transit != TRANSIT_NONE &&
-	    pfn + PAGES_PER_SECTION > transit_block.start_pfn &&
+	if (transit != TRANSIT_NONE && end > transit_block.start_pfn &&
 	    pfn < transit_block.start_pfn + transit_block.nr_pages)
 		return transit == TRANSIT_OFFLINE ? transit_block.nid : NUMA_NO_NODE;
-	return pfn_to_online_page(pfn) ? pfn_to_nid(pfn) : NUMA_NO_NODE;
+	/* Most of a sparse node's span, at one look each. */
+	if (!online_section_nr(pfn_to_section_nr(pfn)))
+		return NUMA_NO_NODE;
+	for (; pfn < end; pfn += PAGES_PER_SUBSECTION)
+		if (pfn_to_online_page(pfn))
+			return pfn_to_nid(pfn);
+	return NUMA_NO_NODE;
 }
 
 static void memory_walk(struct memory_walk *walk)

@@ -285,6 +285,35 @@ existing_memory() {
 }
 test_case existing_memory 'A6 every range of memory that is there is reported once'
 
+# Where System RAM begins in a memory block whose head is a hole: an address for each such block.
+behind_holes() {
+	end=0
+	sed -n 's/^\([0-9a-f]*\)-\([0-9a-f]*\) : System RAM$/\1 \2/p' /proc/iomem |
+		while read -r from to; do
+			from=$((0x$from))
+			head=$((from % bytes))
+			[ "$head" -lt $((2 << 20)) ] || [ $((from - head)) -lt "$end" ] ||
+				echo "$from"
+			end=$((0x$to + 1))
+		done
+}
+
+# The kernel looks for holes in units of 2 MiB.
+hole() {
+	bytes=$(block_bytes)
+	# shellcheck disable=SC2046 # addresses
+	set -- $(behind_holes)
+	# shellcheck disable=SC2016 # it is the kernel's
+	[ $# != 0 ] || impossible 'no memory block here begins with a hole of 2 MiB or more;' \
+		'boot with memmap=4M$0x20000000'
+	for from; do
+		equal "state of the block with the hole" online \
+			"$(cat "$system/memory/memory$((from / bytes))/state")"
+	done
+	existing_memory
+}
+test_case hole 'A6 memory behind a hole of the firmware is reported'
+
 existing_dimm() {
 	take_dimm 256M
 	for block in $plugged_blocks; do
