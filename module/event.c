@@ -25,15 +25,16 @@
  * struct event_item - something to deliver
  * @node: in the queue; empty while not queued
  * @stamp: its place in time: clients that registered later do not get it
- * @open_until: in jiffies: until then a memory item at the end of the queue
- *	waits for further blocks; 0 for an item that does not
+ * @open: a memory item at the end of the queue, which waits for further blocks
+ * @due: in jiffies: when it closes, unless a further block is added or in transit
  * @client: NULL, or the client whose existing events are due
  * @event: what happened, without its number, which delivery gives
  */
 struct event_item {
 	struct list_head node;
 	u64 stamp;
-	unsigned long open_until;
+	bool open;
+	unsigned long due;
 	struct dhp_event_client *client;
 	struct dhp_event event;
 };
@@ -51,6 +52,7 @@ struct event_item {
  * @replay: its place in the queue when it has existing events
  * @existing: these
  * @nr_existing: their number
+ * @nr_replayed: how many of them it has been notified of
  */
 struct dhp_event_client {
 	struct dhp_client_info info;
@@ -64,6 +66,7 @@ struct dhp_event_client {
 	struct event_item replay;
 	struct dhp_event *existing;
 	unsigned int nr_existing;
+	unsigned int nr_replayed;
 };
 
 struct workqueue_struct *dhp_freezable_wq;
@@ -81,6 +84,15 @@ static bool event_run_held;		/* a memory block is in transit */
 static struct task_struct *event_task;	/* who delivers */
 static struct dhp_event_client *event_current;	/* to whom, right now */
 static struct module *event_owner;	/* and whose that one is */
+
+/*
+ * The event that is being delivered, its stamp, and in event_clients the client that is
+ * notified next, or now; NULL when none is being delivered.
+ */
+static struct dhp_event event_now;
+static u64 event_now_stamp;
+static struct list_head *event_next;
+static bool event_notified;		/* any client of it */
 
 /* For when memory is short; one a category is enough, the rest is merged. */
 static struct event_item event_reserve[] = {
@@ -110,8 +122,8 @@ static void event_close_run(void)
 	struct event_item *last = event_last();
 
 	lockdep_assert_held(&event_lock);
-	if (last && last->open_until) {
-		last->open_until = 0;
+	if (last && last->open) {
+		last->open = false;
 		event_kick();
 	}
 }
@@ -141,14 +153,14 @@ static void event_merge(const struct dhp_event *event)
 		item->event.nid = event->nid;
 		item->event.time = event->time;
 		item->event.merged++;
-		item->open_until = 0;
 		item->stamp = ++event_stamp;
 		list_move_tail(&item->node, &event_queue);
 		return;
 	}
 }
 
-static void event_add(const struct dhp_event *event, unsigned long open_until)
+/* With @open it begins a run. */
+static void event_add(const struct dhp_event *event, bool open)
 {
 	struct event_item *item;
 
@@ -160,7 +172,8 @@ static void event_add(const struct dhp_event *event, unsigned long open_until)
 		item = &event_reserve[event->category];
 	if (item) {
 		item->stamp = ++event_stamp;
-		item->open_until = open_until;
+		item->open = open;
+		item->due = jiffies + RUN_WINDOW;
 		item->client = NULL;
 		item->event = *event;
 		list_add_tail(&item->node, &event_queue);
@@ -196,7 +209,7 @@ void dhp_event_processor(enum dhp_event_action action, unsigned int cpu)
 	else
 		changed = cpumask_test_and_clear_cpu(cpu, event_cpus);
 	if (changed)
-		event_add(&event, 0);
+		event_add(&event, false);
 	mutex_unlock(&event_lock);
 }
 
@@ -217,7 +230,7 @@ static bool event_in_run(const struct event_item *last, enum dhp_event_action ac
 {
 	const struct dhp_event *run;
 
-	if (!last || !last->open_until)
+	if (!last || !last->open)
 		return false;
 	run = &last->event;
 	return run->action == action && run->nid == range->nid &&
@@ -242,8 +255,6 @@ void dhp_event_memory(enum dhp_event_action action, const struct dhp_range *rang
 		.size = range->size,
 		.nid = range->nid,
 	};
-	/* 0 means closed. */
-	unsigned long open_until = (jiffies + RUN_WINDOW) ?: 1;
 	struct event_item *last;
 
 	mutex_lock(&event_lock);
@@ -251,9 +262,9 @@ void dhp_event_memory(enum dhp_event_action action, const struct dhp_range *rang
 	if (event_in_run(last, action, range)) {
 		event_extend(&last->event, &event);
 		last->event.time = event.time;
-		last->open_until = open_until;
+		last->due = jiffies + RUN_WINDOW;
 	} else {
-		event_add(&event, open_until);
+		event_add(&event, true);
 	}
 	mutex_unlock(&event_lock);
 }
@@ -287,6 +298,8 @@ void dhp_event_release_run(void)
 
 static void event_free_client(struct dhp_event_client *client)
 {
+	if (event_next == &client->node)
+		WRITE_ONCE(event_next, client->node.next);
 	list_del(&client->node);
 	dhp_client_del(&client->info);
 	kvfree(client->existing);
@@ -310,7 +323,6 @@ static void event_call(struct dhp_event_client *client,
 	dhp_log_event(client->info.name, event, start, end);
 	WRITE_ONCE(event_current, NULL);
 	WRITE_ONCE(event_owner, NULL);
-	wake_up_all(&event_wait);
 }
 
 static void event_uevent(const struct dhp_event *event)
@@ -334,87 +346,117 @@ static void event_uevent(const struct dhp_event *event)
 	kobject_uevent_env(&THIS_MODULE->mkobj.kobj, KOBJ_CHANGE, env);
 }
 
-static void event_dispatch(struct dhp_event *event, u64 stamp)
+/* Notifies one client of event_now, or ends it when all have been. */
+static void event_notify_next(void)
 {
-	struct dhp_event_client *client, *next;
-	bool told = false;
+	struct dhp_event_client *client;
 	u64 now;
 
-	client = list_first_entry(&event_clients, struct dhp_event_client, node);
-	while (!list_entry_is_head(client, &event_clients, node)) {
-		if (!client->gone && client->category == event->category &&
-		    client->since < stamp) {
-			event_call(client, event);
-			told = true;
-		}
-		next = list_next_entry(client, node);
-		if (client->orphaned)
-			event_free_client(client);
-		client = next;
-	}
-	mutex_unlock(&event_lock);
-	if (!told) {
-		now = ktime_get_ns();
-		dhp_log_event(NULL, event, now, now);
-	}
-	event_uevent(event);
-	mutex_lock(&event_lock);
-}
-
-static void event_replay(struct dhp_event_client *client)
-{
-	unsigned int i;
-
-	for (i = 0; i < client->nr_existing && !client->gone; i++) {
-		client->existing[i].seq = event_seq;
-		event_call(client, &client->existing[i]);
-	}
-	if (client->orphaned)
-		event_free_client(client);
-}
-
-static void event_deliver(struct work_struct *work)
-{
-	struct event_item *item;
-	struct dhp_event event;
-	u64 stamp;
-
-	mutex_lock(&event_lock);
-	WRITE_ONCE(event_task, current);
-	while ((item = list_first_entry_or_null(&event_queue, struct event_item, node))) {
-		/* An open item is the last. Until it closes, nothing is due. */
-		if (item->open_until && event_run_held)
-			break;
-		if (item->open_until && time_before(jiffies, item->open_until)) {
-			queue_delayed_work(dhp_freezable_wq, &event_work,
-					   item->open_until - jiffies);
-			break;
-		}
-		list_del_init(&item->node);
-		if (item->client) {
-			event_replay(item->client);
+	while (event_next != &event_clients) {
+		client = list_entry(event_next, struct dhp_event_client, node);
+		if (client->gone || client->category != event_now.category ||
+		    client->since >= event_now_stamp) {
+			WRITE_ONCE(event_next, client->node.next);
 			continue;
 		}
-		event = item->event;
-		stamp = item->stamp;
-		if (item != &event_reserve[event.category])
-			kfree(item);
-		WRITE_ONCE(event_seq, event_seq + 1);
-		event.seq = event_seq;
-		event_dispatch(&event, stamp);
+		event_notified = true;
+		event_call(client, &event_now);
+		WRITE_ONCE(event_next, client->node.next);
+		if (client->orphaned)
+			event_free_client(client);
+		return;
 	}
+	WRITE_ONCE(event_next, NULL);
+	mutex_unlock(&event_lock);
+	if (!event_notified) {
+		now = ktime_get_ns();
+		dhp_log_event(NULL, &event_now, now, now);
+	}
+	event_uevent(&event_now);
+	mutex_lock(&event_lock);
+}
+
+/* Notifies a client, whose replay is the first item, of the next thing that exists. */
+static void event_replay_next(struct dhp_event_client *client)
+{
+	struct dhp_event *event;
+
+	if (client->nr_replayed < client->nr_existing) {
+		event = &client->existing[client->nr_replayed++];
+		event->seq = event_seq;
+		event_call(client, event);
+	}
+	if (client->orphaned) {
+		event_free_client(client);
+	} else if (!client->gone && client->nr_replayed == client->nr_existing) {
+		list_del_init(&client->replay.node);
+		kvfree(client->existing);
+		client->existing = NULL;
+	}
+}
+
+/* Takes the first item, an event, out of the queue. */
+static void event_begin(struct event_item *item)
+{
+	event_now = item->event;
+	event_now_stamp = item->stamp;
+	event_notified = false;
+	/* Before the item leaves the queue: event_idle() is read without the lock. */
+	WRITE_ONCE(event_next, event_clients.next);
+	list_del_init(&item->node);
+	if (item != &event_reserve[event_now.category])
+		kfree(item);
+	WRITE_ONCE(event_seq, event_seq + 1);
+	event_now.seq = event_seq;
+}
+
+/* Returns whether there is more to do now. */
+static bool event_step(void)
+{
+	struct event_item *item;
+
+	if (event_next) {
+		event_notify_next();
+		return true;
+	}
+	item = list_first_entry_or_null(&event_queue, struct event_item, node);
+	if (!item)
+		return false;
+	if (item->client) {
+		event_replay_next(item->client);
+		return true;
+	}
+	/* An open item is the last. Until it closes, nothing is due. */
+	if (item->open) {
+		if (event_run_held)
+			return false;
+		if (time_before(jiffies, item->due)) {
+			queue_delayed_work(dhp_freezable_wq, &event_work, item->due - jiffies);
+			return false;
+		}
+	}
+	event_begin(item);
+	return true;
+}
+
+/*
+ * One call at a time: freezing waits for the end of a work item that runs, and then does
+ * not let the next one begin.
+ */
+static void event_deliver(struct work_struct *work)
+{
+	mutex_lock(&event_lock);
+	WRITE_ONCE(event_task, current);
+	if (event_step())
+		event_kick();
 	WRITE_ONCE(event_task, NULL);
 	wake_up_all(&event_wait);
 	mutex_unlock(&event_lock);
 }
 
-/*
- * Lockless, as a wait's condition has to be; true is only a hint. The queue comes
- * first: an item leaves it after event_task was set.
- */
-static bool event_looks_idle(void)
+static bool event_idle(void)
 {
-	return list_empty(&event_queue) && !READ_ONCE(event_task);
+	return list_empty(&event_queue) && !READ_ONCE(event_next) && !READ_ONCE(event_task);
 }
 
 /**
@@ -436,12 +478,13 @@ int dhp_event_settle(u64 *seq)
 			return ret;
 		mutex_lock(&event_lock);
 		event_close_run();
-		idle = list_empty(&event_queue) && !event_task;
+		idle = event_idle();
 		*seq = event_seq;
 		mutex_unlock(&event_lock);
 		if (idle)
 			return 0;
-		ret = wait_event_interruptible(event_wait, event_looks_idle());
+		/* Without the lock, true is only a hint. */
+		ret = wait_event_interruptible(event_wait, event_idle());
 		if (ret)
 			return ret;
 	}
@@ -459,7 +502,7 @@ static int event_existing_processors(struct dhp_event_client *client)
 	struct dhp_event *existing;
 	unsigned int cpu;
 
-	existing = kvcalloc(nr_cpu_ids, sizeof(*existing), GFP_KERNEL);
+	existing = kvcalloc(cpumask_weight(event_cpus), sizeof(*existing), GFP_KERNEL);
 	if (!existing)
 		return -ENOMEM;
 	client->existing = existing;

@@ -13,8 +13,9 @@ can_nap() {
 		skip "no deep sleep here, which parks processors"
 }
 
-# try_nap mem|disk: everything that suspend, or hibernation, does up to the processors, and back;
-# fails with $why if that was refused. With `nap` it must not be.
+# try_nap mem|disk [LEVEL]: everything that suspend, or hibernation, does up to LEVEL of
+# /sys/power/pm_test (processors), and back; fails with $why if that was refused. With `nap` it
+# must not be.
 try_nap() {
 	can_nap "$1"
 	delay=/sys/module/suspend/parameters/pm_test_delay
@@ -28,12 +29,12 @@ try_nap() {
 		mem_sleep=$(sed 's/.*\[\(.*\)\].*/\1/' /sys/power/mem_sleep)
 		echo deep >/sys/power/mem_sleep
 	fi
-	# How long it stays there; nobody looks meanwhile.
+	# How long it stays there, $nap_seconds or one; nobody looks meanwhile.
 	[ ! -w "$delay" ] || {
 		old_delay=$(cat "$delay")
-		echo 1 >"$delay"
+		echo "${nap_seconds-1}" >"$delay"
 	}
-	echo processors >/sys/power/pm_test
+	echo "${2-processors}" >/sys/power/pm_test
 	slept=1
 	put /sys/power/state "$1" || slept=
 	echo none >/sys/power/pm_test
@@ -214,6 +215,99 @@ pool() {
 	sound_pools
 }
 test_case pool 'P10 E1 E3 a pool under load survives a suspend'
+
+# What is pending when tasks are frozen. Devices go to sleep then, and so does dhp_test's.
+pending_asleep() {
+	can_nap mem
+	seq=$(sequence)
+	ctl "asleep start register=e1"
+	try_nap mem devices || fail "mem: $why"
+	ctl "asleep stop"
+	{
+		echo "asleep"
+		echo "e1 registered: 0"
+		echo "awake"
+		for one in $(online_cpus); do
+			echo "e1 ARRIVAL cpu $one seq $seq existing"
+		done
+	} >"$tmp/in"
+	expect_log <"$tmp/in"
+}
+test_case pending_asleep 'A3 an event that is pending while tasks are frozen is delivered afterwards'
+
+# No callback runs then, so there is none to wait for.
+unregister_asleep() {
+	can_nap mem
+	ctl "asleep start register=e1 unregister=e1"
+	try_nap mem devices || fail "mem: $why"
+	ctl "asleep stop"
+	expect_log <<-END
+	asleep
+	e1 registered: 0
+	e1 unregister
+	e1 unregistered
+	awake
+	END
+	equal "clients" 0 "$(cat "$dhp/clients")"
+}
+test_case unregister_asleep 'A3 A7 unregistering while tasks are frozen, with an event pending'
+
+# asleep_order: what came when in the last suspend, in one line
+asleep_order() {
+	sed 's/^e1 \([A-Z]*\) .*/\1/' "$test_dir/log" | tr '\n' ' '
+}
+
+# The event is due half a second after its block, which is when devices are asleep; if freezing was
+# slow, it has come before that, and the suspend is tried again.
+due_asleep() {
+	can_nap mem
+	put "$system/memory/auto_online_blocks" offline
+	plug_dimm 128M
+	ctl "event e1 category=memory"
+	ctl "asleep start"
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		set_block "$plugged_blocks" online_movable
+		try_nap mem devices || fail "mem: $why"
+		settle
+		order=$(asleep_order)
+		[ "$order" = "ARRIVAL asleep awake " ] || break
+		set_block "$plugged_blocks" offline
+		settle
+		ctl clear
+	done
+	ctl "asleep stop"
+	equal "order" "asleep awake ARRIVAL " "$order"
+}
+test_case due_asleep 'A3 a run of memory blocks that ends while tasks are frozen is delivered afterwards'
+
+# Freezing waits for the callback, and gives up. Who reads settle meanwhile is frozen at once, and
+# gets its answer afterwards.
+callback_runs() {
+	can_nap mem
+	cpu=$(pick_cpu)
+	seq=$(sequence)
+	ctl "event e1 category=processor"
+	ctl "inside e1 state=removal action=hold"
+	offline "$cpu"
+	await_line "e1 REMOVAL cpu $cpu seq $((seq + 1))"
+	cat "$dhp/settle" >"$tmp/settled" &
+	reader=$!
+	wait_or_fail 30 asleep "$reader"
+	freeze_timeout=$(cat /sys/power/pm_freeze_timeout)
+	echo 2000 >/sys/power/pm_freeze_timeout
+	slept=1
+	try_nap mem || slept=
+	echo "$freeze_timeout" >/sys/power/pm_freeze_timeout
+	[ -z "$slept" ] || fail "it has slept, and an event callback was running"
+	equal "refused with" EBUSY "$why"
+	! logged 'refusing to freeze, wq_busy=0' || fail "a task was in the way, not the callback"
+	ctl "release e1"
+	wait "$reader" || fail "who reads settle has got no answer"
+	equal "settled at" "$((seq + 1))" "$(cat "$tmp/settled")"
+	online "$cpu"
+	nap
+}
+test_case callback_runs 'A3 a callback that runs is waited for, and who reads settle is not'
 
 item_runs() {
 	grep -q '^t submitted 1 ran 1 ' "$test_dir/pools"

@@ -336,6 +336,10 @@ struct dhp_event {
  * client's COMPLETE for it. Nothing a callback does can fail the operation, which
  * is over, and the machine may have changed again since.
  *
+ * While tasks are frozen for a suspend or a hibernation, no callback begins; what happens
+ * meanwhile is delivered afterwards. One that runs is waited for, and after 20 seconds
+ * (/sys/power/pm_freeze_timeout) the suspend is given up.
+ *
  * Context: Process context with no lock of dhp's and no hotplug lock held. It may
  * do anything, hotplug and registering included; what it must not do is read
  * settle, or wait for another event.

@@ -66,6 +66,10 @@ void newcomers_stop(void);
 /* test_shutdown.c */
 int shutdown_control(const struct command *command);
 
+/* test_asleep.c */
+int asleep_control(const struct command *command);
+void asleep_stop(void);
+
 /* test_pool.c */
 int pool_create(const struct command *command);
 int pool_destroy(const struct command *command);

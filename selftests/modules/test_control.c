@@ -21,6 +21,9 @@
  *	told of all processors, refused with EBUSY, or neither
  *   shutdown online|offline cpu=N
  *	brings a CPU up or takes it down as on the way to a reboot
+ *   asleep start|stop [register=NAME] [unregister=NAME]
+ *	from start to stop, each suspend logs when devices are asleep and awake again; asleep,
+ *	it registers event client NAME for processors with existing, and unregisters NAME
  *   note TEXT
  *	puts a word into the log
  *   clear
@@ -114,6 +117,7 @@ static int do_reset(const struct command *command)
 	int err;
 
 	newcomers_stop();
+	asleep_stop();
 	err = clients_reset();
 	pools_reset();
 	log_clear();
@@ -137,6 +141,7 @@ static const struct verb {
 	{ "release", true, "", client_release },
 	{ "newcomers", true, "", newcomers_control },
 	{ "shutdown", true, "cpu ", shutdown_control },
+	{ "asleep", true, "register unregister ", asleep_control },
 	{ "note", true, "", do_note },
 	{ "clear", false, "", do_clear },
 	{ "reset", false, "", do_reset },
@@ -299,6 +304,7 @@ static void __exit dhp_test_exit(void)
 {
 	debugfs_remove_recursive(directory);
 	newcomers_stop();
+	asleep_stop();
 	if (forget) {
 		clients_forget();
 		pools_forget();

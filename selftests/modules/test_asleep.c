@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Does something in the middle of a suspend, when tasks are frozen and devices go to sleep, as
+ * the suspend function of a driver may.
+ */
+#include <linux/mutex.h>
+#include <linux/platform_device.h>
+#include <linux/pm.h>
+#include <linux/string.h>
+
+#include "test.h"
+
+static char to_register[32];
+static char to_unregister[32];
+static struct platform_device *device;
+static DEFINE_MUTEX(asleep_lock);
+
+static int asleep_suspend(struct device *dev)
+{
+	struct command command = {
+		.keys = { "category", "flags" },
+		.values = { "processor", "existing" },
+		.nr = 2,
+	};
+
+	log_line("asleep");
+	if (*to_register) {
+		command.name = to_register;
+		log_line("%s registered: %d", to_register, client_event(&command));
+	}
+	if (*to_unregister) {
+		command.name = to_unregister;
+		client_unregister(&command);
+	}
+	return 0;
+}
+
+static int asleep_resume(struct device *dev)
+{
+	log_line("awake");
+	return 0;
+}
+
+static const struct dev_pm_ops asleep_pm_ops = {
+	.suspend = asleep_suspend,
+	.resume = asleep_resume,
+};
+
+static struct platform_driver asleep_driver = {
+	.driver = {
+		.name = "dhp_test_asleep",
+		.pm = &asleep_pm_ops,
+	},
+};
+
+static int start(const struct command *command)
+{
+	int err;
+
+	if (device)
+		return complain(-EEXIST, "asleep: started already");
+	strscpy(to_register, option(command, "register") ?: "", sizeof(to_register));
+	strscpy(to_unregister, option(command, "unregister") ?: "", sizeof(to_unregister));
+	err = platform_driver_register(&asleep_driver);
+	if (err)
+		return complain(err, "asleep: no driver");
+	device = platform_device_register_simple(asleep_driver.driver.name, -1, NULL, 0);
+	if (!IS_ERR(device))
+		return 0;
+	err = PTR_ERR(device);
+	device = NULL;
+	platform_driver_unregister(&asleep_driver);
+	return complain(err, "asleep: no device");
+}
+
+static void stop(void)
+{
+	if (!device)
+		return;
+	platform_device_unregister(device);
+	device = NULL;
+	platform_driver_unregister(&asleep_driver);
+}
+
+int asleep_control(const struct command *command)
+{
+	int err = 0;
+
+	mutex_lock(&asleep_lock);
+	if (!strcmp(command->name, "start"))
+		err = start(command);
+	else if (!strcmp(command->name, "stop"))
+		stop();
+	else
+		err = complain(-EINVAL, "asleep: start or stop?");
+	mutex_unlock(&asleep_lock);
+	return err;
+}
+
+void asleep_stop(void)
+{
+	mutex_lock(&asleep_lock);
+	stop();
+	mutex_unlock(&asleep_lock);
+}
