@@ -2,11 +2,15 @@
 /* /sys/kernel/dhp: what people and scripts see. One value a file, all read-only. */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/atomic.h>
 #include <linux/cpumask.h>
 #include <linux/kobject.h>
 #include <linux/slab.h>
 #include <linux/sysfs.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
 
+#include "compat.h"
 #include "internal.h"
 #include "pool.h"
 
@@ -27,7 +31,35 @@ static ssize_t sequence_show(struct kobject *kobj, struct kobj_attribute *attr,
 	return sysfs_emit(page, "%llu\n", dhp_event_sequence());
 }
 
-/* In the order in which one brings about the other. */
+/*
+ * Pools settle by flushing work items, and a task that does so can neither be frozen nor
+ * killed. So a work item does it, and readers wait for that: each takes a number, and the
+ * work item says up to which one it has settled.
+ */
+static atomic_t settle_number = ATOMIC_INIT(0);
+static atomic_t settle_done = ATOMIC_INIT(0);
+static DECLARE_WAIT_QUEUE_HEAD(settle_wait);
+
+static void settle_pools_fn(struct work_struct *work)
+{
+	int number = atomic_read(&settle_number);
+
+	dhp_pool_settle();
+	atomic_set(&settle_done, number);
+	wake_up_all(&settle_wait);
+}
+
+static DECLARE_WORK(settle_work, settle_pools_fn);
+
+static int settle_pools(void)
+{
+	int number = atomic_inc_return(&settle_number);
+
+	queue_work(system_dfl_wq, &settle_work);
+	return wait_event_interruptible(settle_wait, atomic_read(&settle_done) - number >= 0);
+}
+
+/* In the order in which one brings about the other. All of it can be interrupted. */
 static ssize_t settle_show(struct kobject *kobj, struct kobj_attribute *attr,
 			   char *page)
 {
@@ -37,9 +69,10 @@ static ssize_t settle_show(struct kobject *kobj, struct kobj_attribute *attr,
 	err = dhp_present_settle();
 	if (!err)
 		err = dhp_event_settle(&sequence);
+	if (!err)
+		err = settle_pools();
 	if (err)
 		return err;
-	dhp_pool_settle();
 	return sysfs_emit(page, "%llu\n", sequence);
 }
 
@@ -234,6 +267,8 @@ put_dhp:
 void dhp_sysfs_exit(void)
 {
 	sysfs_remove_group(dhp_kobj, &dhp_group);
+	/* A reader that was interrupted has left it behind. */
+	cancel_work_sync(&settle_work);
 	kobject_put(pools_kobj);
 	kobject_put(dhp_kobj);
 }
