@@ -21,12 +21,20 @@
 /* How long a run of memory blocks waits for the next one that borders on it. */
 #define RUN_WINDOW (HZ / 2)
 
+/*
+ * How long a run lasts at most, from its first block on, also while a block is in transit:
+ * offline_pages() tries for as long as nobody sends it a signal. No event waits for more
+ * than five seconds, and on a slow machine delivery takes its part of them.
+ */
+#define RUN_LIMIT (4 * HZ)
+
 /**
  * struct event_item - something to deliver
  * @node: in the queue; empty while not queued
  * @stamp: its place in time: clients that registered later do not get it
  * @open: a memory item at the end of the queue, which waits for further blocks
  * @due: in jiffies: when it closes, unless a further block is added or in transit
+ * @deadline: in jiffies: when it closes in any case
  * @client: NULL, or the client whose existing events are due
  * @event: what happened, without its number, which delivery gives
  */
@@ -35,6 +43,7 @@ struct event_item {
 	u64 stamp;
 	bool open;
 	unsigned long due;
+	unsigned long deadline;
 	struct dhp_event_client *client;
 	struct dhp_event event;
 };
@@ -174,6 +183,7 @@ static void event_add(const struct dhp_event *event, bool open)
 		item->stamp = ++event_stamp;
 		item->open = open;
 		item->due = jiffies + RUN_WINDOW;
+		item->deadline = jiffies + RUN_LIMIT;
 		item->client = NULL;
 		item->event = *event;
 		list_add_tail(&item->node, &event_queue);
@@ -230,7 +240,7 @@ static bool event_in_run(const struct event_item *last, enum dhp_event_action ac
 {
 	const struct dhp_event *run;
 
-	if (!last || !last->open)
+	if (!last || !last->open || time_after_eq(jiffies, last->deadline))
 		return false;
 	run = &last->event;
 	return run->action == action && run->nid == range->nid &&
@@ -243,7 +253,8 @@ static bool event_in_run(const struct event_item *last, enum dhp_event_action ac
  * @action: which
  * @range: the block
  *
- * A block that borders on the run at the end of the queue extends it.
+ * A block that borders on the run at the end of the queue extends it, but not its
+ * deadline.
  */
 void dhp_event_memory(enum dhp_event_action action, const struct dhp_range *range)
 {
@@ -274,7 +285,8 @@ void dhp_event_memory(enum dhp_event_action action, const struct dhp_range *rang
  * @action: what it is to become
  * @range: the block
  *
- * On a slow machine a block of the run may take longer than the window.
+ * On a slow machine a block of the run may take longer than the window. The run's
+ * deadline stays.
  */
 void dhp_event_hold_run(enum dhp_event_action action, const struct dhp_range *range)
 {
@@ -414,6 +426,7 @@ static void event_begin(struct event_item *item)
 static bool event_step(void)
 {
 	struct event_item *item;
+	unsigned long due;
 
 	if (event_next) {
 		event_notify_next();
@@ -428,10 +441,11 @@ static bool event_step(void)
 	}
 	/* An open item is the last. Until it closes, nothing is due. */
 	if (item->open) {
-		if (event_run_held)
-			return false;
-		if (time_before(jiffies, item->due)) {
-			queue_delayed_work(dhp_freezable_wq, &event_work, item->due - jiffies);
+		due = item->due;
+		if (event_run_held || time_after(due, item->deadline))
+			due = item->deadline;
+		if (time_before(jiffies, due)) {
+			queue_delayed_work(dhp_freezable_wq, &event_work, due - jiffies);
 			return false;
 		}
 	}

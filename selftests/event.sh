@@ -237,6 +237,80 @@ dimm_mixed() {
 }
 test_case dimm_mixed 'A5 blocks that do not border on each other, or go the other way, do not merge'
 
+# sets $since
+begin_wait() {
+	now
+	since=$now
+}
+
+# An event is there in five seconds; it has been held up for two, or there was nothing to see.
+in_time() {
+	wait_for 5 grep -q "^e1 $1 " "$test_dir/log" || fail "no $1 in five seconds"
+	now
+	[ $((now - since)) -ge 2 ] || fail "the run has ended after $((now - since)) s by itself"
+}
+
+# Each block comes before the run has waited for half a second.
+growing() {
+	take_dimm 2G
+	ctl "event e1 category=memory"
+	begin_wait
+	for block in $plugged_blocks; do
+		echo online_movable >"$system/memory/memory$block/state"
+		going_on || break
+		sleep 0.3
+	done &
+	in_time ARRIVAL
+	wait $!
+	settle
+	# Contiguous ranges, and all of the DIMM.
+	at=$((start))
+	while read -r _ _ _ range _; do
+		equal "begin of a range" "$(printf '0x%x' "$at")" "${range%+*}"
+		at=$((at + ${range#*+}))
+	done <"$test_dir/log"
+	equal "end of the DIMM" "$((start + size))" "$at"
+}
+test_case growing 'A5 a run that keeps growing is delivered in five seconds'
+
+# The second block is in transit for as long as a client takes.
+withheld() {
+	take_dimm 256M
+	[ "$count" = 2 ] || skip "blocks here are not half of 256M"
+	second=${plugged_blocks##*
+}
+	for block in $plugged_blocks; do
+		set_block "$block" online_movable
+	done
+	ctl "event e1 category=memory"
+	ctl "memory m1"
+	ctl "inside m1 state=remove_start action=hold count=2"
+	bytes=$(block_size)
+	seq=$(sequence)
+	ctl clear
+	for block in $second $first; do
+		echo offline >"$system/memory/memory$block/state"
+	done &
+	await_line "m1 REMOVE_START mem $(block_start "$second")+$bytes node $node"
+	ctl "release m1"
+	await_line "m1 REMOVE_START mem $start+$bytes node $node"
+	begin_wait
+	in_time REMOVAL
+	ctl "release m1"
+	wait $!
+	expect_log <<-END
+	m1 REMOVE_START mem $(block_start "$second")+$bytes node $node
+	m1 released
+	m1 REMOVE_COMPLETE mem $(block_start "$second")+$bytes node $node
+	m1 REMOVE_START mem $start+$bytes node $node
+	e1 REMOVAL mem $(block_start "$second")+$bytes node $node seq $((seq + 1))
+	m1 released
+	m1 REMOVE_COMPLETE mem $start+$bytes node $node
+	e1 REMOVAL mem $start+$bytes node $node seq $((seq + 2))
+	END
+}
+test_case withheld 'A5 a removal waits no more than five seconds for the neighbour, whose own takes for ever'
+
 existing_processors() {
 	seq=$(sequence)
 	ctl "event e1 category=processor flags=existing"

@@ -305,7 +305,9 @@ enum dhp_category {
  * One event of memory stands for a run of memory blocks: blocks of one node that
  * go the same way, each bordering on the run, are one event with one range as
  * long as each sets out within 500 milliseconds of the one before it and nothing
- * else happens in between. So a DIMM whose blocks the kernel onlines itself
+ * else happens in between. A run that goes on for longer than four seconds becomes
+ * several events, also when a block is in transit for that long, so that no event
+ * waits for more than five seconds. So a DIMM whose blocks the kernel onlines itself
  * (auto_online_blocks), or a script onlines in a row, is one event; blocks
  * onlined by hand with pauses are events of their own. Reading
  * /sys/kernel/dhp/settle ends the run at once, as does registering a client.
