@@ -28,6 +28,12 @@
  */
 #define RUN_LIMIT (4 * HZ)
 
+/*
+ * How many events wait for a callback that is slow: an ARRIVAL and a REMOVAL for each CPU
+ * of a large machine, in 64 KiB. Further ones are merged.
+ */
+#define QUEUE_MAX 512
+
 /**
  * struct event_item - something to deliver
  * @node: in the queue; empty while not queued
@@ -85,6 +91,7 @@ static void event_deliver(struct work_struct *work);
 /* Protects everything below. */
 static DEFINE_MUTEX(event_lock);
 static LIST_HEAD(event_queue);
+static unsigned int event_nr_queued;	/* without the replays, of which a client has one */
 static LIST_HEAD(event_clients);
 static cpumask_var_t event_cpus;	/* whose last event was an ARRIVAL */
 static u64 event_stamp;
@@ -103,7 +110,7 @@ static u64 event_now_stamp;
 static struct list_head *event_next;
 static bool event_notified;		/* any client of it */
 
-/* For when memory is short; one a category is enough, the rest is merged. */
+/* For when memory is short or the queue is full: one a category is enough, the rest is merged. */
 static struct event_item event_reserve[] = {
 	[DHP_PROCESSOR] = { LIST_HEAD_INIT(event_reserve[DHP_PROCESSOR].node) },
 	[DHP_MEMORY] = { LIST_HEAD_INIT(event_reserve[DHP_MEMORY].node) },
@@ -171,12 +178,13 @@ static void event_merge(const struct dhp_event *event)
 /* With @open it begins a run. */
 static void event_add(const struct dhp_event *event, bool open)
 {
-	struct event_item *item;
+	struct event_item *item = NULL;
 
 	lockdep_assert_held(&event_lock);
 	event_close_run();
 
-	item = kmalloc(sizeof(*item), GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN);
+	if (event_nr_queued < QUEUE_MAX)
+		item = kmalloc(sizeof(*item), GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN);
 	if (!item && list_empty(&event_reserve[event->category].node))
 		item = &event_reserve[event->category];
 	if (item) {
@@ -187,6 +195,7 @@ static void event_add(const struct dhp_event *event, bool open)
 		item->client = NULL;
 		item->event = *event;
 		list_add_tail(&item->node, &event_queue);
+		event_nr_queued++;
 	} else {
 		/* The reserve is in the queue, so there is one to merge into. */
 		event_merge(event);
@@ -416,6 +425,7 @@ static void event_begin(struct event_item *item)
 	/* Before the item leaves the queue: event_idle() is read without the lock. */
 	WRITE_ONCE(event_next, event_clients.next);
 	list_del_init(&item->node);
+	event_nr_queued--;
 	if (item != &event_reserve[event_now.category])
 		kfree(item);
 	WRITE_ONCE(event_seq, event_seq + 1);

@@ -553,7 +553,8 @@ fields() {
 }
 test_case fields 'A8 events are numbered without gaps, and their time does not run backwards'
 
-# Processors are merged only when memory is short; what is behind must be right at the end.
+# Processors are merged only when memory is short or the queue is full; what is behind must be
+# right at the end.
 fast() {
 	take_cpu
 	ctl "event e1 category=processor"
@@ -575,5 +576,31 @@ fast() {
 	expect_log <"$tmp/in"
 }
 test_case fast 'A10 events that come faster than a client takes them are not lost'
+
+# The queue has 512 places, one is for when it is full, and one event has left it.
+full_queue() {
+	take_dimm 128M
+	ctl "event e1 category=memory"
+	ctl "inside e1 state=arrival action=hold"
+	set_block "$first" online_movable
+	await_line "e1 ARRIVAL mem $start+$size node $node seq $((seq + 1))"
+	for _ in $(seq 300); do
+		echo offline >"$system/memory/memory$first/state"
+		echo online_movable >"$system/memory/memory$first/state"
+	done
+	ctl "release e1"
+	settle
+	awk -v seq="$seq" '
+	/^e1 released$/ { next }
+	{ actions[$2]++ }
+	$8 != ++seq || /!/ { print; bad = 1 }
+	/ merged / { merged += $10; if ($2 != "ARRIVAL") { print; bad = 1 } }
+	END {
+		lines = actions["ARRIVAL"] + actions["REMOVAL"]
+		print lines " events, " merged " more merged"
+		exit bad || lines != 514 || lines + merged != 601
+	}' "$test_dir/log" || fail "these are not 601 events, of which 514 have a place of their own"
+}
+test_case full_queue 'A10 events that find the queue full are merged, and say so'
 
 run_tests

@@ -295,9 +295,9 @@ enum dhp_category {
  * @size: its length in bytes, for %DHP_MEMORY
  * @nid: NUMA node
  * @merged: how many further events of the same category this one stands for,
- *	because memory was short; normally 0. @action, @cpu and @nid are then
- *	those of the newest, the range covers all of them, and the client should
- *	look at the machine itself.
+ *	because memory was short or a callback has kept 512 events waiting; normally
+ *	0. @action, @cpu, @nid and @time are then those of the newest, the range covers
+ *	all of them, and the client should look at the machine itself.
  * @existing: a replayed event: the resource was there when the client registered
  *
  * Lives for the duration of the call only.
