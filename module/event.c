@@ -34,6 +34,9 @@
  */
 #define QUEUE_MAX 512
 
+/* How long a callback runs before the log names it. */
+#define SLOW_CALLBACK (10 * HZ)
+
 /**
  * struct event_item - something to deliver
  * @node: in the queue; empty while not queued
@@ -87,6 +90,7 @@ struct dhp_event_client {
 struct workqueue_struct *dhp_freezable_wq;
 
 static void event_deliver(struct work_struct *work);
+static void event_watch_fn(struct work_struct *work);
 
 /* Protects everything below. */
 static DEFINE_MUTEX(event_lock);
@@ -100,6 +104,8 @@ static bool event_run_held;		/* a memory block is in transit */
 static struct task_struct *event_task;	/* who delivers */
 static struct dhp_event_client *event_current;	/* to whom, right now */
 static struct module *event_owner;	/* and whose that one is */
+static unsigned long event_called;	/* since when, in jiffies */
+static bool event_named;		/* the log has named it */
 
 /*
  * The event that is being delivered, its stamp, and in event_clients the client that is
@@ -117,6 +123,7 @@ static struct event_item event_reserve[] = {
 };
 
 static DECLARE_DELAYED_WORK(event_work, event_deliver);
+static DECLARE_DELAYED_WORK(event_watch, event_watch_fn);
 static DECLARE_WAIT_QUEUE_HEAD(event_wait);
 
 /* ---- Filling the queue -------------------------------------------------- */
@@ -335,6 +342,9 @@ static void event_call(struct dhp_event_client *client,
 
 	WRITE_ONCE(event_current, client);
 	WRITE_ONCE(event_owner, client->info.owner);
+	event_called = jiffies;
+	event_named = false;
+	queue_delayed_work(system_dfl_wq, &event_watch, SLOW_CALLBACK);
 	mutex_unlock(&event_lock);
 	start = ktime_get_ns();
 	client->fn(client->context, event);
@@ -344,6 +354,26 @@ static void event_call(struct dhp_event_client *client,
 	dhp_log_event(client->info.name, event, start, end);
 	WRITE_ONCE(event_current, NULL);
 	WRITE_ONCE(event_owner, NULL);
+}
+
+/* It was queued when some call began, which may have ended long since. */
+static void event_watch_fn(struct work_struct *work)
+{
+	unsigned long due;
+
+	mutex_lock(&event_lock);
+	due = event_called + SLOW_CALLBACK;
+	if (!event_current || event_named)
+		goto unlock;
+	if (time_before(jiffies, due)) {
+		queue_delayed_work(system_dfl_wq, &event_watch, due - jiffies);
+		goto unlock;
+	}
+	event_named = true;
+	pr_warn("event callback %s has been running for %lu s; no other event is delivered until it returns\n",
+		event_current->info.name, (jiffies - event_called) / HZ);
+unlock:
+	mutex_unlock(&event_lock);
 }
 
 static void event_uevent(const struct dhp_event *event)
@@ -725,6 +755,7 @@ void dhp_event_exit(void)
 	struct event_item *item, *next;
 
 	cancel_delayed_work_sync(&event_work);
+	cancel_delayed_work_sync(&event_watch);
 	destroy_workqueue(dhp_freezable_wq);
 	list_for_each_entry_safe(item, next, &event_queue, node)
 		if (item != &event_reserve[item->event.category])

@@ -603,4 +603,22 @@ full_queue() {
 }
 test_case full_queue 'A10 events that find the queue full are merged, and say so'
 
+# While it runs, and once.
+slow_callback() {
+	take_cpu
+	ctl "event e1 category=processor"
+	ctl "inside e1 state=removal action=hold"
+	offline "$cpu"
+	await_line "e1 REMOVAL cpu $cpu seq $((seq + 1))"
+	named='dhp: event callback dhp_test/on_event#[0-9]* has been running for 1[0-9] s'
+	wait_or_fail 20 logged "$named"
+	online "$cpu"
+	ctl "release e1"
+	settle
+	offline "$cpu"
+	settle
+	equal "how often it is named" 1 "$(log_since_mark | grep -c "$named")"
+}
+test_case slow_callback 'A10 a callback that keeps all events waiting is named while it does'
+
 run_tests

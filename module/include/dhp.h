@@ -342,6 +342,9 @@ struct dhp_event {
  * meanwhile is delivered afterwards. One that runs is waited for, and after 20 seconds
  * (/sys/power/pm_freeze_timeout) the suspend is given up.
  *
+ * All clients wait for a callback that runs. One that takes longer than ten seconds is
+ * named in the log, once, while it runs.
+ *
  * Context: Process context with no lock of dhp's and no hotplug lock held. It may
  * do anything, hotplug and registering included; what it must not do is read
  * settle, or wait for another event.
