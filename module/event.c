@@ -221,7 +221,6 @@ static void event_add(const struct dhp_event *event, bool open)
 void dhp_event_processor(enum dhp_event_action action, unsigned int cpu)
 {
 	struct dhp_event event = {
-		.time = ktime_get(),
 		.action = action,
 		.category = DHP_PROCESSOR,
 		.cpu = cpu,
@@ -234,6 +233,8 @@ void dhp_event_processor(enum dhp_event_action action, unsigned int cpu)
 		changed = !cpumask_test_and_set_cpu(cpu, event_cpus);
 	else
 		changed = cpumask_test_and_clear_cpu(cpu, event_cpus);
+	/* Under the lock, so that times have the order of the queue. */
+	event.time = ktime_get();
 	if (changed)
 		event_add(&event, false);
 	mutex_unlock(&event_lock);
@@ -275,7 +276,6 @@ static bool event_in_run(const struct event_item *last, enum dhp_event_action ac
 void dhp_event_memory(enum dhp_event_action action, const struct dhp_range *range)
 {
 	struct dhp_event event = {
-		.time = ktime_get(),
 		.action = action,
 		.category = DHP_MEMORY,
 		.start = range->start,
@@ -285,6 +285,7 @@ void dhp_event_memory(enum dhp_event_action action, const struct dhp_range *rang
 	struct event_item *last;
 
 	mutex_lock(&event_lock);
+	event.time = ktime_get();
 	last = event_last();
 	if (event_in_run(last, action, range)) {
 		event_extend(&last->event, &event);

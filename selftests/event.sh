@@ -553,6 +553,40 @@ fields() {
 }
 test_case fields 'A8 events are numbered without gaps, and their time does not run backwards'
 
+toggle_block() {
+	while going_on; do
+		echo online_movable >"$1"
+		echo offline >"$1"
+	done
+}
+
+come_and_go() {
+	while going_on; do
+		ctl "event e2 category=processor flags=existing"
+		ctl "unregister e2"
+	done
+}
+
+# dhp_test marks a time that is before the last one's.
+clocks() {
+	take_cpu
+	take_dimm 128M
+	ctl "event e1 category=processor"
+	ctl "event e3 category=memory"
+	toggle_block "$system/memory/memory$first/state" &
+	come_and_go &
+	for _ in $(seq "$(portion 25)"); do
+		offline "$cpu"
+		online "$cpu"
+	done
+	enough
+	wait
+	settle
+	! grep '^e[13].*!' "$test_dir/log" || fail "time has run backwards"
+	echo "$(grep -c '^e1' "$test_dir/log") processor events, $(grep -c '^e3' "$test_dir/log") of memory"
+}
+test_case clocks 'A4 times do not run backwards when processors and memory change at the same time'
+
 # Processors are merged only when memory is short or the queue is full; what is behind must be
 # right at the end.
 fast() {

@@ -287,7 +287,9 @@ enum dhp_category {
  * @seq: sequence number; the first event after loading has 1, and there are no
  *	gaps. Replayed events (@existing) have the number of the last event
  *	before them.
- * @time: when it happened, CLOCK_MONOTONIC
+ * @time: when it happened, CLOCK_MONOTONIC; of a run of memory blocks, when its last
+ *	block did. Does not run backwards from one event to the next; that of a replayed
+ *	event is when its client registered.
  * @action: what has happened
  * @category: to what; selects @cpu or @start and @size
  * @cpu: the Linux CPU number, for %DHP_PROCESSOR
