@@ -150,7 +150,7 @@ async_plugged() {
 	has wdm_listing_async_zh processor_arrivals 1
 	has wdm_listing_async_zh memory_arrivals 0
 	put "$system/memory/auto_online_blocks" online_movable
-	plug_dimm 1G
+	plug_dimm 256M
 	settle
 	has wdm_listing_async_zh processor_arrivals 1
 	has wdm_listing_async_zh memory_arrivals 1
