@@ -266,6 +266,15 @@ deregister_running() {
 }
 test_case deregister_running 'W8 R5 deregistering inside a work item waits for a running callback'
 
+# says SAMPLE WHAT...: has it told the log, each, and the budget for all CPUs?
+says() {
+	said_by=$1
+	shift
+	for what in "$@" "budget: [1-9][0-9]* pages for each of $(online_cpus | wc -w) CPUs"; do
+		logged "$said_by: $what" || fail "$said_by does not say '$what' in the log"
+	done
+}
+
 sample() {
 	cpu=$(pick_cpu)
 	load dhp_sample_wdm
@@ -275,6 +284,8 @@ sample() {
 	online "$plugged_cpu"
 	settle
 	unload dhp_sample_wdm
+	says dhp_sample_wdm "CPU $cpu: data and thread made" "CPU $cpu: in use" \
+		"CPU $plugged_cpu: in use" "CPU $cpu: freed after"
 	equal "clients" 0 "$(cat "$dhp/clients")"
 }
 test_case sample "W1 the sample driver in Windows' shape"
@@ -288,6 +299,8 @@ native_sample() {
 	online "$plugged_cpu"
 	settle
 	unload dhp_sample_native
+	says dhp_sample_native "CPU $cpu: data and thread made" "CPU $cpu: in use" \
+		"CPU $cpu: being removed" "CPU $cpu: freed after" "CPU $plugged_cpu: in use"
 	equal "clients" 0 "$(cat "$dhp/clients")"
 }
 test_case native_sample 'R5 the native sample driver'

@@ -110,6 +110,7 @@ static int sample_start(const struct dhp_processor_change *change)
 		return ret;
 	}
 	per_cpu(sample_processors, change->cpu) = processor;
+	pr_info("CPU %u: data and thread made on node %d\n", change->cpu, change->nid);
 	return 0;
 }
 
@@ -120,7 +121,7 @@ static void sample_free(unsigned int cpu)
 	if (!processor)
 		return;
 	sample_stop_thread(processor);
-	pr_info("processor %u: %lu rounds there, %lu elsewhere\n", cpu,
+	pr_info("CPU %u: freed after %lu rounds there and %lu elsewhere\n", cpu,
 		processor->rounds, processor->away);
 	kfree(processor);
 	per_cpu(sample_processors, cpu) = NULL;
@@ -137,17 +138,21 @@ static void sample_processor_changed(void *context,
 		break;
 	case DHP_PROCESSOR_COMPLETE:
 		wake_up_process(processor->thread);
+		pr_info("CPU %u: in use, thread started\n", change->cpu);
 		break;
 	case DHP_PROCESSOR_REMOVE_START:
 		sample_stop_thread(processor);
+		pr_info("CPU %u: being removed, thread stopped\n", change->cpu);
 		break;
 	case DHP_PROCESSOR_REMOVE_FAILURE:
 		/* No veto is left to us: go without a thread until the next add. */
-		if (sample_create_thread(processor))
-			pr_warn("processor %u stays, but there is no memory for its thread\n",
+		if (sample_create_thread(processor)) {
+			pr_warn("CPU %u: stays, but there is no memory for its thread\n",
 				change->cpu);
-		else
-			wake_up_process(processor->thread);
+			break;
+		}
+		wake_up_process(processor->thread);
+		pr_info("CPU %u: stays, thread started again\n", change->cpu);
 		break;
 	case DHP_PROCESSOR_FAILURE:
 	case DHP_PROCESSOR_REMOVE_COMPLETE:
@@ -161,7 +166,7 @@ static void sample_budget(void)
 	unsigned int online = num_online_cpus();
 
 	budget_pages = totalram_pages() / 1000 / online;
-	pr_info("%u processors, %lu pages for each\n", online, budget_pages);
+	pr_info("budget: %lu pages for each of %u CPUs\n", budget_pages, online);
 }
 
 /* For processors and memory alike: what has come or gone does not matter, the sum does. */

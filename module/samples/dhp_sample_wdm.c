@@ -92,6 +92,7 @@ static NTSTATUS sample_start(ULONG index)
 		return status;
 	}
 	processors[index] = processor;
+	pr_info("CPU %u: data and thread made on node %d\n", index, nid);
 	return STATUS_SUCCESS;
 }
 
@@ -103,7 +104,7 @@ static VOID sample_free(ULONG index)
 		return;
 	/* A thread that was never woken goes without having run. */
 	kthread_stop(processor->thread);
-	pr_info("processor %u: %lu rounds there, %lu elsewhere\n", index,
+	pr_info("CPU %u: freed after %lu rounds there and %lu elsewhere\n", index,
 		processor->rounds, processor->away);
 	kfree(processor);
 	processors[index] = NULL;
@@ -128,6 +129,7 @@ static VOID SampleProcessorCallback(IN PVOID CallbackContext,
 		break;
 	case KeProcessorAddCompleteNotify:
 		wake_up_process(processors[index]->thread);
+		pr_info("CPU %u: in use, thread started\n", index);
 		break;
 	case KeProcessorAddFailureNotify:
 		sample_free(index);
@@ -140,7 +142,7 @@ static VOID sample_budget(VOID)
 	ULONG active = KeQueryActiveProcessorCountEx(ALL_PROCESSOR_GROUPS);
 
 	budget_pages = totalram_pages() / 1000 / active;
-	pr_info("%u processors, %lu pages for each\n", active, budget_pages);
+	pr_info("budget: %lu pages for each of %u CPUs\n", budget_pages, active);
 }
 
 /* For processors and memory alike: what has come does not matter, the sum does. */
