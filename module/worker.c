@@ -964,11 +964,16 @@ void dhp_worker_close(struct dhp_pool *pool, unsigned int cpu)
 	struct dhp_worker *worker = worker_of(pool, cpu);
 	struct llist_node *first;
 
-	if (!cpumask_test_and_clear_cpu(cpu, pool->open))
+	if (!cpumask_test_cpu(cpu, pool->open))
 		return;
-	/* First, so that there is always one that is open. */
-	if (cpumask_empty(pool->open))
+	/*
+	 * Before the last open worker can no longer be found, so that an item always has
+	 * somewhere to go: an interrupt here, between these lines, that submits one looks
+	 * until it finds an open worker.
+	 */
+	if (cpumask_weight(pool->open) == 1)
 		worker_unshut(&pool->orphans);
+	cpumask_clear_cpu(cpu, pool->open);
 	first = worker_shut(worker);
 	preempt_disable();
 	deliver_elsewhere(pool, other_worker(pool, cpu), first);

@@ -512,6 +512,64 @@ from_interrupt() {
 }
 test_case from_interrupt 'E3 items are submitted from interrupts'
 
+# other_than CPU: an online one
+other_than() {
+	for one in $(online_cpus); do
+		[ "$one" = "$1" ] || break
+	done
+	[ "$one" != "$1" ] || skip "one CPU only"
+	echo "$one"
+}
+
+# only_worker POOL CPU: a pool that has a worker on this CPU and, for some seconds, on no other one,
+# because the others were busy when it was made.
+only_worker() {
+	for _ in 1 2 3; do
+		told=$(nr_told "$1")
+		for one in $(online_cpus); do
+			[ "$one" = "$2" ] || ctl_on "$2" "hog cpu=$one ms=5000"
+		done
+		ctl_on "$2" "pool $1"
+		if wait_for 30 tried_twice "$1" "$told" && reads "$1" workers "$2"; then
+			return 0
+		fi
+		ctl "destroy $1"
+	done
+	fail "other CPUs than CPU$2 have workers, busy though they were"
+}
+
+# nr_told POOL: how often the log says that it has no worker for a CPU
+nr_told() {
+	log_since_mark | grep -c "pool $1: no worker for" || true
+}
+
+# tried_twice POOL BEFORE: at once and once more, in vain; the next time is seconds away.
+tried_twice() {
+	[ "$(nr_told "$1")" -ge $(($2 + 2)) ]
+}
+
+# Interrupts submit items all the time, on a CPU that goes, for one without a worker.
+last_closes() {
+	cpu=$(pick_cpu)
+	other=$(other_than "$cpu")
+	only_worker t "$cpu"
+	rounds=0
+	while reads t workers "$cpu"; do
+		ctl "storm t on=$cpu cpu=$other"
+		offline "$cpu"
+		without=$(cat "$pools/t/workers")
+		online "$cpu"
+		ctl "rest t"
+		[ -n "$without" ] || rounds=$((rounds + 1))
+	done
+	[ "$rounds" -gt 0 ] || fail "there was always a worker: $without"
+	settle
+	check_workers t
+	all_ran t
+	echo "$rounds times without a worker, $(of t ran) items"
+}
+test_case last_closes 'E3 items are submitted from interrupts while the last worker closes'
+
 # accounted POOL: what did not run was cancelled, nothing ran afterwards
 accounted() {
 	ctl "flush $1"

@@ -70,6 +70,9 @@ int shutdown_control(const struct command *command);
 int asleep_control(const struct command *command);
 void asleep_stop(void);
 
+/* test_cpus.c */
+int cpu_hog(const struct command *command);
+
 /* test_pool.c */
 int pool_create(const struct command *command);
 int pool_destroy(const struct command *command);
@@ -83,6 +86,7 @@ int pool_misuse(const struct command *command);
 int pool_ticks(const struct command *command);
 int pool_watch(const struct command *command);
 int pool_load(const struct command *command);
+int pool_storm(const struct command *command);
 int pool_rest(const struct command *command);
 void pools_reset(void);
 void pools_forget(void);

@@ -24,6 +24,8 @@
  *   asleep start|stop [register=NAME] [unregister=NAME]
  *	from start to stop, each suspend logs when devices are asleep and awake again; asleep,
  *	it registers event client NAME for processors with existing, and unregisters NAME
+ *   hog cpu=N ms=M
+ *	keeps CPU N from running anything but interrupts for M milliseconds
  *   note TEXT
  *	puts a word into the log
  *   clear
@@ -47,6 +49,8 @@
  *	submits work everywhere, and takes and puts back buffers, many and in pairs, until
  *   ticks NAME [period_us=] [hard=1]
  *	takes and puts back buffers in timers on each CPU, in softirqs or hardirqs, until
+ *   storm NAME on=N cpu=M [period_us=]
+ *	submits items for CPU M in hard interrupts on CPU N, until
  *   rest NAME
  */
 #include <linux/ctype.h>
@@ -142,6 +146,7 @@ static const struct verb {
 	{ "newcomers", true, "", newcomers_control },
 	{ "shutdown", true, "cpu ", shutdown_control },
 	{ "asleep", true, "register unregister ", asleep_control },
+	{ "hog", false, "cpu ms ", cpu_hog },
 	{ "note", true, "", do_note },
 	{ "clear", false, "", do_clear },
 	{ "reset", false, "", do_reset },
@@ -156,6 +161,7 @@ static const struct verb {
 	{ "misuse", true, "how other ", pool_misuse },
 	{ "load", true, "hold_us buffers pairs ", pool_load },
 	{ "ticks", true, "period_us hard ", pool_ticks },
+	{ "storm", true, "on cpu period_us ", pool_storm },
 	{ "rest", true, "", pool_rest },
 };
 

@@ -45,6 +45,7 @@
 
 #define LOAD_ITEMS 256	/* in flight at a time */
 #define LOAD_NICE 10
+#define STORM_ITEMS 64	/* of a storm, in flight at most */
 #define TICK_BUFFERS 8	/* that a timer holds from one tick to the next */
 
 struct pool_user {
@@ -60,6 +61,7 @@ struct pool_user {
 	long load_pairs;
 	struct ticker *tickers;		/* one for each CPU that was online */
 	unsigned int nr_tickers;
+	struct storm *storm;
 	atomic_long_t submitted, ran, twice, disorder, elsewhere, held, shared, watched;
 	atomic_long_t askew, dirty, cancelled, after, signalled;
 	struct batch *kept;		/* what `cancel` cancels */
@@ -111,6 +113,21 @@ struct ticker {
 	ktime_t period;
 	struct list_head buffers;
 	bool hard;
+};
+
+struct storm_item {
+	struct dhp_work work;
+	struct pool_user *user;
+};
+
+/* Submits items in interrupts, the next one in each. */
+struct storm {
+	struct hrtimer timer;
+	struct pool_user *user;
+	unsigned int cpu;
+	ktime_t period;
+	unsigned int next;
+	struct storm_item items[STORM_ITEMS];
 };
 
 static DEFINE_MUTEX(pools_lock);	/* the list, and one command at a time */
@@ -595,6 +612,97 @@ int pool_ticks(const struct command *command)
 	return err;
 }
 
+static void run_storm_item(struct dhp_work *work)
+{
+	struct storm_item *item = container_of(work, struct storm_item, work);
+
+	atomic_long_inc(&item->user->ran);
+	cpumask_set_cpu(raw_smp_processor_id(), &item->user->on);
+}
+
+static enum hrtimer_restart storm_tick(struct hrtimer *timer)
+{
+	struct storm *storm = container_of(timer, struct storm, timer);
+	struct storm_item *item = &storm->items[storm->next++ % STORM_ITEMS];
+
+	/* One that is queued still will do the next time. */
+	if (dhp_pool_submit_on(storm->user->pool, storm->cpu, &item->work))
+		atomic_long_inc(&storm->user->submitted);
+	hrtimer_forward_now(timer, storm->period);
+	return HRTIMER_RESTART;
+}
+
+static int storm_start(void *data)
+{
+	struct storm *storm = data;
+
+	hrtimer_setup(&storm->timer, storm_tick, CLOCK_MONOTONIC,
+		      HRTIMER_MODE_REL_PINNED_HARD);
+	hrtimer_start(&storm->timer, storm->period, HRTIMER_MODE_REL_PINNED_HARD);
+	return 0;
+}
+
+/* Its items run before it is freed. */
+static void stop_storm(struct pool_user *user)
+{
+	if (!user->storm)
+		return;
+	hrtimer_cancel(&user->storm->timer);
+	dhp_pool_flush(user->pool);
+	kfree(user->storm);
+	user->storm = NULL;
+}
+
+static int start_storm(struct pool_user *user, long on, long cpu, long period_us)
+{
+	struct storm *storm = kzalloc(sizeof(*storm), GFP_KERNEL);
+	unsigned int i;
+	int err;
+
+	if (!storm)
+		return complain(-ENOMEM, "no memory for a storm");
+	storm->user = user;
+	storm->cpu = cpu;
+	storm->period = ns_to_ktime(period_us * NSEC_PER_USEC);
+	for (i = 0; i < STORM_ITEMS; i++) {
+		storm->items[i].user = user;
+		dhp_work_init(&storm->items[i].work, run_storm_item);
+	}
+	cpus_read_lock();
+	err = smp_call_on_cpu(on, storm_start, storm, false);
+	cpus_read_unlock();
+	if (err) {
+		kfree(storm);
+		return complain(err, "storm: on=%ld is not an online CPU", on);
+	}
+	user->storm = storm;
+	return 0;
+}
+
+int pool_storm(const struct command *command)
+{
+	long on = -1, cpu = -1, period_us = 100;
+	struct pool_user *user;
+	int err;
+
+	err = number_option(command, "on", &on) ?: number_option(command, "cpu", &cpu) ?:
+	      number_option(command, "period_us", &period_us);
+	if (err)
+		return err;
+	if (on < 0 || cpu < 0 || period_us < 1)
+		return complain(-EINVAL, "storm: on and cpu are CPUs, period_us is one or more");
+	mutex_lock(&pools_lock);
+	user = find_pool(command->name);
+	if (!user)
+		err = -ENOENT;
+	else if (user->storm)
+		err = complain(-EBUSY, "there is a storm already: rest");
+	else
+		err = start_storm(user, on, cpu, period_us);
+	mutex_unlock(&pools_lock);
+	return err;
+}
+
 /* ---- Load --------------------------------------------------------------- */
 
 /* Submits items for every processor that there is or may be, and plays with buffers. */
@@ -724,6 +832,7 @@ int pool_rest(const struct command *command)
 	if (user) {
 		stop_load(user);
 		stop_ticks(user);
+		stop_storm(user);
 	}
 	mutex_unlock(&pools_lock);
 	return user ? 0 : -ENOENT;
@@ -782,6 +891,7 @@ static void quiesce(struct pool_user *user)
 {
 	stop_load(user);
 	stop_ticks(user);
+	stop_storm(user);
 	cancel_kept(user);
 }
 
