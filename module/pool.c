@@ -469,18 +469,19 @@ static int pool_follow_processors(struct dhp_pool *pool)
 	return 0;
 }
 
-/* Frees the workers that are left; with no client, nobody makes new ones. */
+/*
+ * Frees the workers that are left; with no client, nobody makes new ones. The retry comes
+ * last: it may be waiting for a CPU hotplug operation that is in progress, which in turn
+ * waits until no worker is pinned to its CPU. With no CPU in use it opens no worker.
+ */
 static void pool_free_workers(struct dhp_pool *pool)
 {
 	unsigned int cpu;
 
 	dhp_unregister_processor_callback(pool->client);
-	mutex_lock(&pool->mutex);
-	cpumask_clear(pool->in_use);
-	mutex_unlock(&pool->mutex);
-	cancel_delayed_work_sync(&pool->retry);
 
 	mutex_lock(&pool->mutex);
+	cpumask_clear(pool->in_use);
 	for (cpu = 0; cpu < nr_cpu_ids; cpu++) {
 		if (!rcu_access_pointer(pool->worker[cpu]))
 			continue;
@@ -489,6 +490,8 @@ static void pool_free_workers(struct dhp_pool *pool)
 		dhp_worker_free(pool, cpu);
 	}
 	mutex_unlock(&pool->mutex);
+
+	cancel_delayed_work_sync(&pool->retry);
 }
 
 struct dhp_pool *__dhp_pool_create(const struct dhp_pool_config *config,

@@ -570,6 +570,43 @@ last_closes() {
 }
 test_case last_closes 'E3 items are submitted from interrupts while the last worker closes'
 
+# in_kernel FUNCTION: is somebody there, sleeping?
+in_kernel() {
+	grep -q "\<$1+" /proc/[0-9]*/stack 2>/dev/null
+}
+
+has_gone() {
+	case " $(online_cpus) " in
+	*" $1 "*) return 1 ;;
+	esac
+}
+
+# held_offline POOL: $cpu is on its way, and held up before dhp hears of it. The pool's retry, when it
+# is due, waits for that.
+held_offline() {
+	[ -r /proc/self/stack ] || skip "needs CONFIG_STACKTRACE"
+	cpu=$(pick_cpu)
+	only_worker "$1" "$cpu"
+	ctl "gate shut"
+	put "$system/cpu/cpu$cpu/online" 0 &
+	await_line "gate CPU$cpu"
+}
+
+# The offline waits for the worker that is pinned there, the retry for the offline.
+destroyed_leaving() {
+	held_offline t
+	wait_or_fail 30 in_kernel pool_retry
+	ctl "destroy t" &
+	destroyer=$!
+	wait_or_fail 30 in_kernel dhp_pool_destroy
+	ctl "gate open"
+	wait_or_fail 60 has_gone "$cpu"
+	wait "$destroyer" || fail "the pool was not destroyed"
+	wait
+	[ ! -e "$pools/t" ] || fail "the pool is still in sysfs"
+}
+test_case destroyed_leaving 'E1 a pool is destroyed while a CPU goes offline and a worker is missing'
+
 # accounted POOL: what did not run was cancelled, nothing ran afterwards
 accounted() {
 	ctl "flush $1"

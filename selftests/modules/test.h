@@ -72,6 +72,8 @@ void asleep_stop(void);
 
 /* test_cpus.c */
 int cpu_hog(const struct command *command);
+int gate_control(const struct command *command);
+void gate_remove(void);
 
 /* test_pool.c */
 int pool_create(const struct command *command);

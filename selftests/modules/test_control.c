@@ -26,6 +26,8 @@
  *	it registers event client NAME for processors with existing, and unregisters NAME
  *   hog cpu=N ms=M
  *	keeps CPU N from running anything but interrupts for M milliseconds
+ *   gate shut|open
+ *	a CPU that goes offline waits at a step before dhp's, which it logs
  *   note TEXT
  *	puts a word into the log
  *   clear
@@ -122,6 +124,7 @@ static int do_reset(const struct command *command)
 
 	newcomers_stop();
 	asleep_stop();
+	gate_remove();
 	err = clients_reset();
 	pools_reset();
 	log_clear();
@@ -147,6 +150,7 @@ static const struct verb {
 	{ "shutdown", true, "cpu ", shutdown_control },
 	{ "asleep", true, "register unregister ", asleep_control },
 	{ "hog", false, "cpu ms ", cpu_hog },
+	{ "gate", true, "", gate_control },
 	{ "note", true, "", do_note },
 	{ "clear", false, "", do_clear },
 	{ "reset", false, "", do_reset },
@@ -311,6 +315,7 @@ static void __exit dhp_test_exit(void)
 	debugfs_remove_recursive(directory);
 	newcomers_stop();
 	asleep_stop();
+	gate_remove();
 	if (forget) {
 		clients_forget();
 		pools_forget();

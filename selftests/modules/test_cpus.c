@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What tests do to CPUs: keep one busy, so that a new thread does not get to run there.
+ * What tests do to CPUs: keep one busy, so that a new thread does not get to run there,
+ * and hold an offline operation up before it gets to dhp.
  */
 #include <linux/completion.h>
 #include <linux/cpu.h>
+#include <linux/cpuhotplug.h>
 #include <linux/err.h>
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
+#include <linux/mutex.h>
 #include <linux/preempt.h>
 #include <linux/processor.h>
 
 #include "test.h"
 
 #define MAX_HOG_MS 10000	/* well below what the kernel calls a lockup, or a stall of RCU */
+#define GATE_SECONDS 120
 
 /* ---- A CPU that runs nothing else --------------------------------------- */
 
@@ -65,4 +69,60 @@ int cpu_hog(const struct command *command)
 unlock:
 	cpus_read_unlock();
 	return err;
+}
+
+/* ---- An offline operation that is held up ------------------------------- */
+
+/*
+ * A step of our own. It has a higher number than those of dhp, which was loaded before,
+ * so a CPU on its way down passes it before these.
+ */
+static DEFINE_MUTEX(gate_lock);
+static int gate_state = CPUHP_INVALID;
+static bool gate_shut;
+static DECLARE_WAIT_QUEUE_HEAD(gate_opened);
+
+static int gate_offline(unsigned int cpu)
+{
+	if (!READ_ONCE(gate_shut))
+		return 0;
+	log_line("gate CPU%u", cpu);
+	if (!wait_event_timeout(gate_opened, !READ_ONCE(gate_shut), GATE_SECONDS * HZ))
+		log_line("gate CPU%u !late", cpu);
+	return 0;
+}
+
+int gate_control(const struct command *command)
+{
+	bool shut = !strcmp(command->name, "shut");
+	int err = 0;
+
+	if (!shut && strcmp(command->name, "open"))
+		return complain(-EINVAL, "gate: shut or open, not '%.40s'", command->name);
+	mutex_lock(&gate_lock);
+	if (shut && gate_state == CPUHP_INVALID) {
+		err = cpuhp_setup_state_nocalls(CPUHP_AP_ONLINE_DYN, "dhp_test:gate", NULL,
+						gate_offline);
+		if (err >= 0) {
+			gate_state = err;
+			err = 0;
+		}
+	}
+	if (!err)
+		WRITE_ONCE(gate_shut, shut);
+	mutex_unlock(&gate_lock);
+	wake_up_all(&gate_opened);
+	return err ? complain(err, "the kernel has no hotplug state to spare") : 0;
+}
+
+/* Returns when no CPU is at the gate any more. */
+void gate_remove(void)
+{
+	mutex_lock(&gate_lock);
+	WRITE_ONCE(gate_shut, false);
+	wake_up_all(&gate_opened);
+	if (gate_state != CPUHP_INVALID)
+		cpuhp_remove_state_nocalls(gate_state);
+	gate_state = CPUHP_INVALID;
+	mutex_unlock(&gate_lock);
 }
