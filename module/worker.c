@@ -239,8 +239,15 @@ static __always_inline bool submit(struct dhp_pool *pool, unsigned int cpu,
 	if (unlikely(!worker))
 		worker = other_worker(pool, cpu);
 	state |= ITEM_PENDING | colour * ITEM_COLOUR | worker->address;
-	if (unlikely(cmpxchg(&work->state, 0, state)))
-		return false;
+	while (unlikely(cmpxchg(&work->state, 0, state))) {
+		/*
+		 * A cmpxchg() that fails orders nothing. Order what the caller stored
+		 * before this look at the state; the partner is in run_item().
+		 */
+		smp_mb();
+		if (READ_ONCE(work->state))
+			return false;
+	}
 	/* Before anybody can complete it. */
 	this_cpu_inc(pool->count->nr[DHP_SUBMITTED][colour]);
 	/* Nobody may help with what is bound. */
@@ -427,6 +434,21 @@ static void run_item(struct dhp_pool *pool, struct dhp_work *work)
 	 * it again, for another function even. It may be gone as soon as this one runs.
 	 */
 	smp_store_release(&work->state, 0);
+	/*
+	 * Order this store before all that the function reads; the partner is in
+	 * submit(). A release does not: it keeps back what comes before it, not what
+	 * comes after it. Without the barriers, the function could read what was there
+	 * before a caller's store, and that caller still see the item pending:
+	 *
+	 *	caller				worker
+	 *	WRITE_ONCE(data, 1)		WRITE_ONCE(state, 0)
+	 *	smp_mb()			smp_mb()
+	 *	READ_ONCE(state) != 0		READ_ONCE(data) == 0
+	 *
+	 * A later submission and a cancel of the same item change nothing: the state
+	 * that the caller reads is older than the last store of 0 before a run.
+	 */
+	smp_mb();
 	fn(work);
 	count_completed(pool, colour);
 }

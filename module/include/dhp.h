@@ -518,9 +518,15 @@ void dhp_pool_destroy(struct dhp_pool *pool);
  * that it is called on. With it, another worker that has nothing to do may run the
  * item, and no order is kept between such items, nor between them and others.
  *
+ * When the item is queued already, nothing is done, and the run to come sees what the
+ * caller stored before the call, all the same: a caller that stores what is to be done and
+ * then submits needs no barrier of its own, whatever this returns. An item that is just
+ * being cancelled is not queued; see dhp_work_cancel().
+ *
  * Context: Any but NMI. Takes no lock of dhp's.
- * Return: true; false, and nothing done, when the item is queued already, or, with
- * a warning in the log, when there is no pool, no item, or no function in it.
+ * Return: true; false, and nothing done, when the item is queued already or is being
+ * cancelled, or, with a warning in the log, when there is no pool, no item, or no function
+ * in it.
  */
 bool dhp_pool_submit(struct dhp_pool *pool, struct dhp_work *work);
 
@@ -536,9 +542,15 @@ bool dhp_pool_submit(struct dhp_pool *pool, struct dhp_work *work);
  * when a suspend begins, and where a worker could not be had, they run on others, and
  * neither is promised. Nobody steals them.
  *
+ * When the item is queued already, nothing is done, and the run to come sees what the
+ * caller stored before the call, all the same: a caller that stores what is to be done and
+ * then submits needs no barrier of its own, whatever this returns. An item that is just
+ * being cancelled is not queued; see dhp_work_cancel().
+ *
  * Context: Any but NMI. Takes no lock of dhp's.
- * Return: true; false, and nothing done, when the item is queued already, or, with
- * a warning in the log, when there is no pool, no item, or no function in it.
+ * Return: true; false, and nothing done, when the item is queued already or is being
+ * cancelled, or, with a warning in the log, when there is no pool, no item, or no function
+ * in it.
  */
 bool dhp_pool_submit_on(struct dhp_pool *pool, unsigned int cpu,
 			struct dhp_work *work);
@@ -559,7 +571,7 @@ void dhp_pool_flush(struct dhp_pool *pool);
  *
  * When it returns, the item is neither queued nor running, whatever it was before,
  * unless somebody else submits it again. Submissions meanwhile are refused, also
- * those of the item's own function.
+ * those of the item's own function, and no run to come is promised to them.
  *
  * Context: Process context; may sleep. Not from the item's own function, and not
  * from a synchronous callback.
