@@ -102,6 +102,23 @@ static pid_t start_command(int terminal, int interactive)
 	return 0;
 }
 
+/* Where KASLR has put the kernel, so that the runner can name the functions of one that died. */
+static void tell_place(int control)
+{
+	FILE *symbols = fopen("/proc/kallsyms", "r");
+	char line[256];
+
+	if (!symbols)
+		return;	/* a kernel without them */
+	while (fgets(line, sizeof(line), symbols)) {
+		if (strstr(line, " _stext\n")) {
+			dprintf(control, "stext %.16s\n", line);
+			break;
+		}
+	}
+	fclose(symbols);
+}
+
 /* Also reaps the orphans that the command leaves behind. */
 static int wait_for(pid_t command)
 {
@@ -153,6 +170,7 @@ int main(void)
 	control = open_line("/dev/ttyS2", 1);
 
 	write_file("/dev/kmsg", "vm: begin\n");
+	tell_place(control);
 	dprintf(control, "begin\n");
 
 	status = wait_for(start_command(terminal, interactive));

@@ -309,6 +309,7 @@ class FakeGuest:
         self.terminal, self.terminal_end = socket.socketpair()
         self.control, self.control_end = socket.socketpair()
         self.process = mock.Mock(**{"poll.return_value": None})
+        self.watcher = mock.Mock(stopped=None, registers=None)
         self.monitor_error = qmp.Gone("QEMU has ended")
 
     def console(self, text):

@@ -1,0 +1,344 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Tests of what qemu/vm says of a guest that ends otherwise than by its command's end.
+
+A guest that resets itself, by port or by a triple fault, one that powers off, panics or hangs, one
+that is lost to QEMU, and a QEMU that is killed: each is told from every other one, and each vCPU's
+last function is named. Boots some ten guests of KERNEL (6.1), a few seconds each.
+"""
+
+import faulthandler
+import io
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import unittest
+from unittest import mock
+
+import test_qemu
+from test_qemu import TOP, vm
+
+vcpus = sys.modules["vcpus"]
+
+PATIENCE = 300  # seconds that no guest here may take; the machine may be busy
+
+# What QEMU 10.0 said of a guest that it had lost, and 7.2 of one that had reset itself, without
+# the lines that nobody looks at.
+LOST = """
+CPU#0
+RAX=0000000000000000 RBX=ffbc8cfa45d90000 RCX=000000000000003f RDX=ffbc8cfa45d90000
+RIP=ffffffff9f5f69d0 RFL=00000216 [----AP-] CPL=0 II=0 A20=1 SMM=0 HLT=0
+CS =0010 0000000000000000 ffffffff 00af9b00 DPL=0 CS64 [-RA]
+IDT=     fffffe0000000000 00000fff
+CR0=80050033 CR2=00007fc0bceb4c10 CR3=0000000100848000 CR4=00751ef0
+EFER=0000000000000d01
+
+CPU#1
+RIP=ffffffff9f6592eb RFL=00000202 [-------] CPL=0 II=0 A20=1 SMM=0 HLT=1
+CS =0010 0000000000000000 ffffffff 00a09b00 DPL=0 CS64 [-RA]
+IDT=     fffffe0000000000 00000fff
+CR0=80050033 CR2=000055c73a5c1600 CR3=000000010084a000 CR4=00751ee0
+EFER=0000000000000d01
+
+CPU#3
+EAX=00000006 EBX=000f3652 ECX=00000000 EDX=00000cf9
+ESI=00000000 EDI=00100000 EBP=00000000 ESP=00000fc8
+EIP=000ef2a8 EFL=00000046 [---Z-P-] CPL=0 II=0 A20=1 SMM=0 HLT=0
+ES =0010 00000000 ffffffff 00cf9300 DPL=0 DS   [-WA]
+CS =0008 00000000 ffffffff 00cf9b00 DPL=0 CS32 [-RA]
+IDT=     000f621e 00000000
+CR0=00000011 CR2=00000000 CR3=00000000 CR4=00000000
+EFER=0000000000000000
+"""
+RESET = """\r
+CPU#0\r
+RAX=0000000000000000 RBX=0000000000000000 RCX=0000000000000000 RDX=0000000000000cf9\r
+RIP=ffffffff87bf25bf RFL=00000046 [---Z-P-] CPL=0 II=0 A20=1 SMM=0 HLT=0\r
+CS =0010 0000000000000000 ffffffff 00af9b00 DPL=0 CS64 [-RA]\r
+IDT=     fffffe0000000000 00000fff\r
+CR0=80050033 CR2=000000000042ee70 CR3=00000000235a2000 CR4=00751ef0\r
+EFER=0000000000000d01\r
+\r
+CPU#1\r
+RIP=ffffffff8763fc9b RFL=00000093 [--S-A-C] CPL=0 II=0 A20=1 SMM=0 HLT=1\r
+CS =0010 0000000000000000 ffffffff 00af9b00 DPL=0 CS64 [-RA]\r
+IDT=     fffffe0000000000 00000fff\r
+CR0=80050033 CR2=00007ffc719ef084 CR3=0000000001a62000 CR4=00751ee0\r
+EFER=0000000000000d01\r
+\r
+CPU#2\r
+EAX=00000000 EBX=00000000 ECX=00000000 EDX=00060fb1\r
+EIP=0000fff0 EFL=00000002 [-------] CPL=0 II=0 A20=1 SMM=0 HLT=1\r
+CS =f000 ffff0000 0000ffff 00009b00\r
+IDT=     00000000 0000ffff\r
+CR0=60000010 CR2=00000000 CR3=00000000 CR4=00000000\r
+EFER=0000000000000000\r
+"""
+KALLSYMS = """\
+ffffffff81000000 T startup_64
+ffffffff81000000 T _stext
+ffffffff81005000 t first
+ffffffff81005010 T second
+ffffffff81005010 t alias_of_second
+ffffffff81005020 D data
+ffffffff81006000 T _etext
+ffffffff82000000 T init_one
+"""
+
+
+class Registers(unittest.TestCase):
+    def words(self, text, symbols=None):
+        return [vcpu.words(symbols) for vcpu in vcpus.parse(text)]
+
+    def test_lost(self):
+        found = vcpus.parse(LOST)
+        self.assertEqual([vcpu.number for vcpu in found], [0, 1, 3])
+        self.assertEqual(vcpus.stray(found).number, 3)
+        self.assertEqual(self.words(LOST), [
+            "ran the kernel: 0xffffffff9f5f69d0", "halted in the kernel: 0xffffffff9f6592eb",
+            "ran the firmware from its reset vector, and was at 0xef2a8"])
+
+    def test_reset(self):
+        self.assertIsNone(vcpus.stray(vcpus.parse(RESET)))
+        self.assertEqual(self.words(RESET)[2], "waited to be started")
+
+    # What must not be taken for a lost guest, one register away from it each.
+    def test_not_lost(self):
+        stray = LOST.split("CPU#3")[1]
+        for old, new in (("HLT=0", "HLT=1"),            # waits
+                         ("CR3=00000000", "CR3=00001000"),  # has run a kernel, and left it
+                         ("EFER=0000000000000000", "EFER=0000000000000d01"),
+                         ("EIP=000ef2a8", "EIP=0000a2a8"),  # a kernel's first steps
+                         ("CR0=00000011", "CR0=80000011")):
+            self.assertIn(old, stray)
+            changed = LOST.replace(stray, stray.replace(old, new))
+            self.assertIsNone(vcpus.stray(vcpus.parse(changed)), new)
+        # The firmware boots the machine.
+        booting = LOST.replace("CR0=80050033", "CR0=60000010")
+        self.assertIsNone(vcpus.stray(vcpus.parse(booting)))
+        self.assertIsNone(vcpus.stray(vcpus.parse(LOST.replace("CPU#3", "CPU#0"))[2:]))
+
+    def test_words(self):
+        self.assertIn("a program, at 0xffffffff9f5f69d0", self.words(LOST.replace("CPL=0", "CPL=3"))[0])
+        self.assertIn("a module, at 0xffffffffc05f69d0",
+                      self.words(LOST.replace("ffffffff9f5f", "ffffffffc05f"))[0])
+        self.assertIn("triple fault", self.words(RESET.replace("00000fff", "00000000"))[0])
+
+    def test_no_registers(self):
+        for text in ("", "CPU#0", "unknown command: 'info registers'", LOST.replace("CR3=", "CRX="),
+                     LOST.replace("CS =", "CX ="), LOST.replace("IP=", "XX="), "\0" * 1000):
+            with self.assertRaises(ValueError):
+                vcpus.parse(text)
+
+    def test_symbols(self):
+        for start in (None, 0xffffffff81000000, 0xffffffff9f000000):
+            offset = start - 0xffffffff81000000 if start else 0
+            symbols = vcpus.Symbols(KALLSYMS.splitlines(), start)
+            for address, name in ((0xffffffff81005000, "first+0x0"),
+                                  (0xffffffff8100500f, "first+0xf"),
+                                  (0xffffffff81005018, "second+0x8"),
+                                  (0xffffffff81000004, "startup_64+0x4"),
+                                  (0xffffffff80ffffff, None), (0xffffffff81006000, None),
+                                  (0xffffffff82000000, None), (0, None)):
+                self.assertEqual(symbols(address + offset), name, f"{address:#x}, {start}")
+
+
+class Monitor(test_qemu.Refusals):
+    """What the watcher makes of what QEMU says."""
+
+    UP = (test_qemu.GREETING, test_qemu.READ, test_qemu.DONE)
+    ANSWERS = (test_qemu.READ, {"return": {"status": "shutdown"}}, test_qemu.READ, {"return": []},
+               test_qemu.READ, {"return": LOST}, test_qemu.HOLD)
+
+    def watch(self, *steps):
+        server = test_qemu.FakeQmp(self.path("qmp"), steps)
+        self.addCleanup(server.end)
+        sock = socket.socket(socket.AF_UNIX)
+        self.addCleanup(sock.close)
+        sock.connect(self.path("qmp"))
+        watcher = vm.Watcher(sock)
+        watcher.start()
+        return watcher
+
+    def stop(self, data):
+        return {"event": "SHUTDOWN", "data": data}
+
+    def test_stops(self):
+        for reason, said in (("guest-reset", "it has reset itself"),
+                             ("guest-shutdown", "it has powered off"),
+                             ("host-error", r"QEMU has stopped it (host-error)")):
+            with self.subTest(reason):
+                watcher = self.watch(*self.UP, {"event": "RTC_CHANGE"},
+                                     self.stop({"guest": True, "reason": reason}), *self.ANSWERS)
+                watcher.join(PATIENCE)
+                self.assertEqual((watcher.stopped, watcher.registers), (said, LOST))
+                self.assertEqual(watcher.state, ['{"status": "shutdown"}', "[]"])
+            os.unlink(self.path("qmp"))
+
+    def test_panics(self):
+        # By a pvpanic device, which says no reason.
+        watcher = self.watch(*self.UP, {"event": "GUEST_PANICKED", "data": {"action": "pause"}},
+                             *self.ANSWERS)
+        watcher.join(PATIENCE)
+        self.assertEqual((watcher.stopped, watcher.registers),
+                         ("it has told QEMU that it panicked", LOST))
+
+    def test_will_not_say(self):
+        watcher = self.watch(*self.UP, self.stop({"reason": "guest-reset"}), test_qemu.READ,
+                             {"error": {"desc": "no"}})
+        watcher.join(PATIENCE)
+        self.assertEqual((watcher.stopped, watcher.registers), ("it has reset itself", None))
+
+    def test_asked(self):
+        watcher = self.watch(*self.UP, *self.ANSWERS)
+        deadline = time.monotonic() + PATIENCE
+        while watcher.registers is None and time.monotonic() < deadline:
+            watcher.ask()
+        self.assertEqual((watcher.stopped, watcher.registers), (None, LOST))
+
+    def test_ends(self):
+        watcher = self.watch(*self.UP)
+        watcher.join(PATIENCE)
+        self.assertEqual((watcher.stopped, watcher.registers), (None, None))
+
+
+class Verdicts(test_qemu.Refusals):
+    """What a run makes of how its guest has ended."""
+
+    def setUp(self):
+        super().setUp()
+        self.guest = test_qemu.FakeGuest(self.folder)
+        self.addCleanup(self.guest.close)
+
+    def ended(self, error, *named, stopped="it has reset itself", registers=LOST):
+        self.guest.watcher = mock.Mock(stopped=stopped, registers=registers)
+        run = vm.Run(self.guest, io.BytesIO(), PATIENCE, files=self.build)
+        with self.assertRaises(vm.Failed) as caught:
+            run.wait()
+        self.assertIs(type(caught.exception), error)
+        for pattern in named:
+            self.assertRegex(str(caught.exception), pattern)
+        return caught.exception
+
+    def test_lost(self):
+        lost = self.ended(vm.Lost, "lost to QEMU", "vCPU 3 ran the firmware", "qemu/README.md")
+        self.assertEqual(lost.status, 75)
+
+    def test_reset(self):
+        failed = self.ended(vm.Failed, "died before .*: it has reset itself", registers=RESET)
+        self.assertEqual(failed.status, 125)
+
+    def test_no_registers(self):
+        for registers in (None, "", "what?"):
+            self.ended(vm.Failed, "died before .*: it has reset itself", registers=registers)
+
+    def test_lost_after_a_fault(self):
+        # The kernel had complained before, and that is the guest's own.
+        self.guest.console("BUG: all wrong\n")
+        self.ended(vm.Failed, "bad on the guest's console: BUG: all wrong")
+
+    def test_after_its_verdict(self):
+        for registers, error in ((RESET, vm.Failed), (LOST, vm.Lost)):
+            self.guest.control_end.sendall(b"end 0\n")
+            self.ended(error, "the guest (died|was lost)", registers=registers)
+
+
+# ---------------------------------------------------------------- guests
+
+def qemu_of(runner):
+    """The process of the QEMU that a qemu/vm has started, if it has."""
+    for name in os.listdir("/proc"):
+        try:
+            with open(f"/proc/{name}/stat", encoding="ascii", errors="replace") as file:
+                program, rest = re.match(r"\d+ \((.*)\) \S (\d+) ", file.read()).groups()
+        except (OSError, AttributeError):
+            continue
+        if int(rest) == runner and (program.startswith("qemu") or program.startswith("ld-linux")):
+            return int(name)
+    return None
+
+
+class Ends(unittest.TestCase):
+    """Real guests."""
+
+    # `reboot` asks the first process, which is ours and does not listen; with -f, the kernel.
+    GO_ON = "; while :; do sleep 1; done"
+
+    def run_vm(self, command, *words, status=vm.DIED, named=(), signal_at=None, env=()):
+        with subprocess.Popen([os.path.join(TOP, "qemu/vm"), "run", *words, "--", command],
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True, errors="replace",
+                              env={**os.environ, **dict(env)}) as runner:
+            self.addCleanup(runner.kill)
+            said = ""
+            overdue = threading.Timer(PATIENCE, runner.kill)
+            overdue.start()
+            for line in runner.stderr:
+                said += line
+                if signal_at and "up after" in line:
+                    os.kill(qemu_of(runner.pid), signal_at)
+            output = runner.stdout.read()
+            code = runner.wait()
+            overdue.cancel()
+        self.assertEqual(code, status, said)
+        self.assertNotIn("Traceback", said)
+        for pattern in named:
+            self.assertRegex(said, pattern)
+        return output, said
+
+    def vcpus_txt(self, said):
+        folder = os.path.dirname(re.search(r"console: (\S+)", said)[1])
+        with open(os.path.join(TOP, folder, "vcpus.txt"), encoding="utf-8") as file:
+            return file.read()
+
+    def test_ends_well(self):
+        for code in (0, 75, 125):
+            _, said = self.run_vm(f"exit {code}", status=code)
+            self.assertNotIn("vCPU", said)
+
+    def test_resets_itself(self):
+        _, said = self.run_vm("reboot -f" + self.GO_ON, named=[
+            "died before its command ended: it has reset itself\n",
+            r"vCPU 0 (ran|halted in) the kernel: \w+\+0x", r"vCPU 1 \w.* the kernel: \w+\+0x",
+            r"the kernel: (native_machine_emergency_restart|acpi_\w+|io_\w+)\+0x", "console: "])
+        self.assertNotIn("triple", said)
+        kept = self.vcpus_txt(said)
+        for part in ("vCPU 1 ", '"status": "shutdown"', '"cpu-index": 1', "CPU#1", "CR3="):
+            self.assertIn(part, kept)
+
+    def test_triple_fault(self):
+        self.run_vm("reboot -f" + self.GO_ON, "--append", "reboot=t", named=[
+            "it has reset itself", "without an IDT: its next exception is a triple fault"])
+
+    def test_powers_off(self):
+        self.run_vm("poweroff -f" + self.GO_ON, named=[
+            "died before its command ended: it has powered off\n", r"vCPU 0 .*: \w+\+0x"])
+
+    def test_panics(self):
+        # There is no init, so nobody has said where the kernel is. It resets the machine at once.
+        self.run_vm("true", "--append", "rdinit=/nowhere", named=[
+            "bad on the guest's console: .*Kernel panic", r"vCPU 0 .*the kernel: 0xf\w+\n"])
+
+    def test_hangs(self):
+        self.run_vm("while :; do :; done", "--timeout", "30", named=[
+            "no end after 30 seconds", "vCPU 0 ", "vCPU 1 "])
+
+    def test_qemu_is_killed(self):
+        _, said = self.run_vm("sleep 1000", signal_at=signal.SIGKILL, named=[
+            "died before its command ended; QEMU was ended by SIGKILL"])
+        self.assertNotIn("vCPU", said)
+
+    def test_qemu_is_ended(self):
+        self.run_vm("sleep 1000", signal_at=signal.SIGTERM, named=[
+            "died before its command ended.*QEMU (ended with status 0|has stopped)"])
+
+
+if __name__ == "__main__":
+    # What hangs has failed, too.
+    faulthandler.dump_traceback_later(15 * PATIENCE, exit=True)
+    unittest.main()
