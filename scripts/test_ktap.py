@@ -5,6 +5,7 @@
 import importlib.machinery
 import importlib.util
 import os
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -45,6 +46,18 @@ class Ktap(unittest.TestCase):
 
     def test_word_skip_in_name_is_no_skip(self):
         self.assertEqual(count("1..1\nok 1 skip_of_nothing"), (1, 0, 0))
+
+    def test_only_failures_outlive_a_lost_guest(self):
+        for text, expected in (("1..2\nok 1 a\n", (ktap.LOST, "# the guest was lost to QEMU")),
+                               ("1..2\nnot ok 1 a\n", (1, "0 passed, 3 failed")),
+                               ("1..1\n# 1..2\n# not ok 1 a\n", (1, "failed"))):
+            with tempfile.NamedTemporaryFile("w") as status:
+                status.write("75\n")
+                status.flush()
+                done = subprocess.run([os.path.join(TOP, "scripts/ktap"), "--status", status.name],
+                                      input=text, stdout=subprocess.PIPE, text=True, check=False)
+            self.assertEqual(done.returncode, expected[0])
+            self.assertIn(expected[1], done.stdout.splitlines()[-1])
 
     def test_no_plan(self):
         self.assertEqual(count("ok 1 a"), (1, 1, 0))
