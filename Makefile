@@ -4,7 +4,7 @@
 
 KERNEL ?= 6.1
 TIMEOUT ?= 4800
-# For the torture; without a seed it takes one and says which.
+# For the torture; without a seed it takes one and says which. Several seeds, several guests.
 MINUTES ?= 5
 SEED ?=
 # Long-term releases, the newest one, and a kernel with sleeping spinlocks.
@@ -33,7 +33,8 @@ help:
 	@echo 'make check     runs every selftest in a guest; the last line has the result'
 	@echo 'make check-kernels  the same on KERNELS ($(KERNELS)), JOBS=$(JOBS) at a time'
 	@echo 'make check-debug  the same on kernels with every checker; coverage in build/coverage'
-	@echo 'make torture   everything at random for MINUTES ($(MINUTES)), an oracle looks on; SEED= repeats a run'
+	@echo 'make torture   everything at random for MINUTES ($(MINUTES)), an oracle looks on; SEED= repeats a run,'
+	@echo '               SEED='"'"'1 2 3'"'"' makes several, with a sum'
 	@echo 'make bench     measures against the kernel'"'"'s own facilities: a table, and build/bench.json'
 	@echo 'make shell     a guest to play in, with `hotplug` at hand'
 	@echo 'make modules   builds the modules against KDIR'

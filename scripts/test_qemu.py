@@ -46,12 +46,13 @@ vm = load("vm", "qemu/vm")
 hotplug = load("hotplug", "qemu/hotplug")
 bench = load("bench", "scripts/bench")
 check_kernels = load("check_kernels", "scripts/check-kernels")
+torture = load("torture", "scripts/torture")
 
 PATIENCE = 60  # seconds that nothing here may take; the machine may be busy
 SHORT = 0.3    # a deadline that is meant to pass
 
-KINDS = ("qemu/vm", "qemu/hotplug", "scripts/bench", "scripts/check-kernels", "scripts/setup",
-         "scripts/kernel", "QMP socket", "guest")
+KINDS = ("qemu/vm", "qemu/hotplug", "scripts/bench", "scripts/check-kernels", "scripts/torture",
+         "scripts/setup", "scripts/kernel", "QMP socket", "guest")
 tried = dict.fromkeys(KINDS, 0)
 refused = dict.fromkeys(KINDS, 0)
 
@@ -930,6 +931,27 @@ class CheckKernelsWords(Refusals):
         self.assertEqual((check.failed, check.remarks),
                          (1, ["failed: there is no such kernel to be had"]))
         refused["scripts/check-kernels"] += 1
+
+
+class TortureWords(Refusals):
+    def test_words(self):
+        self.patch(torture, Guest=forbidden("a guest was tortured"))
+
+        def bad(*words, named):
+            self.words("scripts/torture", torture.main, 2, *words, named=named)
+
+        bad(named=["MINUTES=''"])
+        for word in ("", "0", "-1", "x", "1.5", "01", " 1", "\u0663", "9" * 5000):
+            bad(word, named=[f"MINUTES='{re.escape(word)}'", "1 or more"])
+        for word in ("x", "-1", "1.5", "01", "1,2", "\u0663", "1234567890", "1 x", "1 02"):
+            bad("5", word, named=[f"SEED='{word.split()[-1]}'", "up to nine digits"])
+        bad("5", "1 2 1", named=["SEED='1 2 1' names one twice"])
+
+    def test_no_qemu(self):
+        self.patch(torture, SCRIPTS=self.folder, Guest=forbidden("a guest was tortured"))
+        self.patch(torture.os, environ={"PATH": self.folder})
+        self.file("setup", "#!/bin/sh\nexit 1\n", 0o755)
+        self.words("scripts/torture", torture.main, 1, "5", named=["no QEMU of 8.1 or newer"])
 
 
 class Scripts(Refusals):

@@ -320,6 +320,67 @@ class Check(test_qemu.Refusals):
         self.assertIn("failed: the guest was lost to QEMU, twice", check.remarks)
 
 
+class Torture(test_qemu.Refusals):
+    """What scripts/torture makes of scripts/check's ends."""
+
+    PASSED = "echo '# SUCCESS: seed=7 transitions=1000 (x)'; echo '9 passed, 0 failed, 1 skipped'"
+    LOST = "echo '# the guest was lost'; echo 'vm: the guest was lost to QEMU: vCPU 3 X' >&2; exit 75"
+    FAILED = "echo '# FAILURE: seed=7 transitions=50 (x)'; echo '8 passed, 1 failed'; exit 1"
+
+    def torture(self, status, last, *guests, seeds="7", minutes=5):
+        """GUESTS: what the stand-in for scripts/check does, one after the other."""
+        check = "#!/bin/sh\necho \"$*\" >>asked\ncase $(wc -l <asked) in\n"
+        check += "".join(f"{number}) {guest} ;;\n" for number, guest in enumerate(guests, 1))
+        self.file("check", check + "*) exit 99 ;;\nesac\n", 0o755)
+        self.file("asked")
+        self.patch(test_qemu.torture, CHECK=self.path("check"))
+        with mock.patch.object(sys, "argv", ["torture", str(minutes), seeds]), \
+                mock.patch.object(os, "environ", {**os.environ, "QEMU": "x"}), \
+                mock.patch.object(sys, "stdout", io.StringIO()) as printed, \
+                mock.patch.object(sys, "stderr", io.StringIO()):
+            before = os.getcwd()
+            os.chdir(self.folder)
+            try:
+                code = test_qemu.torture.main()
+            finally:
+                os.chdir(before)
+        lines = printed.getvalue().splitlines()
+        self.assertEqual((code, lines[-1]), (status, last), lines)
+        with open(self.path("asked"), encoding="ascii") as file:
+            self.asked = re.findall(r"MINUTES=(\d+) TORTURE_SEED=(\d+)", file.read())
+        self.assertEqual(len(self.asked), len(guests))
+        return lines
+
+    def test_one(self):
+        lines = self.torture(0, "9 passed, 0 failed, 1 skipped", self.PASSED)
+        self.assertEqual(len(lines), 2)
+        self.torture(1, "8 passed, 1 failed", self.FAILED)
+        self.torture(1, "0 passed, 1 failed", "exit 2")
+        self.torture(1, "0 passed, 1 failed", "true")
+
+    def test_several(self):
+        lines = self.torture(1, "26 passed, 1 failed, 2 skipped", self.PASSED, self.FAILED,
+                             self.PASSED, seeds="7 8 9")
+        self.assertEqual([seed for _, seed in self.asked], ["7", "8", "9"])
+        self.assertIn("seed 8: 50 transitions, 8 passed, 1 failed", lines)
+        self.assertIn("in all: 2050 transitions, guests lost to QEMU: 0", lines)
+
+    def test_lost(self):
+        lines = self.torture(0, "9 passed, 0 failed, 1 skipped", self.LOST, self.PASSED)
+        self.assertEqual(self.asked, [("5", "7"), ("4", "7")])
+        self.assertIn("seed 7: 1000 transitions, 9 passed, 0 failed, 1 skipped; "
+                      "the guest was lost to QEMU: vCPU 3 X", lines)
+
+    def test_always_lost(self):
+        lines = self.torture(75, "0 passed, 0 failed", self.LOST, self.LOST, minutes=2)
+        self.assertTrue(lines[-3].startswith("seed 7: no result; the guest was lost"), lines)
+
+    def test_lost_after_a_failure(self):
+        failed = "echo 'vm: the guest was lost to QEMU: vCPU 3 X' >&2; echo '0 passed, 2 failed'; exit 1"
+        lines = self.torture(1, "0 passed, 2 failed", failed)
+        self.assertIn("guests lost to QEMU: 1", lines[-2])
+
+
 # ---------------------------------------------------------------- guests
 
 def qemu_of(runner):
