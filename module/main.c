@@ -68,4 +68,6 @@ static void __exit dhp_exit(void)
 module_exit(dhp_exit);
 
 MODULE_DESCRIPTION("Lets drivers follow processors and memory that come and go");
+MODULE_AUTHOR("The authors of dhp");
+MODULE_VERSION(DHP_VERSION);
 MODULE_LICENSE("GPL");
