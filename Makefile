@@ -21,8 +21,8 @@ export KERNEL
 # KERNEL's build tree, found (and fetched) only by the targets that want it.
 guest_kdir = $(realpath $(shell scripts/setup kernel $(KERNEL))/kdir)
 
-# `make modules` is for this machine's kernel where that can be built for.
-KDIR ?= $(or $(wildcard /lib/modules/$(shell uname -r)/build),$(guest_kdir))
+# The kernel that `make modules`, `install` and `uninstall` are for: the running one, unless named.
+KDIR ?= /lib/modules/$(shell uname -r)/build
 
 VERSION := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 DKMS_SOURCE = /usr/src/dhp-$(VERSION)
@@ -37,10 +37,11 @@ help:
 	@echo '               SEED='"'"'1 2 3'"'"' makes several, with a sum'
 	@echo 'make bench     measures against the kernel'"'"'s own facilities: a table, and build/bench.json'
 	@echo 'make shell     a guest to play in, with `hotplug` at hand'
-	@echo 'make modules   builds the modules against KDIR'
 	@echo 'make kdir      prints the build tree of the guest kernel, for a driver of your own'
-	@echo 'make install   puts dhp.ko on this machine (KDIR= for another kernel than the running one)'
-	@echo 'make dkms      the same by DKMS, which builds it again for every new kernel'
+	@echo 'make modules   builds dhp.ko for the running kernel, or for the build tree that KDIR= names'
+	@echo 'make install   puts it on this machine, with what a driver of your own is built with'
+	@echo 'make uninstall takes away what `make install` has put there'
+	@echo 'make dkms      installs it by DKMS, which builds it again for every new kernel'
 	@echo 'make style     checkpatch, sparse, shellcheck, kernel-doc; silent when all is well'
 	@echo 'make clean     removes what was built; `rm -r build` also what was fetched'
 	@echo
@@ -53,9 +54,12 @@ tools:
 
 # ------------------------------------------------------------------ modules
 
-.PHONY: modules guest-modules kdir
-modules: tools
-	@scripts/build-modules $(KDIR)
+.PHONY: build-tools modules guest-modules kdir
+build-tools:
+	@scripts/setup build-tools
+
+modules: build-tools
+	@folder=$$(scripts/build-modules --real '$(KDIR)') && echo "$$folder/module/dhp.ko is built"
 
 guest-modules: tools
 	@kdir=$(guest_kdir); [ -n "$$kdir" ] && scripts/build-modules "$$kdir"
@@ -94,9 +98,12 @@ torture:
 
 # ------------------------------------------------------------------ a real machine
 
-.PHONY: install dkms
-install: tools
-	@scripts/build-modules --install $(KDIR)
+.PHONY: install uninstall dkms
+install: build-tools
+	@scripts/install '$(KDIR)'
+
+uninstall:
+	@scripts/install --remove '$(KDIR)'
 
 # DKMS copies the folder that it is shown; build/ is not for it.
 dkms:

@@ -248,4 +248,29 @@ auto_online_vetoed() {
 }
 test_case auto_online_vetoed 'P3 a veto under auto_online is named in the log'
 
+# `make uninstall` takes the file, not the module that runs.
+uninstalled_while_loaded() {
+	modules=/lib/modules/$(uname -r)
+	for installed in updates/module dhp/Module.symvers; do
+		[ ! -e "$modules/$installed" ] || skip "dhp is installed on this machine"
+	done
+	mkdir "$tmp/bin"
+	printf '#!/bin/sh\n' >"$tmp/bin/depmod"
+	chmod 755 "$tmp/bin/depmod"
+
+	load dhp
+	mkdir -p "$modules/updates/module"
+	cp "$DHP_DIR/dhp.ko" "$modules/updates/module"
+	PATH=$tmp/bin:$PATH ./install --remove "$modules/build" >"$tmp/said"
+	grep -q "^removed for .* $modules/updates/module/dhp.ko" "$tmp/said" || fail "$(cat "$tmp/said")"
+	grep -q '^dhp is still loaded' "$tmp/said" || fail "not said to be loaded: $(cat "$tmp/said")"
+	[ ! -e "$modules/updates" ] || fail "$modules/updates is left"
+	unload dhp
+
+	PATH=$tmp/bin:$PATH ./install --remove "$modules/build" >"$tmp/said"
+	grep -q 'has installed nothing' "$tmp/said" || fail "$(cat "$tmp/said")"
+	! grep 'still loaded' "$tmp/said" || fail "it is not loaded"
+}
+test_case uninstalled_while_loaded 'load uninstalling it says that it is still loaded'
+
 run_tests
