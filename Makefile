@@ -107,10 +107,12 @@ uninstall:
 
 # DKMS copies the folder that it is shown; build/ is not for it.
 dkms:
+	@scripts/install --check-dkms
 	@scripts/setup dkms
 	rm -rf $(DKMS_SOURCE)
-	mkdir -p $(DKMS_SOURCE)
+	mkdir -p $(DKMS_SOURCE)/scripts
 	cp -r Kbuild dkms.conf module $(DKMS_SOURCE)
+	cp scripts/publish $(DKMS_SOURCE)/scripts
 	dkms install --force -m dhp -v $(VERSION) $(DKMS_ARGS)
 
 # ------------------------------------------------------------------ care

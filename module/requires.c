@@ -2,7 +2,7 @@
 /*
  * What dhp needs of a kernel's configuration, and what for. Kbuild compiles this file alone and
  * first: a kernel that lacks an option is refused by one line that names it, not by whatever the
- * other files run into.
+ * other files run into. BUILD_EXCLUSIVE_CONFIG in dkms.conf names the same options.
  */
 
 #if !defined(CONFIG_64BIT)

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Tests of what puts dhp on a real machine and takes it off again.
+"""Tests of what puts dhp on a real machine and takes it off again, DKMS included.
 
 They work on a copy of the sources, below another root, with a stand-in for the kernel's build tree,
-and for depmod; no kernel is built for, and no network is needed.
+for depmod and for DKMS; no kernel is built for, and no network is needed.
 """
 
 import os
@@ -312,6 +312,88 @@ class Uninstall(Machine):
         self.succeeds("install")
         self.program("depmod", "exit 1")
         self.assertIn("depmod failed", self.fails("uninstall"))
+
+
+class Dkms(Machine):
+    """What DKMS 3.0 and 3.2 do with dkms.conf, in their order."""
+
+    def setUp(self):
+        super().setUp()
+        self.dkms_tree = os.path.join(self.folder, "dkms")
+        self.lib_modules = os.path.join(self.root, "lib/modules")
+        self.source = os.path.join(self.folder, "dhp-source")
+        self.program("dkms", 'echo "dkms $*" >>"$LOG"')
+
+    def make_dkms(self):
+        return self.make("dkms", f"DKMS_SOURCE={self.source}")
+
+    def directives(self):
+        script = (f'dkms_tree={self.dkms_tree} kernelver={RELEASE} arch=x86_64 '
+                  f'kernel_source_dir={self.kdir}; . {self.tree}/dkms.conf; '
+                  'for name in ${!BUILD_EXCLUSIVE*} ${!POST*} ${!PACKAGE*} MAKE; do '
+                  'echo "$name=${!name}"; done')
+        done = subprocess.run(["bash", "-c", script], text=True, stdout=subprocess.PIPE, check=True)
+        return dict(line.split("=", 1) for line in done.stdout.splitlines())
+
+    def hook(self, command, folder):
+        """As DKMS runs it, below the test's root."""
+        command = [word.replace("/lib/modules", self.lib_modules) for word in command.split()]
+        self.assertTrue(os.access(os.path.join(folder, command[0]), os.X_OK), command[0])
+        subprocess.run([os.path.join(folder, command[0]), *command[1:]], cwd=folder, check=True)
+
+    def test_headers_and_symbols_stay(self):
+        done = self.make_dkms()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("dkms install --force -m dhp -v", self.logged())
+        directive = self.directives()
+        package = os.path.join(self.dkms_tree, directive["PACKAGE_NAME"],
+                               directive["PACKAGE_VERSION"])
+        build = os.path.join(package, "build")
+        shutil.copytree(self.source, build)
+        self.assertIn(f"M={build} ", directive["MAKE"])
+        subprocess.run(["sh", "-c", directive["MAKE"]], check=True, stdout=subprocess.DEVNULL)
+        self.hook(directive["POST_BUILD"], build)
+        shutil.rmtree(build)
+
+        published = os.path.join(self.modules, "dhp")
+        self.assertFalse(os.path.exists(published))
+        self.hook(directive["POST_INSTALL"], self.source)
+        self.assertEqual(set(files(published)), {"Module.symvers", *os.listdir(
+            os.path.join(self.source, "module/include"))})
+        self.assertIn("dhp_function", files(published)["Module.symvers"])
+
+        # Another version may be the one that is installed.
+        self.write(f"{self.modules}/updates/dkms/dhp.ko.xz", "")
+        self.hook(directive["POST_REMOVE"], self.source)
+        self.assertTrue(os.path.exists(published))
+        os.remove(f"{self.modules}/updates/dkms/dhp.ko.xz")
+        self.hook(directive["POST_REMOVE"], self.source)
+        self.assertFalse(os.path.exists(published))
+
+    def test_the_same_place_as_make_install(self):
+        self.succeeds("install")
+        installed = set(files(f"{self.modules}/dhp"))
+        self.succeeds("uninstall")
+        symvers = os.path.join(self.folder, "Module.symvers")
+        self.write(symvers, "")
+        command = self.directives()["POST_INSTALL"].split()
+        self.hook(f"{command[0]} {symvers} {command[2]}", self.tree)
+        self.assertEqual(set(files(f"{self.modules}/dhp")), installed)
+
+    def test_make_install_has_it(self):
+        self.succeeds("install")
+        os.remove(self.log)
+        done = self.make_dkms()
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn(f"dhp is installed for {RELEASE}; first: make uninstall KDIR=", done.stderr)
+        self.assertEqual(self.logged(), "")
+        self.assertFalse(os.path.exists(self.source))
+
+    def test_exclusive(self):
+        directive = self.directives()
+        self.assertEqual(directive["BUILD_EXCLUSIVE_ARCH"], "x86_64")
+        self.assertEqual(directive["BUILD_EXCLUSIVE_KERNEL_MIN"], "6.1")
+        self.assertEqual(set(directive["BUILD_EXCLUSIVE_CONFIG"].split()), set(needed_options()))
 
 
 def needed_options():
