@@ -113,6 +113,7 @@ dkms:
 	mkdir -p $(DKMS_SOURCE)/scripts
 	cp -r Kbuild dkms.conf module $(DKMS_SOURCE)
 	cp scripts/publish $(DKMS_SOURCE)/scripts
+	dkms build --force -m dhp -v $(VERSION) $(DKMS_ARGS)
 	dkms install --force -m dhp -v $(VERSION) $(DKMS_ARGS)
 
 # ------------------------------------------------------------------ care
