@@ -37,7 +37,8 @@ help:
 	@echo '               SEED='"'"'1 2 3'"'"' makes several, with a sum'
 	@echo 'make bench     measures against the kernel'"'"'s own facilities: a table, and build/bench.json'
 	@echo 'make shell     a guest to play in, with `hotplug` at hand'
-	@echo 'make kdir      prints the build tree of the guest kernel, for a driver of your own'
+	@echo 'make kdir      prints the build tree of the guest kernel, for a driver of your own, and builds'
+	@echo '               what such a driver needs'
 	@echo 'make modules   builds dhp.ko for the running kernel, or for the build tree that KDIR= names'
 	@echo 'make install   puts it on this machine, with what a driver of your own is built with'
 	@echo 'make uninstall takes away what `make install` has put there'
@@ -64,8 +65,9 @@ modules: build-tools
 guest-modules: tools
 	@kdir=$(guest_kdir); [ -n "$$kdir" ] && scripts/build-modules "$$kdir"
 
+# Only the path goes to standard output.
 kdir: tools
-	@kdir=$(guest_kdir); [ -n "$$kdir" ] && echo "$$kdir"
+	@kdir=$(guest_kdir); [ -n "$$kdir" ] && scripts/build-modules "$$kdir" >&2 && echo "$$kdir"
 
 # ------------------------------------------------------------------ guests
 
