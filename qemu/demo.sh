@@ -3,6 +3,8 @@
 #
 # The guest's part of `make demo`: what dhp does while the machine changes. Each step is shown
 # by a table before and after, and the notifications in between, and each is verified.
+#
+#   demo.sh [BOLD PLAIN]	what a terminal takes around a title
 
 sys=/sys/kernel/dhp
 pool=$sys/pools/dhp
@@ -12,7 +14,9 @@ new=/tmp/log.new
 tmp=/tmp/row
 failures=0
 
-title() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+bold=${1-}
+plain=${2-}
+title() { printf '\n%s%s%s\n' "$bold" "$*" "$plain"; }
 good() { echo "  ok: $*"; }
 bad() {
 	echo "  NOT SEEN: $*"

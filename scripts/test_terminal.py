@@ -281,6 +281,40 @@ class Tree(unittest.TestCase):
         return os.path.join(self.folder, name)
 
 
+class Demo(Tree):
+    """The one that asks for escape codes."""
+
+    def titles(self, **how):
+        self.copy("scripts/demo")
+        # What the guest is to put around a title: the last two words.
+        self.program("qemu/vm", r"""while [ $# -gt 2 ]; do shift; done; printf '<%s%s>\n' "$1" "$2" """)
+        terminal, done = run([self.path("scripts/demo")], **how)
+        self.assertEqual(done.returncode, 0)
+        return terminal.screen()[0] if how.get("stdout", True) else done.stdout.decode().strip()
+
+    def test_terminal(self):
+        self.assertEqual(self.titles(), "<\x1b[1m\x1b[0m>")
+        self.assertEqual(self.titles(NO_COLOR=""), "<\x1b[1m\x1b[0m>")
+
+    def test_without(self):
+        self.assertEqual(self.titles(stdout=False), "<>")
+        for changes in {"NO_COLOR": "1"}, {"TERM": "dumb"}, {"TERM": None}:
+            self.assertEqual(self.titles(**changes), "<>", changes)
+
+    def test_nobody_else(self):
+        found = []
+        for path in glob.glob(os.path.join(TOP, "*/*")) + glob.glob(os.path.join(TOP, ".ci/*")) + \
+                [os.path.join(TOP, "Makefile")]:
+            if os.path.isdir(path) or path.startswith(os.path.join(TOP, "build")):
+                continue
+            with open(path, encoding="utf-8", errors="replace") as file:
+                if re.search(r"\\0?33|\\x1b|\\e\[|\x1b|\btput\b|--colou?r(?!=never)", file.read()):
+                    found.append(os.path.relpath(path, TOP))
+        # The last one hands it to the kernel.
+        self.assertEqual(sorted(found), ["scripts/demo", "scripts/test_terminal.py",
+                                         "selftests/bad_input.sh"])
+
+
 class CheckKernels(Tree):
     def check(self, **how):
         self.copy("scripts/check-kernels", "scripts/progress.py")
