@@ -18,6 +18,16 @@ usage: hotplug cpu list | cpu add [COUNT] | cpu del [ID]
        hotplug virtio-mem list | virtio-mem resize SIZE [ID]
 """
 
+# The same for a guest and for the host.
+HELP_WORDS = (["--help"], ["-h"], ["help"])
+HELP = WORDS + """
+`cpu del` takes the highest CPU that was plugged, `dimm del` the most recent DIMM, and
+`virtio-mem resize` the first device, in steps of its own block size (STEP in `virtio-mem list`).
+
+Exit status: 0 done; 1 refused, and stderr says by whom; 2 the words make no sense; 3 there is
+no QEMU, or it or the guest did not answer in time.
+"""
+
 # Next to the QMP socket of a guest that was given more slots than it is meant to use.
 MAX_CPUS_FILE = "maxcpus"
 
@@ -414,7 +424,7 @@ def parse(words):
         size = parse_size(rest[0])
         return lambda client, out: virtio_mem_resize(client, out, size, (rest + [None])[1])
     raise Usage(f"what does {' '.join(words)!r} mean?\n{WORDS.rstrip()}" if words
-                else WORDS.rstrip())
+                else HELP.rstrip())
 
 
 def run(words, client):
@@ -422,6 +432,8 @@ def run(words, client):
 
     Returns an exit status, what to print, and what to complain.
     """
+    if words in HELP_WORDS:
+        return OK, HELP, ""
     out = io.StringIO()
     status, complaint = OK, ""
     try:

@@ -366,5 +366,21 @@ class Shell(unittest.TestCase):
         self.assertEqual(self.end_of(side_effect=vm.Failed("the guest died")), vm.DIED)
 
 
+class Help(unittest.TestCase):
+    """`hotplug --help` in a guest, and on the host."""
+
+    def test_no_qemu_is_asked(self):
+        for word in "--help", "-h", "help":
+            self.assertEqual(plug.run([word], None), (plug.OK, plug.HELP, ""))
+            done = run([os.path.join(TOP, "qemu/hotplug"), word], stdout=False, stderr=False)[1]
+            self.assertEqual((done.returncode, done.stderr), (0, b""))
+            self.assertTrue(done.stdout.decode().startswith(plug.HELP))
+            self.assertIn("--qmp SOCKET", done.stdout.decode())
+
+    def test_no_words(self):
+        status, out, err = plug.run([], None)
+        self.assertEqual((status, out, err), (plug.USAGE, "", f"hotplug: {plug.HELP}"))
+
+
 if __name__ == "__main__":
     unittest.main()

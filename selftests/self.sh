@@ -280,4 +280,24 @@ interrupted() {
 }
 test_case interrupted 'self an interrupted test leaves everything as it was, and has failed by name'
 
+hotplug_help() {
+	command -v hotplug >/dev/null || impossible "nothing to plug here: no 'hotplug' command"
+	hotplug --help >"$tmp/help" 2>"$tmp/said" || fail "hotplug --help ended with $?: $(cat "$tmp/said")"
+	[ ! -s "$tmp/said" ] || fail "hotplug --help complains: $(cat "$tmp/said")"
+	for text in 'usage: hotplug cpu list' 'dimm add SIZE' 'virtio-mem resize SIZE' 'Exit status: 0'; do
+		grep -qF "$text" "$tmp/help" || fail "hotplug --help does not say '$text': $(cat "$tmp/help")"
+	done
+	for word in -h help; do
+		hotplug "$word" >"$tmp/same" || fail "hotplug $word ended with $?"
+		same "$tmp/help" "$tmp/same"
+	done
+	# Who says nothing is shown the same, as a complaint.
+	code=0
+	hotplug >"$tmp/said" 2>"$tmp/complaint" || code=$?
+	equal "exit status of hotplug without words" 2 "$code"
+	sed '1s/^hotplug: //' "$tmp/complaint" >"$tmp/same"
+	same "$tmp/help" "$tmp/same"
+}
+test_case hotplug_help 'self hotplug --help says which words there are'
+
 run_tests
