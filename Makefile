@@ -36,6 +36,7 @@ help:
 	@echo 'make torture   everything at random for MINUTES ($(MINUTES)), an oracle looks on; SEED= repeats a run,'
 	@echo '               SEED='"'"'1 2 3'"'"' makes several, with a sum'
 	@echo 'make bench     measures against the kernel'"'"'s own facilities: a table, and build/bench.json'
+	@echo 'make bench-check  a minute of it: does everything there still work?'
 	@echo 'make shell     a guest to play in, with `hotplug` at hand'
 	@echo 'make kdir      prints the build tree of the guest kernel, for a driver of your own, and builds'
 	@echo '               what such a driver needs'
@@ -71,12 +72,15 @@ kdir: tools
 
 # ------------------------------------------------------------------ guests
 
-.PHONY: demo check check-kernels bench shell
+.PHONY: demo check check-kernels bench bench-check shell
 demo: guest-modules
 	@scripts/demo
 
 bench: guest-modules
 	@scripts/bench
+
+bench-check: guest-modules
+	@scripts/bench --quick
 
 shell: guest-modules
 	@qemu/vm shell

@@ -1,14 +1,18 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# `make bench`, inside the guest: runs benchmarks of dhp_bench.ko and prints their results for
-# scripts/bench, each as a line `result NAME SIDE OPS VALUE...`.
+# `make bench`, inside the guest: runs benchmarks of dhp_bench.ko. What it prints is for
+# scripts/bench, which knows three kinds of line; all others are messages of programs.
+#
+#   result NAME SIDE OPS VALUE...	for OPS operations, a value a round
+#   about WHAT WORD...		a property of the guest
+#   step NAME			a step begins
 #
 #   bench.sh ROUNDS STEP...
 #
 # A step is the name of one of the module's benchmarks; or `dimm` or `plug`, for which this script
-# moves the hardware; or `online`, which brings processor 1 online. dhp has its own pool for `dimm`
-# and `plug`, and none for the others.
+# moves the hardware; or `online`, which brings CPU 1 online. dhp has its own pool for `dimm` and
+# `plug`, and none for the others.
 
 set -u
 rounds=$1
@@ -125,24 +129,30 @@ hot_adds() {
 	done
 }
 
+# CPU 2, and the last possible one while all others are online.
 plug() {
+	last=$(cat "$system/cpu/possible")
+	last=${last##*-}
+	[ "$last" -gt 2 ] || die "plug needs 4 possible CPUs or more, here the last one is $last"
 	booted=
-	[ ! -e "$system/cpu/cpu32" ] || booted=1
+	[ ! -e "$system/cpu/cpu$last" ] || booted=1
 	online 1 2>/dev/null
 	hot_adds 2
-	for cpu in $(seq 2 31); do
+	for cpu in $(seq 2 $((last - 1))); do
 		plug_one "$cpu"
 		online "$cpu"
 	done
 	settle
-	hot_adds 32
+	hot_adds "$last"
 }
 
 # ---------------------------------------------------------------- steps
 
-echo "result clocksource $(cat $system/clocksource/clocksource0/current_clocksource) 0"
+echo "about kernel $(uname -r)"
+echo "about clock $(cat $system/clocksource/clocksource0/current_clocksource)"
 pool=
 for step in "$@"; do
+	echo "step $step"
 	case $step in
 	dimm | plug) want=1 ;;
 	*) want=0 ;;
