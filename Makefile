@@ -18,6 +18,11 @@ JOBS ?= $(if $(filter 1,$(shell nproc)),1,2)
 MAKEFLAGS += --no-print-directory
 export KERNEL
 
+# gcc does not know NO_COLOR.
+ifneq ($(NO_COLOR),)
+export GCC_COLORS :=
+endif
+
 # KERNEL's build tree, found (and fetched) only by the targets that want it.
 guest_kdir = $(realpath $(shell scripts/setup kernel $(KERNEL))/kdir)
 

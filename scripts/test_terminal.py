@@ -315,6 +315,20 @@ class Demo(Tree):
                                          "selftests/bad_input.sh"])
 
 
+class Compiler(unittest.TestCase):
+    def colours(self, **changes):
+        done = subprocess.run(["make", "-s", "-C", TOP, "--eval",
+                               "shown: ; @echo \"$${GCC_COLORS-gcc's own}\"", "shown"],
+                              env=environment(GCC_COLORS=None, **changes), stdout=subprocess.PIPE,
+                              text=True, timeout=PATIENCE, check=True)
+        return done.stdout.strip()
+
+    def test_no_color(self):
+        self.assertEqual(self.colours(NO_COLOR="1"), "")
+        self.assertEqual(self.colours(NO_COLOR=""), "gcc's own")
+        self.assertEqual(self.colours(), "gcc's own")
+
+
 class CheckKernels(Tree):
     def check(self, **how):
         self.copy("scripts/check-kernels", "scripts/progress.py")
