@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+from unittest import mock
 
 TOP = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 sys.dont_write_bytecode = True
@@ -25,6 +26,7 @@ def load(name, path):
 ktap = load("ktap", "scripts/ktap")
 console = load("console", "qemu/console.py")
 plug = load("plug", "qemu/plug.py")
+vm = load("vm", "qemu/vm")
 
 
 def count(text, status=0):
@@ -197,6 +199,51 @@ class Words(unittest.TestCase):
             status, out, err = self.run_words(words)
             self.assertEqual((status, out), (plug.USAGE, ""), words)
             self.assertTrue(err.startswith("hotplug: "), words)
+
+
+class ModulesOfAGuest(unittest.TestCase):
+    """What modprobe finds there."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()  # pylint: disable=consider-using-with
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def module(self, name, depends=""):
+        path = os.path.join(self.folder, f"{name}.ko")
+        with open(path, "wb") as file:
+            file.write(f"\0license=GPL\0depends={depends}\0name={name}\0".encode())
+        return path
+
+    @staticmethod
+    def read(path):
+        with open(path, "rb") as file:
+            return file.read()
+
+    def test_modules_dep(self):
+        ours = [self.module("dhp_sample", "dhp,virtio"), self.module("dhp")]
+        os.mkdir(os.path.join(self.folder, "kernel"))
+        self.module("kernel/virtio-mem", "virtio,virtio_ring")
+        self.module("kernel/virtio", "virtio_ring")
+        self.module("kernel/virtio_ring")
+        self.module("kernel/unused")
+        modules = vm.KernelModules(os.path.join(self.folder, "kernel"))
+        written = {}
+        archive = mock.Mock(file=written.__setitem__)
+        with mock.patch.object(vm, "without_debugging", self.read):
+            modules.add("virtio-mem")
+            for path in ours:
+                modules.add_ours(path)
+        modules.write(archive, "1.2")
+        lines = written.pop("/lib/modules/1.2/modules.dep").decode().splitlines()
+        self.assertEqual(sorted(lines), [
+            "../../../dhp/dhp.ko:",
+            "../../../dhp/dhp_sample.ko: ../../../dhp/dhp.ko virtio.ko virtio-ring.ko",
+            "virtio-mem.ko: virtio.ko virtio-ring.ko",
+            "virtio-ring.ko:",
+            "virtio.ko: virtio-ring.ko"])
+        self.assertEqual(sorted(written), ["/dhp/dhp.ko", "/dhp/dhp_sample.ko"] + [
+            f"/lib/modules/1.2/virtio{rest}.ko" for rest in ("-mem", "-ring", "")])
 
 
 if __name__ == "__main__":

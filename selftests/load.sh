@@ -29,6 +29,23 @@ up_and_down() {
 }
 test_case up_and_down 'load dhp loads, and unloading it leaves nothing'
 
+# A guest's modules.dep names them; on a real machine, an installation does.
+by_name() {
+	[ -e /dhp/dhp.ko ] || impossible "not a guest of qemu/vm: there is no /dhp/dhp.ko"
+	modprobe dhp pool=0 || fail "modprobe dhp ended with $?"
+	[ -z "$(ls "$dhp/pools")" ] || fail "modprobe has lost pool=0"
+	modprobe -r dhp || fail "modprobe -r dhp ended with $?"
+	nothing_left
+	for module in dhp_sample_native dhp-sample-wdm dhp_test; do
+		modprobe "$module" || fail "modprobe $module ended with $?"
+		module_loaded "$(echo "$module" | tr - _)" || fail "$module is not loaded"
+		module_loaded dhp || fail "$module without dhp"
+		modprobe -r "$module" || fail "modprobe -r $module ended with $?"
+		nothing_left
+	done
+}
+test_case by_name 'load modprobe finds dhp and what needs it by their names, and takes both out'
+
 pool_parameter() {
 	load dhp
 	equal "pools" dhp "$(ls "$dhp/pools")"
