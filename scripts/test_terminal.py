@@ -359,22 +359,27 @@ class CheckKernels(Tree):
 class Shell(unittest.TestCase):
     """`make shell`"""
 
-    def end_of(self, **guest):
+    def end_of(self, columns=80, **guest):
         master, slave = pty.openpty()
         self.addCleanup(os.close, master)
         with open(slave, "r", encoding="utf-8") as keyboard, \
                 mock.patch.object(sys, "stdin", keyboard), \
                 mock.patch.object(sys, "argv", ["qemu/vm", "shell", "--accel", "tcg"]), \
                 mock.patch.object(vm, "pick_accelerator", lambda _: "tcg"), \
-                mock.patch.object(vm, "run_guest", mock.Mock(**guest)), \
+                mock.patch.object(vm, "run_guest", mock.Mock(**guest)) as self.run_guest, \
                 mock.patch.object(vm.signal, "signal"), \
-                mock.patch.object(os, "get_terminal_size", lambda *_: os.terminal_size((80, 25))), \
+                mock.patch.object(os, "get_terminal_size", lambda *_: os.terminal_size((columns, 25))), \
                 contextlib.redirect_stderr(io.StringIO()):
             return vm.main()
 
     def test_exit_is_no_error(self):
         for status in 0, 1, 3, 125, 130, 255:
             self.assertEqual(self.end_of(return_value=status), 0)
+
+    def test_window(self):
+        for columns, known in (80, "stty sane rows 25 columns 80\n"), (0, "stty sane\n"):
+            self.assertEqual(self.end_of(columns, return_value=0), 0)
+            self.assertTrue(self.run_guest.call_args[0][2].startswith(known))
 
     def test_a_guest_that_died_is_one(self):
         self.assertEqual(self.end_of(side_effect=vm.Failed("the guest died")), vm.DIED)
