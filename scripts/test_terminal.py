@@ -211,14 +211,24 @@ class Lines(unittest.TestCase):
         terminal.end()
         self.assertEqual(terminal.data.decode(), f"\r{'x' * 19}\r\r{'short'.ljust(19)}\r")
 
-    def test_messages_of_others(self):
+    def screen(self, shown, stdout=None):
+        """What there is when the runner says something."""
         terminal = Terminal()
         with open(terminal.slave, "w", encoding="utf-8", closefd=False) as out, \
-                mock.patch.dict(os.environ, TERM="xterm"), mock.patch.object(sys, "stderr", out):
-            progress.Line(out).show("a long line that says how far it is")
+                mock.patch.dict(os.environ, TERM="xterm"), mock.patch.object(sys, "stderr", out), \
+                mock.patch.object(sys, "stdout", stdout or out):
+            shown(out)
+            out.flush()
             vm.say("short")
         terminal.end()
-        self.assertEqual(terminal.screen(), ["vm: short", ""])
+        return terminal.screen()
+
+    def test_messages_of_others(self):
+        self.assertEqual(self.screen(lambda out: progress.Line(out).show("a long line, how far it is"),
+                                     io.StringIO()), ["vm: short", ""])
+
+    def test_half_a_line_of_output(self):
+        self.assertEqual(self.screen(lambda out: out.write("half ")), ["half vm: short", ""])
 
 
 BUILD = r"""printf '  CC [M]  a.o\n  LD      b.o\n'
