@@ -53,7 +53,7 @@ help:
 	@echo 'make clean     removes what was built; `rm -r build` also what was fetched'
 	@echo
 	@echo 'KERNEL=$(KERNEL) is the guest kernel: 6.1, 6.12, 7.3, 6.12-rt or what else the archive has,'
-	@echo 'debug or kcsan, or a build tree'
+	@echo 'one release of it like 6.1.0-56, debug or kcsan, or a build tree'
 
 .PHONY: tools
 tools:
