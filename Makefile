@@ -2,6 +2,12 @@
 #
 # What a person types. Everything that a target needs is set up on the way, below build/.
 
+# Folders in which the kernel's build cannot work are refused.
+REFUSED := $(shell scripts/setup path 2>&1)
+ifneq ($(REFUSED),)
+$(error $(REFUSED))
+endif
+
 KERNEL ?= 6.1
 TIMEOUT ?= 4800
 # For the torture; without a seed it takes one and says which. Several seeds, several guests.

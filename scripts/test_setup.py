@@ -801,5 +801,44 @@ class Terminals(Setup):
                    unsaid="[\r\x1b]")
 
 
+class Paths(Setup):
+    def test_paths_that_kbuild_does_not_take(self):
+        for odd in " \t\n\"#$%&()*,:;<=>?[\\]`{|}'":
+            tree = self.path(f"x{odd}y")
+            os.mkdir(tree)
+            for name in ("scripts", "Makefile"):
+                os.symlink(os.path.join(TOP, name), os.path.join(tree, name))
+            for command in (["scripts/setup", "guest"], ["make", "help"], ["make", "modules"]):
+                with self.subTest(odd=odd, command=command):
+                    done = subprocess.run(command, cwd=tree, env=self.environment, text=True, check=False,
+                                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                          stderr=subprocess.PIPE, timeout=PATIENCE)
+                    self.assertNotEqual(done.returncode, 0)
+                    self.assertEqual(done.stdout, "")
+                    self.assertIn("setup: the kernel's build cannot work in ", done.stderr)
+                    if odd != "\n":
+                        self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+            self.assertEqual(sorted(os.listdir(tree)), ["Makefile", "scripts"])
+
+    def test_paths_that_it_takes(self):
+        for tree in (self.path("a-b_c.d+e@f~g^h!\u00fc"), self.tree):
+            os.makedirs(tree, exist_ok=True)
+            for name in ("scripts", "Makefile", "dkms.conf"):
+                if not os.path.lexists(os.path.join(tree, name)):
+                    os.symlink(os.path.join(TOP, name), os.path.join(tree, name))
+            done = subprocess.run(["make", "help"], cwd=tree, env=self.environment, text=True, check=False,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=PATIENCE)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+    def test_link_to_one(self):
+        os.mkdir(self.path("a b"))
+        os.symlink(os.path.join(TOP, "scripts"), self.path("a b/scripts"))
+        os.symlink(self.path("a b"), self.path("link"))
+        done = subprocess.run([self.path("link/scripts/setup"), "path"], env=self.environment, text=True,
+                              stderr=subprocess.PIPE, timeout=PATIENCE, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, "cannot work in")
+
+
 if __name__ == "__main__":
     unittest.main()
