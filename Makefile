@@ -100,12 +100,13 @@ shell: guest-modules
 check:
 	@scripts/check --timeout $(TIMEOUT)
 
-check-kernels:
+# Written in Python, which tools bring.
+check-kernels: tools
 	@scripts/check-kernels --jobs $(JOBS) --kernels '$(KERNELS)' --timeout $(TIMEOUT)
 
 # The same on kernels that we build: KASAN, lockdep and so on, and gcov; then KCSAN and kmemleak.
 .PHONY: check-debug
-check-debug:
+check-debug: tools
 	@rm -rf build/coverage
 	@scripts/check-kernels --jobs $(JOBS) --kernels 'debug kcsan' --timeout $(TIMEOUT)
 
