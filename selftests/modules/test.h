@@ -75,6 +75,9 @@ int cpu_hog(const struct command *command);
 int gate_control(const struct command *command);
 void gate_remove(void);
 
+/* test_refused.c */
+int refused_look(const struct command *command);
+
 /* test_pool.c */
 int pool_create(const struct command *command);
 int pool_destroy(const struct command *command);

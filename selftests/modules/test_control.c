@@ -39,6 +39,9 @@
  *   destroy NAME
  *   submit NAME [cpu=N] [count=K] [sleep_us=] [twice=1]
  *   flush NAME
+ *   refused NAME cpu=N [ms=]
+ *	makes a pool for the time, and looks from this CPU whether items that run on CPU N
+ *	see what was stored before a submission that was refused; logs what was lost
  *   get NAME [count=K] [zeroed=1]
  *	takes K (1) buffers and keeps them; zeroed: they must be zero
  *   put NAME [count=K]		puts K (all) of them back
@@ -159,6 +162,7 @@ static const struct verb {
 	{ "submit", true, "cpu count sleep_us twice irq again keep ", pool_submit },
 	{ "cancel", true, "", pool_cancel },
 	{ "flush", true, "", pool_flush },
+	{ "refused", true, "cpu ms ", refused_look },
 	{ "get", true, "count zeroed ", pool_get },
 	{ "put", true, "count ", pool_put },
 	{ "watch", true, "start size ", pool_watch },
