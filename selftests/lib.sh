@@ -7,7 +7,9 @@
 #   test_case FUNCTION 'P1 what it shows'
 #   run_tests
 #
-# and each runs in a subshell with `set -e`: a command that fails fails the test, as `fail`
+# and runs all of them, or those whose functions are named on its command line.
+#
+# Each runs in a subshell with `set -e`: a command that fails fails the test, as `fail`
 # does, and `skip` skips it. Around each test this file
 #
 # - marks the kernel's log, and fails the test if something bad comes after the mark,
@@ -582,8 +584,14 @@ blame() {
 tests=
 total=0
 
+chosen=$*
+
 # test_case FUNCTION NAME
 test_case() {
+	case " ${chosen:-$1} " in
+	*" $1 "*) ;;
+	*) return ;;
+	esac
 	tests="$tests$1 $2
 "
 	total=$((total + 1))
@@ -682,6 +690,17 @@ finish() {
 }
 
 run_tests() {
+	for one in $chosen; do
+		case "
+$tests" in
+		*"
+$one "*) ;;
+		*)
+			echo "$0: there is no test '$one'; each test_case there names one" >&2
+			exit 2
+			;;
+		esac
+	done
 	echo "TAP version 13"
 	if [ "$(id -u)" != 0 ]; then
 		echo "1..0 # SKIP not root"
