@@ -84,8 +84,9 @@ static void say_missing(struct dhp_pool *pool, unsigned int cpu, int err)
 
 /*
  * Opens those of @cpus' workers that are to be open, and tries once more to make
- * those that could not be made before. The hotplug lock is held, or a suspend is
- * near. Returns false when one is still missing.
+ * those that could not be made before. The hotplug lock is held, or this is a callback
+ * that an operation would wait for, or a suspend is near. Returns false when one is
+ * still missing.
  */
 static bool open_workers(struct dhp_pool *pool, const struct cpumask *cpus)
 {
@@ -114,7 +115,8 @@ static bool open_workers(struct dhp_pool *pool, const struct cpumask *cpus)
 		if (!err)
 			continue;
 		all = false;
-		say_missing(pool, cpu, err);
+		if (err != -EAGAIN)
+			say_missing(pool, cpu, err);
 	}
 	return all;
 }

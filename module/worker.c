@@ -937,9 +937,10 @@ static void worker_unshut(struct dhp_worker *worker)
 }
 
 /*
- * Has a worker's thread pin itself to its processor, for dhp_worker_open(). The
- * processor must not begin to go until then. The hotplug lock sees to that, or a
- * suspend that has not got to taking processors down.
+ * Has a worker's thread pin itself to its CPU, for dhp_worker_open(). The CPU stays
+ * online until then: the hotplug lock, the caller's callback, or a suspend that has not
+ * got to taking CPUs down sees to that. When an offline operation has begun all the
+ * same, the scheduler moves the thread away, and it does not pin itself.
  */
 int dhp_worker_begin(struct dhp_pool *pool, unsigned int cpu)
 {
@@ -961,7 +962,10 @@ bool dhp_worker_begun(struct dhp_pool *pool, unsigned int cpu)
 	return worker && worker_closed(worker) && READ_ONCE(worker->wanted);
 }
 
-/* Waits @left jiffies at most until the worker is there, and has it take items. */
+/*
+ * Waits @left jiffies at most until the worker is there, and has it take items. Returns
+ * -EAGAIN when its CPU is being taken offline.
+ */
 int dhp_worker_open(struct dhp_pool *pool, unsigned int cpu, long *left)
 {
 	struct dhp_worker *worker = worker_of(pool, cpu);
@@ -969,7 +973,7 @@ int dhp_worker_open(struct dhp_pool *pool, unsigned int cpu, long *left)
 	*left = wait_event_timeout(pool->wait, worker_answered(worker), *left);
 	if (!worker_pinned(worker)) {
 		worker_want(worker, false);
-		return -ETIMEDOUT;
+		return cpu_active(cpu) ? -ETIMEDOUT : -EAGAIN;
 	}
 
 	worker_unshut(worker);
