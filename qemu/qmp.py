@@ -4,9 +4,11 @@
 import json
 import os
 import socket
+import struct
 import time
 
 COMMAND_DEADLINE = 30  # seconds for QEMU to answer a command
+PATIENCE = 2           # seconds before a caller says that it waits for the socket
 LINE_MAX = 16 << 20    # bytes; no message of QEMU's comes anywhere near
 
 
@@ -22,25 +24,63 @@ class Timeout(Exception):
     """QEMU or its guest did not answer in time."""
 
 
-def connect(path, timeout=5):
-    """Connects to the socket at PATH, which may be longer than a socket address can hold."""
+def connect(path, timeout=5, on_wait=lambda: None):
+    """Connects to the socket at PATH, which may be longer than a socket address can hold.
+
+    QEMU talks to one client at a time. Another one waits for TIMEOUT seconds, and says so by
+    ON_WAIT().
+    """
+    deadline = time.monotonic() + timeout
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    sock.settimeout(timeout)
+    try:
+        connect_until(sock, path, deadline, on_wait)
+        return Client(sock, path, deadline - time.monotonic(), on_wait)
+    except BaseException:
+        sock.close()
+        raise
+
+
+def connect_until(sock, path, deadline, on_wait):
+    """QEMU's listen queue is short: EAGAIN means that it is full, so it is tried again."""
+    sock.settimeout(0)
+    patience = time.monotonic() + PATIENCE
     try:
         folder = os.open(os.path.dirname(os.path.realpath(path)), os.O_PATH)
         try:
-            sock.connect(f"/proc/self/fd/{folder}/{os.path.basename(os.path.realpath(path))}")
+            address = f"/proc/self/fd/{folder}/{os.path.basename(os.path.realpath(path))}"
+            while True:
+                try:
+                    return sock.connect(address)
+                except BlockingIOError:
+                    now = time.monotonic()
+                    if now > deadline:
+                        raise Gone(f"{path}: {held('QEMU')}") from None
+                    if now > patience:
+                        patience = deadline + 1
+                        on_wait()
+                    time.sleep(0.02)
         finally:
             os.close(folder)
     except OSError as error:
-        sock.close()
         # What Python itself refuses, a name that is too long say, has no errno.
         raise Gone(f"no QEMU answers at {path}: {error.strerror or error}") from None
+
+
+def held(qemu):
+    """What to do about a socket whose QEMU talks to somebody else."""
+    return (f"no greeting: another client of {qemu} holds this socket, or it is not a QMP socket. "
+            "End that client (`ss -xp` names it), or give QEMU a second socket: "
+            "-qmp unix:PATH,server=on,wait=off")
+
+
+def server_of(sock):
+    """The process that listens at the other end, as a name."""
     try:
-        return Client(sock, path, timeout)
-    except BaseException:
-        sock.close()  # QEMU talks to one at a time
-        raise
+        pid = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
+        with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
+            return f"{file.read().strip()} (process {pid})"
+    except OSError:
+        return "QEMU"
 
 
 def fits(value, shape):
@@ -62,7 +102,7 @@ EVENTS = {
 
 
 class Client:
-    def __init__(self, sock, name="QMP", timeout=30):
+    def __init__(self, sock, name="QMP", timeout=30, on_wait=lambda: None):
         self._sock = sock
         self._name = name
         self._buffer = b""
@@ -71,10 +111,13 @@ class Client:
         self.max_cpus = None  # how many CPU slots are meant to be used, if not all
         deadline = time.monotonic() + timeout
         try:
-            greeting = self._receive(deadline)
+            try:
+                greeting = self._receive(min(deadline, time.monotonic() + PATIENCE))
+            except Timeout:
+                on_wait()
+                greeting = self._receive(deadline)
         except Timeout:
-            raise Gone(f"{name}: no greeting; somebody else holds this socket, "
-                       "or it is no QMP socket") from None
+            raise Gone(f"{name}: {held(server_of(sock))}") from None
         if "QMP" not in greeting:
             raise self._nonsense(greeting)
         self.command("qmp_capabilities", deadline=deadline)

@@ -823,6 +823,55 @@ class QmpSockets(Refusals):
                       {"event": "MEM_UNPLUG_ERROR", "data": {"device": "dimm0", "msg": 5}}):
             self.removal(event, named=["is no QMP socket: it said"])
 
+    # -- a socket that several want
+
+    def listening(self, path, backlog):
+        server = socket.socket(socket.AF_UNIX)
+        self.addCleanup(server.close)
+        server.bind(path)
+        server.listen(backlog)
+        return server
+
+    def test_full_listen_queue(self):
+        path = self.path("qmp")
+        server = self.listening(path, 0)
+        before = socket.socket(socket.AF_UNIX)
+        self.addCleanup(before.close)
+        before.connect(path)
+        tried["QMP socket"] += 1
+        waits = []
+        with self.assertRaisesRegex(qmp.Gone, "qmp: no greeting.*second socket"), \
+                mock.patch.object(qmp, "PATIENCE", 0.1):
+            qmp.connect(path, SHORT, lambda: waits.append(1))
+        self.assertEqual(waits, [1])
+        refused["QMP socket"] += 1
+
+        # The queue has room again as soon as somebody has waited for it.
+        def serve():
+            for _ in range(2):
+                caller, _ = server.accept()
+                self.addCleanup(caller.close)
+            caller.sendall(json.dumps(GREETING).encode() + b"\n")
+            caller.recv(65536)
+            caller.sendall(b'{"return": {}, "id": 1}\n')
+        thread = threading.Thread(target=serve, daemon=True)
+        with mock.patch.object(qmp, "PATIENCE", 0):
+            client = qmp.connect(path, PATIENCE, lambda: thread.is_alive() or thread.start())
+        client.close()
+        thread.join(PATIENCE)
+
+    def test_socket_that_somebody_holds(self):
+        path = self.path("qmp")
+        self.listening(path, 5)
+        tried["QMP socket"] += 1
+        waits = []
+        with self.assertRaises(qmp.Gone) as caught, mock.patch.object(qmp, "PATIENCE", 0.1):
+            qmp.connect(path, SHORT, lambda: waits.append(1))
+        self.assertRegex(str(caught.exception), rf"another client of .*process {os.getpid()}.*"
+                                                "ss -xp.*second socket: -qmp unix:")
+        self.assertEqual(waits, [1])
+        refused["QMP socket"] += 1
+
     def program_with(self, status, steps, *words, **expected):
         path = self.path(f"qmp{next(self.number)}")
         server = FakeQmp(path, steps)
