@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Plugs processors and DIMMs into a QEMU, resizes virtio-mem, and waits for the guest's answer.
+"""Plugs CPUs and DIMMs into a QEMU, resizes virtio-mem, and waits for the guest's answer.
 
 One place for both callers: qemu/hotplug on the host, and qemu/vm, which does it for a guest.
 """
@@ -10,30 +10,47 @@ import time
 
 import qmp
 
-OK, REFUSED, USAGE, GONE = 0, 1, 2, 3
+OK, REFUSED, USAGE, GONE, PENDING = 0, 1, 2, 3, 4
 
 WORDS = """\
-usage: hotplug cpu list | cpu add [COUNT] | cpu del [ID]
-       hotplug dimm list | dimm add SIZE [--node N] | dimm del [ID]
-       hotplug virtio-mem list | virtio-mem resize SIZE [ID]
+usage: hotplug [OPTION]... cpu list | cpu add [COUNT] | cpu del [ID]
+       hotplug [OPTION]... dimm list | dimm add SIZE [--node N] | dimm del [ID]
+       hotplug [OPTION]... virtio-mem list | virtio-mem resize SIZE [ID]
+"""
+
+HELP = WORDS + """
+  --timeout S   seconds to wait for the guest to answer about a device: 60 to add, 120 to take
+                out or resize, unless given; and for another client to leave QEMU's socket: 60
+
+`cpu del` takes the highest CPU that was plugged, `dimm del` the most recent DIMM, and
+`virtio-mem resize` the first device, in steps of its own (STEP in `virtio-mem list`).
+
+What "done" has seen: `del`, that QEMU has taken the device out after the guest gave it back;
+`resize`, that the device has that size; `add` inside a guest, that the CPU is present and every
+memory block of the DIMM is there. `add` on the host has seen only the guest's answer through
+ACPI (_OST). Linux answers "taken" also for a device that it then refuses, and nothing on the
+host shows that; a line on stderr says so.
+
+Exit status, on the host and in a guest:
+  0  done
+  1  refused; stderr says by whom and why. Nothing has changed, or what is left over is named
+  2  the words make no sense
+  3  there is no QEMU, or it does not answer, or its guest has ended
+  4  asked for, but the guest has not answered yet: it is paused, boots, or takes longer. What
+     was to be added is plugged, and its id printed; what was to go is asked back
 """
 
 # The same for a guest and for the host.
 HELP_WORDS = (["--help"], ["-h"], ["help"])
-HELP = WORDS + """
-`cpu del` takes the highest CPU that was plugged, `dimm del` the most recent DIMM, and
-`virtio-mem resize` the first device, in steps of its own block size (STEP in `virtio-mem list`).
-
-Exit status: 0 done; 1 refused, and stderr says by whom; 2 the words make no sense; 3 there is
-no QEMU, or it or the guest did not answer in time.
-"""
 
 # Next to the QMP socket of a guest that was given more slots than it is meant to use.
 MAX_CPUS_FILE = "maxcpus"
 
-BLOCK = 128 << 20     # Linux adds memory in blocks of this size on x86
+BLOCK = 128 << 20     # the least size of Linux' memory blocks on x86
+
 ADD_DEADLINE = 60     # seconds for the guest to answer; an emulated one may be slow
 DEL_DEADLINE = 120    # it may have to move pages first
+UNDO_DEADLINE = 10    # to give back what it has refused
 
 # What a guest says through ACPI's _OST, by the ACPI specification.
 EJECT_EVENTS = (0x3, 0x103)
@@ -47,13 +64,53 @@ ANSWERS = {
             0x83: "something that the device depends on is busy"},
 }
 
+# What query-status says of a guest that does not run now, and may later on. QEMU takes requests
+# for it. In every other state but "running" it takes none that the guest would ever answer.
+RUNNING = "running"
+HALTED = ("paused", "prelaunch", "suspended", "debug", "io-error", "watchdog")
+
 
 class Refused(Exception):
     """Somebody said no: the message begins with who."""
 
 
+class NotPlugged(Refused):
+    """QEMU itself does not take a device."""
+
+
 class Usage(Exception):
     """The words make no sense."""
+
+
+class Job:
+    """One command: whom it asks, for how long, and what it has to say."""
+
+    def __init__(self, client, timeout=None):
+        self.client = client
+        self.out = io.StringIO()
+        self.notes = []       # for stderr, whatever the outcome is
+        self.pending = []     # ids that the guest has not answered about
+        self.status = RUNNING
+        self.did = "plugged"  # what the guest is to answer
+        self.waited = 0       # seconds for the last answer
+        self._timeout = timeout
+
+    def seconds(self, default):
+        """How long to wait for the guest: not at all for one that does not run."""
+        if self.status != RUNNING:
+            return 0
+        return default if self._timeout is None else self._timeout
+
+    def needs_guest(self):
+        """For what a guest has to answer: finds out whether it can."""
+        self.status = guest_status(self.client)
+        if self.status != RUNNING and self.status not in HALTED:
+            raise qmp.Gone(f"the guest does not run, and QEMU cannot let it run as it is: it says "
+                           f"{self.status!r}; nothing was done")
+
+
+def guest_status(client):
+    return qemu(client, "query-status", {"status": str})["status"]
 
 
 def human(size):
@@ -67,10 +124,10 @@ def human(size):
 
 # ---------------------------------------------------------------- the guest's answer
 
-def await_answer(client, verb, ident, path, seconds, gone=lambda: False):
-    """Waits until the guest has taken a device, or has given it back.
+def await_answer(job, verb, ident, path, seconds, gone=lambda: False):
+    """Waits until the guest has taken a device, or has given it back. False: no answer yet.
 
-    GONE() tells of a device that has left without a word, see cpu_del().
+    GONE() says whether a device has left although no event says so, see cpu_del().
     """
     deadline = time.monotonic() + seconds
 
@@ -95,15 +152,13 @@ def await_answer(client, verb, ident, path, seconds, gone=lambda: False):
     name = ident or path
     while True:
         try:
-            event, data = client.wait_event(match, min(deadline, time.monotonic() + 0.1))
+            event, data = job.client.wait_event(match, min(deadline, time.monotonic() + 0.1))
             break
         except qmp.Timeout:
             if gone():
-                return
+                return True
             if time.monotonic() > deadline:
-                raise qmp.Timeout(
-                    f"the guest did not answer within {seconds} seconds about {name}; does it "
-                    "run, and does its kernel have ACPI hotplug?") from None
+                return False
 
     if event == "SHUTDOWN":
         raise qmp.Gone("the guest has ended")
@@ -116,6 +171,17 @@ def await_answer(client, verb, ident, path, seconds, gone=lambda: False):
         raise Refused(f"QEMU could not take {name} out: {data['msg']}")
     if event == "DEVICE_UNPLUG_GUEST_ERROR":
         raise Refused(f"the guest refused to give {name} back")
+    return True
+
+
+def pending(job):
+    """Why the guest has not answered, for those that it has not answered about."""
+    said = f"{' '.join(job.pending)}: {job.did}; the guest has not answered yet"
+    status = guest_status(job.client)
+    if status != RUNNING:
+        return f"{said}, for it does not run now ({status})"
+    return (f"{said}, within {job.waited} seconds: it boots, or is slow, or its kernel has no ACPI "
+            "hotplug. Whether it answers later, `list` shows")
 
 
 def qemu(client, command, shape=object, **arguments):
@@ -125,18 +191,78 @@ def qemu(client, command, shape=object, **arguments):
         raise Refused(f"QEMU refused: {error}") from None
 
 
-# ---------------------------------------------------------------- processors
+def asked(client, command, shape, **arguments):
+    """QEMU's answer, or None from a QEMU or a machine that does not know."""
+    try:
+        answer = client.command(command, object, **arguments)
+    except qmp.Error:
+        return None
+    return answer if qmp.fits(answer, shape) else None
 
-def cpu_slots(client):
-    """Every place for a processor in a fixed order, so that numbers stay the same."""
-    order = ("node-id", "drawer-id", "book-id", "socket-id", "die-id", "cluster-id", "core-id",
-             "thread-id")
+
+# ---------------------------------------------------------------- devices
+
+def plug(job, ident, driver, remove, **properties):
+    """Plugs one device and waits for the guest. What it refuses, REMOVE() takes out again."""
+    job.client.forget_events()
+    try:
+        qemu(job.client, "device_add", driver=driver, id=ident, **properties)
+    except Refused as refusal:
+        raise NotPlugged(refusal) from None
+    job.waited = job.seconds(ADD_DEADLINE)
+    try:
+        answered = await_answer(job, "add", ident, None, job.waited)
+    except Refused as refusal:
+        raise Refused(f"{refusal}. {taken_back(ident, remove)}") from None
+    if not answered:
+        job.pending.append(ident)
+    print(ident, file=job.out)
+
+
+def taken_back(ident, remove):
+    try:
+        if remove(UNDO_DEADLINE):
+            return f"{ident} is taken out again"
+    except (Refused, qmp.Error):
+        pass
+    return f"{ident} is left over in QEMU: the guest does not give it back"
+
+
+def unplug(job, ident, path, seconds, gone=lambda: False):
+    """Asks for a device back. False: the guest has not answered yet."""
+    job.client.forget_events()
+    qemu(job.client, "device_del", id=ident or path)
+    job.did, job.waited = "asked back", seconds
+    return await_answer(job, "del", ident, path, seconds, gone)
+
+
+def say_unseen(job):
+    """From the host, what a guest's kernel does with a device is not seen."""
+    if job.client.guest_looks:
+        return
+    names = [name for name in job.out.getvalue().split() if name not in job.pending]
+    if names:
+        job.notes.append(f"{' '.join(names)}: plugged; the guest's firmware answer says taken, "
+                         "whether its kernel uses it is not seen from here")
+
+
+# ---------------------------------------------------------------- CPUs
+
+def raw_slots(client):
+    """Every place for a CPU in a fixed order, so that numbers stay the same."""
+    order = ("drawer-id", "book-id", "socket-id", "die-id", "cluster-id", "core-id", "thread-id")
     slots = qemu(client, "query-hotpluggable-cpus", [{"type": str, "props": dict}])
     if not all(qmp.fits(slot.get("qom-path", ""), str) and
                all(qmp.fits(value, int) for value in slot["props"].values()) for slot in slots):
-        raise qmp.Gone(f"QEMU's places for processors are none: {str(slots)[:80]}")
+        raise qmp.Gone(f"QEMU's places for CPUs are none: {str(slots)[:80]}")
     # The node does not tell places apart, and it would mix up the order.
-    slots.sort(key=lambda slot: [slot["props"].get(key, 0) for key in order[1:]])
+    slots.sort(key=lambda slot: [slot["props"].get(key, 0) for key in order])
+    return slots
+
+
+def cpu_slots(client):
+    """The places that are meant to be used, with the ids that their CPUs have or would get."""
+    slots = raw_slots(client)
     for number, slot in enumerate(slots):
         path = slot.get("qom-path", "")
         plugged = re.fullmatch(r"/machine/peripheral/(.+)", path)
@@ -149,52 +275,58 @@ def properties(slot):
     return ",".join(f"{key}={value}" for key, value in sorted(slot["props"].items()))
 
 
-def cpu_list(client, out):
+def cpu_list(job):
     rows = [("ID", "STATE", "PROPERTIES")]
-    rows += [(slot["id"], slot["state"], properties(slot)) for slot in cpu_slots(client)]
-    table(rows, out)
+    rows += [(slot["id"], slot["state"], properties(slot)) for slot in cpu_slots(job.client)]
+    table(rows, job.out)
 
 
-def cpu_add(client, out, number):
-    slots = cpu_slots(client)
+def cpu_add(job, number):
+    job.needs_guest()
+    slots = cpu_slots(job.client)
     free = [slot for slot in slots if slot["state"] == "free"]
     if number > len(free):
-        raise Refused(f"QEMU has {len(free)} free processor slots, {number} asked for "
+        raise Refused(f"QEMU has {len(free)} free CPU slots, {number} asked for "
                       f"({len(slots) - len(free)} of {len(slots)} are in use: see -smp maxcpus)")
     for slot in free[:number]:
-        client.forget_events()
-        qemu(client, "device_add", driver=slot["type"], id=slot["id"], **slot["props"])
-        await_answer(client, "add", slot["id"], None, ADD_DEADLINE)
-        print(slot["id"], file=out)
+        plug(job, slot["id"], slot["type"], lambda seconds, slot=slot: cpu_back(job, slot, seconds),
+             **slot["props"])
+        if job.pending and job.status == RUNNING:
+            break  # it would wait as long for each
+    say_unseen(job)
 
 
-def cpu_del(client, out, ident):
-    slots = cpu_slots(client)
+def cpu_back(job, slot, seconds):
+    """Takes out the CPU that was plugged into a slot."""
+    path = f"/machine/peripheral/{slot['id']}"
+    return unplug(job, slot["id"], path, seconds, lambda: cpu_gone(job.client, path))
+
+
+# Under TCG, QEMU keeps references to a CPU that it has taken out and never says DEVICE_DELETED.
+# The slot is what counts then: it is free when the CPU has left it.
+def cpu_gone(client, path):
+    return path not in [slot.get("qom-path") for slot in raw_slots(client)]
+
+
+def cpu_del(job, ident):
+    job.needs_guest()
+    slots = cpu_slots(job.client)
     present = {slot["id"]: slot for slot in slots if slot["state"] != "free"}
     if ident is None:
         plugged = [slot["id"] for slot in slots if slot["state"] == "plugged"]
         if not plugged:
-            raise Refused("no processor has been plugged, so there is none to take out")
+            raise Refused("no CPU has been plugged, so there is none to take out")
         ident = plugged[-1]
     if ident not in present:
         known = {slot["id"] for slot in slots}
         what = "is not plugged" if ident in known else "is not known"
-        raise Refused(f"QEMU: processor {ident} {what}; there are: {' '.join(present)}")
-    slot = present[ident]
-
-    # Under TCG, QEMU keeps references to a processor that it has taken out and never says
-    # DEVICE_DELETED. The slot is what counts then: it is free when the processor has left it.
-    def gone():
-        return slot["qom-path"] not in [one.get("qom-path") for one in cpu_slots(client)]
-
-    unplug(client, slot["id"] if slot["state"] == "plugged" else None, slot["qom-path"], gone)
-    print(ident, file=out)
-
-
-def unplug(client, ident, path, gone=lambda: False):
-    client.forget_events()
-    qemu(client, "device_del", id=ident or path)
-    await_answer(client, "del", ident, path, DEL_DEADLINE, gone)
+        raise Refused(f"QEMU: CPU {ident} {what}; there are: {' '.join(present)}")
+    slot, path = present[ident], present[ident]["qom-path"]
+    if unplug(job, slot["id"] if slot["state"] == "plugged" else None, path,
+              job.seconds(DEL_DEADLINE), lambda: cpu_gone(job.client, path)):
+        print(ident, file=job.out)
+    else:
+        job.pending.append(ident)
 
 
 # ---------------------------------------------------------------- memory
@@ -203,83 +335,106 @@ def unplug(client, ident, path, gone=lambda: False):
 DIMM = {"slot": int, "size": int, "node": int, "addr": int, "hotplugged": bool, "memdev": str}
 VIRTIO_MEM = {"size": int, "requested-size": int, "max-size": int, "block-size": int, "node": int,
               "memaddr": int}
+SHAPES = {"dimm": DIMM, "virtio-mem": VIRTIO_MEM}
 
 
-def memory_devices(client, kind, shape):
+class Memory:
+    """A memory device of any kind."""
+
+    def __init__(self, device):
+        self.kind, self.data = device["type"], device["data"]
+        if not qmp.fits(self.data, SHAPES.get(self.kind, {})) or \
+                not qmp.fits(self.data.get("id", ""), str):
+            raise qmp.Gone(f"QEMU's devices of type {self.kind} are none: {str(self.data)[:80]}")
+        self.id = self.data.get("id")
+
+
+def memory_devices(client, *kinds):
     devices = qemu(client, "query-memory-devices", [{"type": str, "data": dict}])
-    found = [device["data"] for device in devices if device["type"] == kind]
-    if not qmp.fits(found, [shape]) or not all(qmp.fits(one.get("id", ""), str) for one in found):
-        raise qmp.Gone(f"QEMU's devices of type {kind} are none: {str(found)[:80]}")
-    return found
+    return [Memory(device) for device in devices if not kinds or device["type"] in kinds]
 
 
-def dimms(client):
-    return memory_devices(client, "dimm", DIMM)
-
-
-def dimm_list(client, out):
+def dimm_list(job):
     rows = [("ID", "SLOT", "SIZE", "NODE", "ADDRESS", "STATE")]
-    rows += [(dimm.get("id", "-"), dimm["slot"], human(dimm["size"]), dimm["node"],
-              f"{dimm['addr']:#x}", "plugged" if dimm["hotplugged"] else "boot")
-             for dimm in dimms(client)]
-    table(rows, out)
+    for dimm in (memory.data for memory in memory_devices(job.client, "dimm")):
+        rows.append((dimm.get("id", "-"), dimm["slot"], human(dimm["size"]), dimm["node"],
+                     f"{dimm['addr']:#x}", "plugged" if dimm["hotplugged"] else "boot"))
+    table(rows, job.out)
 
 
-def number_of(dimm):
-    found = re.fullmatch(r"dimm(\d+)", dimm.get("id", ""))
+def number_of(ident):
+    found = re.fullmatch(r"dimm([0-9]{1,9})", ident or "")
     return int(found[1]) if found else -1
 
 
-def dimm_add(client, out, size, node):
-    # Counting up, so that the highest number is the most recent.
-    ident = f"dimm{max([number_of(dimm) for dimm in dimms(client)], default=-1) + 1}"
-    memory = f"mem-{ident}"
-    check_room(client, size)
-    client.forget_events()
-    qemu(client, "object-add", **{"qom-type": "memory-backend-ram", "id": memory, "size": size})
+def dimm_add(job, size, node):
+    job.needs_guest()
+    devices = memory_devices(job.client)
+    machine = machine_memory(job.client)
+    check_room(machine, devices, size)
     arguments = {} if node is None else {"node": node}
+
+    # Counting up, so that the highest number is the most recent.
+    ident = f"dimm{max((number_of(memory.id) for memory in devices), default=-1) + 1}"
+    memory = f"mem-{ident}"
+    qemu(job.client, "object-add", **{"qom-type": "memory-backend-ram", "id": memory, "size": size})
+
+    def remove(seconds):
+        return dimm_back(job, ident, memory, seconds)
     try:
-        qemu(client, "device_add", driver="pc-dimm", id=ident, memdev=memory, **arguments)
-    except Refused:
-        client.command("object-del", id=memory)
+        plug(job, ident, "pc-dimm", remove, memdev=memory, **arguments)
+    except NotPlugged:
+        qemu(job.client, "object-del", id=memory)
         raise
-    await_answer(client, "add", ident, None, ADD_DEADLINE)
-    print(ident, file=out)
+    say_unseen(job)
 
 
-def check_room(client, size):
+def machine_memory(client):
+    """QEMU's memory without its memory devices, and its room; an older one says nothing."""
+    return asked(client, "qom-get", {"max-size": int, "size": int, "slots": int},
+                 path="/machine", property="memory")
+
+
+def check_room(machine, devices, size):
     """QEMU's own words about a machine that is full are hard to read."""
-    try:
-        machine = client.command("qom-get", path="/machine", property="memory")
-    except qmp.Error:
-        return  # an older QEMU does not tell; it will refuse in its own words
-    if not qmp.fits(machine, {"max-size": int, "size": int, "slots": int}):
-        return
-    room, slots = machine["max-size"] - machine["size"], machine["slots"]
-    plugged = dimms(client)
-    room -= sum(mem["max-size"] for mem in virtio_mems(client))
-    used = sum(dimm["size"] for dimm in plugged)
-    if len(plugged) >= slots:
+    if not machine:
+        return  # it will refuse in its own words
+    dimms = [memory for memory in devices if memory.kind == "dimm"]
+    others = sum(memory.data["max-size"] for memory in devices if memory.kind == "virtio-mem")
+    room, slots = machine["max-size"] - machine["size"] - others, machine["slots"]
+    used = sum(memory.data["size"] for memory in dimms)
+    if len(dimms) >= slots:
         raise Refused(f"QEMU has no free DIMM slot: all {slots} are in use (see -m slots)")
     if used + size > room:
         raise Refused(f"QEMU has no room for {human(size)}: {human(used)} of {human(room)} for "
                       "DIMMs are in use (see -m maxmem)")
 
 
-def dimm_del(client, out, ident):
-    plugged = {dimm["id"]: dimm for dimm in dimms(client) if dimm.get("id")}
+def dimm_back(job, ident, memory, seconds):
+    """Takes out a DIMM, and its memory if that was made for it."""
+    if not unplug(job, ident, f"/machine/peripheral/{ident}", seconds):
+        return False
+    if memory == f"mem-{ident}":
+        drop_memory(job.client, memory)
+    return True
+
+
+def dimm_del(job, ident):
+    job.needs_guest()
+    plugged = {memory.id: memory for memory in memory_devices(job.client, "dimm") if memory.id}
     if ident is None:
         if not plugged:
             raise Refused("no DIMM has been plugged, so there is none to take out")
-        ident = max(plugged.values(), key=number_of)["id"]
+        ident = max(plugged, key=number_of)
     if ident not in plugged:
         raise Refused(f"QEMU: there is no DIMM {ident}; "
                       f"there are: {' '.join(plugged) or 'none'}")
-    memory = plugged[ident]["memdev"]
-    unplug(client, ident, f"/machine/peripheral/{ident}")
-    if memory == f"/objects/mem-{ident}":
-        drop_memory(client, f"mem-{ident}")
-    print(ident, file=out)
+    memory = plugged[ident].data["memdev"]
+    ours = f"mem-{ident}" if memory == f"/objects/mem-{ident}" else None
+    if dimm_back(job, ident, ours, job.seconds(DEL_DEADLINE)):
+        print(ident, file=job.out)
+    else:
+        job.pending.append(ident)
 
 
 def drop_memory(client, memory):
@@ -297,21 +452,19 @@ def drop_memory(client, memory):
 
 # ---------------------------------------------------------------- virtio-mem
 
-def virtio_mems(client):
-    return memory_devices(client, "virtio-mem", VIRTIO_MEM)
-
-
-def virtio_mem_list(client, out):
+def virtio_mem_list(job):
     rows = [("ID", "SIZE", "REQUESTED", "MAX", "NODE", "ADDRESS", "STEP")]
-    rows += [(mem.get("id", "-"), human(mem["size"]), human(mem["requested-size"]),
-              human(mem["max-size"]), mem["node"], f"{mem['memaddr']:#x}",
-              human(mem["block-size"]))
-             for mem in virtio_mems(client)]
-    table(rows, out)
+    for mem in (memory.data for memory in memory_devices(job.client, "virtio-mem")):
+        rows.append((mem.get("id", "-"), human(mem["size"]), human(mem["requested-size"]),
+                     human(mem["max-size"]), mem["node"], f"{mem['memaddr']:#x}",
+                     human(mem["block-size"])))
+    table(rows, job.out)
 
 
-def virtio_mem_resize(client, out, size, ident):
-    mems = {mem["id"]: mem for mem in virtio_mems(client) if mem.get("id")}
+def virtio_mem_resize(job, size, ident):
+    job.needs_guest()
+    client = job.client
+    mems = {memory.id: memory.data for memory in memory_devices(client, "virtio-mem") if memory.id}
     if not mems:
         raise Refused("QEMU has no virtio-mem device (see --virtio-mem of qemu/vm)")
     if ident is None:
@@ -329,22 +482,30 @@ def virtio_mem_resize(client, out, size, ident):
     path = f"/machine/peripheral/{ident}"
     client.forget_events()
     qemu(client, "qom-set", path=path, property="requested-size", value=size)
-    reached = await_size(client, ident, path, size)
-    if reached != size:
+    job.did, job.waited = "asked to change", job.seconds(DEL_DEADLINE)
+    reached = await_size(client, ident, path, size, job.waited)
+    if reached == size:
+        print(ident, human(size), file=job.out)
+    elif job.status != RUNNING:
+        job.pending.append(ident)
+    else:
         # As it is, so that the guest does not go on trying.
         qemu(client, "qom-set", path=path, property="requested-size", value=reached)
-        raise Refused(f"the guest has brought {ident} to {human(reached)} in {DEL_DEADLINE} "
-                      f"seconds, {human(size)} was asked for: it has no driver (virtio_mem), or "
-                      "memory there is in use")
-    print(ident, human(size), file=out)
+        if size > reached:
+            why = ("or as much as it lets wait to be brought online, 1G or two memory blocks, is "
+                   "offline there (see auto_online_blocks), or it has no memory for the memmap")
+        else:
+            why = "or memory there is in use"
+        raise Refused(f"the guest has brought {ident} to {human(reached)} in {job.waited} seconds, "
+                      f"{human(size)} was asked for: it has no driver (virtio_mem), {why}")
 
 
-def await_size(client, ident, path, size):
+def await_size(client, ident, path, size, seconds):
     """Waits until the device has the size, or for too long; returns what it has.
 
     QEMU tells of changes once a second at most, so it is asked as well.
     """
-    deadline = time.monotonic() + DEL_DEADLINE
+    deadline = time.monotonic() + seconds
     while True:
         reached = qemu(client, "qom-get", int, path=path, property="size")
         if reached == size or time.monotonic() > deadline:
@@ -373,9 +534,9 @@ def table(rows, out):
 DIGITS = "[0-9]{1,9}"
 
 
-def parse_count(text):
+def parse_count(text, what="CPUs"):
     if not re.fullmatch(DIGITS, text) or not int(text):
-        raise Usage(f"{text!r} is no number of processors; write 1 or more")
+        raise Usage(f"{text!r} is not a number of {what}; write 1 or more")
     return int(text)
 
 
@@ -396,49 +557,65 @@ def parse_blocks(text):
 
 def parse_node(text):
     if not re.fullmatch(DIGITS, text):
-        raise Usage(f"{text!r} is no node; write a number like 0")
+        raise Usage(f"{text!r} is not a node; write a number like 0")
     return int(text)
 
 
+def parse_options(words):
+    """The options in front, as arguments for a Job, and the words behind them."""
+    kinds = {"--timeout": ("timeout", lambda text: parse_count(text, "seconds"))}
+    options = {}
+    while words[:1] and words[0] in kinds:
+        if len(words) < 2:
+            raise Usage(f"{words[0]} wants a value\n{WORDS.rstrip()}")
+        name, read = kinds[words[0]]
+        options[name], words = read(words[1]), words[2:]
+    return options, words
+
+
 def parse(words):
-    """The words as a function that wants a client and a file to print to."""
+    """The words as a function that does a Job."""
     key, rest = tuple(words[:2]), words[2:]
     if key == ("cpu", "list") and not rest:
         return cpu_list
     if key == ("cpu", "add") and len(rest) <= 1:
         number = parse_count(rest[0]) if rest else 1
-        return lambda client, out: cpu_add(client, out, number)
+        return lambda job: cpu_add(job, number)
     if key == ("cpu", "del") and len(rest) <= 1:
-        return lambda client, out: cpu_del(client, out, rest[0] if rest else None)
+        return lambda job: cpu_del(job, rest[0] if rest else None)
     if key == ("dimm", "list") and not rest:
         return dimm_list
     if key == ("dimm", "add") and (len(rest) == 1 or len(rest) == 3 and rest[1] == "--node"):
         size = parse_blocks(rest[0])
         node = parse_node(rest[2]) if rest[1:] else None
-        return lambda client, out: dimm_add(client, out, size, node)
+        return lambda job: dimm_add(job, size, node)
     if key == ("dimm", "del") and len(rest) <= 1:
-        return lambda client, out: dimm_del(client, out, rest[0] if rest else None)
+        return lambda job: dimm_del(job, rest[0] if rest else None)
     if key == ("virtio-mem", "list") and not rest:
         return virtio_mem_list
     if key == ("virtio-mem", "resize") and len(rest) in (1, 2):
         size = parse_size(rest[0])
-        return lambda client, out: virtio_mem_resize(client, out, size, (rest + [None])[1])
+        return lambda job: virtio_mem_resize(job, size, (rest + [None])[1])
     raise Usage(f"what does {' '.join(words)!r} mean?\n{WORDS.rstrip()}" if words
                 else HELP.rstrip())
 
 
 def run(words, client):
-    """Does it. CLIENT is a qmp.Client, or a function that makes one once the words are good.
+    """Does it. CLIENT(timeout) connects to QEMU, once the words are good; None: the usual time.
 
     Returns an exit status, what to print, and what to complain.
     """
     if words in HELP_WORDS:
         return OK, HELP, ""
-    out = io.StringIO()
+    job = None
     status, complaint = OK, ""
     try:
+        options, words = parse_options(words)
         action = parse(words)
-        action(client() if callable(client) else client, out)
+        job = Job(client(options.get("timeout")), **options)
+        action(job)
+        if job.pending:
+            status, complaint = PENDING, pending(job)
     except Usage as error:
         status, complaint = USAGE, error
     except (Refused, qmp.Error) as error:
@@ -447,4 +624,5 @@ def run(words, client):
         status, complaint = GONE, str(error) or "QEMU does not answer"
     except qmp.Gone as error:
         status, complaint = GONE, error
-    return status, out.getvalue(), f"hotplug: {complaint}\n" if status else ""
+    said = (job.notes if job else []) + ([complaint] if status else [])
+    return status, job.out.getvalue() if job else "", "".join(f"hotplug: {line}\n" for line in said)

@@ -109,6 +109,7 @@ class Client:
         self._events = []
         self._last_id = 0
         self.max_cpus = None  # how many CPU slots are meant to be used, if not all
+        self.guest_looks = False  # whether the caller sees what the guest's kernel does
         deadline = time.monotonic() + timeout
         try:
             try:

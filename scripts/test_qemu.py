@@ -16,6 +16,7 @@ import itertools
 import json
 import os
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -448,6 +449,24 @@ class HotplugWords(Refusals):
         self.bad("--qmp", named=["--qmp wants the path of a socket"])
         self.bad("--qmp", "", "cpu", "list", named=["--qmp wants the path of a socket"])
 
+    def test_options(self):
+        for option in ("--timeout",):
+            self.bad(option, named=[f"{option} wants a value"])
+            self.bad("cpu", "list", option, "1", named=["what does", "usage"])
+        for word in ("", "0", "-1", "x", "1.5", "1s", "9" * 5000, "\u0663"):
+            self.bad("--timeout", word, "cpu", "list", named=[re.escape(repr(word)), "of seconds"])
+
+    def test_help(self):
+        for word in ("-h", "--help"):
+            printed = io.StringIO()
+            with mock.patch.object(sys, "argv", ["hotplug", word]), \
+                    contextlib.redirect_stdout(printed):
+                self.assertEqual(hotplug.main(), plug.OK)
+            self.assertIn(plug.HELP, printed.getvalue())
+            self.assertIn("--qmp SOCKET", printed.getvalue())
+            for status in (plug.OK, plug.REFUSED, plug.USAGE, plug.GONE, plug.PENDING):
+                self.assertRegex(printed.getvalue(), f"(?m)^  {status}  ")
+
     def test_counts(self):
         for word in ("", "0", "-1", "x", "1x", "1.0", "0x1", " 1", "+1", "\u00b2", "\u0663",
                      str(2 ** 31), str(2 ** 32), str(2 ** 63), str(2 ** 64), "9" * 5000):
@@ -529,16 +548,31 @@ def ost(device, status, source=1):
                                                           "source": source, "status": status}}}
 
 
+# What is asked beside the matter itself, as command or property, and what a QEMU answers that
+# has nothing special. Where a test is about such an answer, it has it among its steps.
+ASIDE = {"query-status": {"return": {"status": "running"}}, "qom-list": {"return": []},
+         "query-kvm": {"return": {"enabled": False, "present": True}},
+         "query-version": {"return": {"qemu": {"major": 10, "minor": 0, "micro": 0}}},
+         "human-monitor-command": {"return": ""},
+         "append": {"error": {"desc": "no such property"}}}
+
+
+def name_of(request):
+    return request.get("arguments", {}).get("property", request.get("execute"))
+
+
 class FakeQmp(threading.Thread):
     """Takes one caller and goes through STEPS: bytes are sent as they are, a dictionary as a line
-    of JSON, an answer with the request's id. READ waits for a request. The end of them closes.
+    of JSON, an answer with the request's id. READ waits for a request that ASIDE does not answer,
+    HOLD for the caller to go. The end of them closes.
     """
 
-    def __init__(self, path, steps):
+    def __init__(self, path, steps, aside):
         super().__init__(daemon=True)
         self.requests = []
+        self.asked_aside = []
         self._steps = steps
-        self._over = threading.Event()
+        self._aside = aside
         self._listening = socket.socket(socket.AF_UNIX)
         self._listening.settimeout(PATIENCE)
         self._listening.bind(path)
@@ -555,14 +589,29 @@ class FakeQmp(threading.Thread):
         except OSError:
             pass  # the caller has gone
 
+    def _answered_aside(self, caller, request):
+        answer = self._aside.get(name_of(request))
+        if answer is None:
+            return False
+        self.asked_aside.append(name_of(request))
+        caller.sendall(json.dumps({**answer, "id": request["id"]}).encode() + b"\n")
+        return True
+
     def _step(self, caller, lines, step):
         if step == READ:
-            self.requests.append(json.loads(lines.readline() or b"{}"))
+            while True:
+                request = json.loads(lines.readline() or b"{}")
+                if not self._answered_aside(caller, request):
+                    break
+            self.requests.append(request)
         elif step == HOLD:
-            self._over.wait(PATIENCE)
+            for line in lines:
+                self._answered_aside(caller, json.loads(line))
         elif step == FLOOD:
             while True:
                 caller.sendall(b'{"event": "RTC_CHANGE", "data": {"offset": 0}}\n' * 1000)
+                if select.select([caller], [], [], 0)[0]:
+                    self._answered_aside(caller, json.loads(lines.readline()))
         elif isinstance(step, bytes):
             caller.sendall(step)
         else:
@@ -571,7 +620,6 @@ class FakeQmp(threading.Thread):
             caller.sendall(json.dumps(step).encode() + b"\n")
 
     def end(self):
-        self._over.set()
         self.join(PATIENCE)
         self._listening.close()
 
@@ -579,23 +627,26 @@ class FakeQmp(threading.Thread):
 class QmpSockets(Refusals):
     number = itertools.count()
 
-    def ask(self, words, steps, silent=None):
+    def ask(self, words, steps, silent=None, aside=(), **client):
         """Returns status, output, complaint, and the requests that came.
 
         SILENT: what is waited for in vain: "greeting", "command" or "guest". Only this wait is
-        short, for all others may take a busy machine's time.
+        short, for all others may take a busy machine's time. ASIDE: what is answered otherwise
+        than in ASIDE, or with None is one of the steps. CLIENT: attributes of the client.
         """
         path = self.path(f"qmp{next(self.number)}")
-        server = FakeQmp(path, steps)
+        server = FakeQmp(path, steps, {**ASIDE, **dict(aside)})
         deadline = {"greeting": PATIENCE, "command": PATIENCE, "guest": PATIENCE, silent: SHORT}
         with mock.patch.object(qmp, "COMMAND_DEADLINE", deadline["command"]), \
                 mock.patch.object(plug, "ADD_DEADLINE", deadline["guest"]), \
-                mock.patch.object(plug, "DEL_DEADLINE", deadline["guest"]):
+                mock.patch.object(plug, "DEL_DEADLINE", deadline["guest"]), \
+                mock.patch.object(plug, "UNDO_DEADLINE", deadline["guest"]):
             begun = time.monotonic()
             connected = []
 
-            def connect():
+            def connect(_):
                 connected.append(qmp.connect(path, deadline["greeting"]))
+                vars(connected[0]).update(client)
                 return connected[0]
             try:
                 result = plug.run(words.split(), connect)
@@ -606,21 +657,22 @@ class QmpSockets(Refusals):
         self.assertLess(time.monotonic() - begun, PATIENCE, steps)
         return (*result, server.requests)
 
-    def bad(self, words, *steps, status=plug.GONE, named=(), out="", silent=None):
+    def bad(self, words, *steps, status=plug.GONE, named=(), out="", silent=None, aside=()):
         tried["QMP socket"] += 1
-        code, printed, said, requests = self.ask(words, steps, silent)
+        code, printed, said, requests = self.ask(words, steps, silent, aside)
         self.assertEqual(printed, out, steps)
         self.check("QMP socket", steps, code, said, status, "^hotplug: .", *named)
         return [request.get("execute") for request in requests]
 
     def test_it_works_at_all(self):
-        status, out, err, _ = self.ask("cpu list", (*UP, {"return": PLACES}))
+        status, out, err, _ = self.ask("cpu list", (*UP, {"return": PLACES}, HOLD))
         self.assertEqual((status, err), (plug.OK, ""))
         self.assertEqual([line.split()[:2] for line in out.splitlines()],
                          [["ID", "STATE"], ["cpu0", "boot"], ["cpu1", "free"], ["cpu2", "plugged"]])
         status, out, err, _ = self.ask("cpu add", (*UP, {"return": PLACES}, READ, DONE,
-                                                   ost("cpu1", 0)))
-        self.assertEqual((status, out, err), (plug.OK, "cpu1\n", ""))
+                                                   ost("cpu1", 0), HOLD))
+        self.assertEqual((status, out), (plug.OK, "cpu1\n"))
+        self.assertRegex(err, "^hotplug: cpu1: plugged; .* not seen from here\n$")
 
     def test_greeting(self):
         none = "is no QMP socket: it said "
@@ -659,7 +711,7 @@ class QmpSockets(Refusals):
         self.bad("cpu list", *UP, named=["QEMU has ended"])
         self.bad("cpu list", *UP, HOLD, silent="command", named=["does not answer"])
         self.bad("cpu list", *UP, FLOOD, silent="command", named=["does not answer"])
-        self.bad("cpu list", *UP, {"error": {"desc": "no such command"}}, status=plug.REFUSED,
+        self.bad("cpu list", *UP, {"error": {"desc": "no such command"}}, HOLD, status=plug.REFUSED,
                  named=["QEMU refused: no such command"])
 
     def test_processors(self):
@@ -672,12 +724,12 @@ class QmpSockets(Refusals):
             for words in ("cpu list", "cpu add", "cpu del"):
                 self.bad(words, *UP, {"return": answer}, named=["it said|are none"])
         for words in ("cpu add", "cpu del"):
-            self.bad(words, *UP, {"return": []}, status=plug.REFUSED,
-                     named=["QEMU has 0 free|no processor has been plugged"])
-        self.bad("cpu add 2", *UP, {"return": PLACES}, status=plug.REFUSED,
-                 named=["1 free processor slots, 2 asked for"])
+            self.bad(words, *UP, {"return": []}, HOLD, status=plug.REFUSED,
+                     named=["QEMU has 0 free|no CPU has been plugged"])
+        self.bad("cpu add 2", *UP, {"return": PLACES}, HOLD, status=plug.REFUSED,
+                 named=["1 free CPU slots, 2 asked for"])
         for ident in ("cpu1", "cpu3", "cpu-1", "2", "CPU2", "/machine"):
-            self.bad(f"cpu del {ident}", *UP, {"return": PLACES}, status=plug.REFUSED,
+            self.bad(f"cpu del {ident}", *UP, {"return": PLACES}, HOLD, status=plug.REFUSED,
                      named=[ident, "there are: cpu0 cpu2"])
 
     def test_dimms(self):
@@ -755,11 +807,10 @@ class QmpSockets(Refusals):
 
     def test_full(self):
         begin = (*UP, dimms(DIMM), READ)
-        end = (READ, dimms(DIMM), READ, dimms(DIMM))
         room = {"size": 1 << 30, "max-size": (1 << 30) + (256 << 20), "slots": 2}
-        self.bad("dimm add 256M", *begin, {"return": room}, *end, status=plug.REFUSED,
+        self.bad("dimm add 256M", *begin, {"return": room}, status=plug.REFUSED,
                  named=["no room for 256M: 128M of 256M"])
-        self.bad("dimm add 128M", *begin, {"return": {**room, "slots": 1}}, *end,
+        self.bad("dimm add 128M", *begin, {"return": {**room, "slots": 1}},
                  status=plug.REFUSED, named=["no free DIMM slot: all 1"])
 
     # A DIMM as far as QEMU is asked to plug it; what it says of its room is left to it.
@@ -767,13 +818,14 @@ class QmpSockets(Refusals):
 
     def test_refused_by_qemu(self):
         said = {"error": {"desc": "cannot be done"}}
-        self.bad("dimm add 128M", *self.PLUG, said, status=plug.REFUSED, named=["cannot be done"])
+        self.bad("dimm add 128M", *self.PLUG, said, HOLD, status=plug.REFUSED,
+                 named=["cannot be done"])
         asked = self.bad("dimm add 128M --node 7", *self.PLUG, DONE, READ, said, READ, DONE,
                          status=plug.REFUSED, named=["QEMU refused: cannot be done"])
         self.assertEqual(asked[-1], "object-del", "its memory has to go again")
-        self.bad("cpu add", *UP, {"return": PLACES}, READ, said, status=plug.REFUSED,
+        self.bad("cpu add", *UP, {"return": PLACES}, READ, said, HOLD, status=plug.REFUSED,
                  named=["cannot be done"])
-        self.bad("cpu del", *UP, {"return": PLACES}, READ, said, status=plug.REFUSED,
+        self.bad("cpu del", *UP, {"return": PLACES}, READ, said, HOLD, status=plug.REFUSED,
                  named=["cannot be done"])
 
     def test_closes_at_each_point(self):
@@ -791,16 +843,16 @@ class QmpSockets(Refusals):
         return self.bad("dimm del", *UP, dimms(DIMM), READ, DONE, *steps, **expected)
 
     def test_no_answer_of_the_guest(self):
-        named = ["guest did not answer within 0.3 seconds about dimm0"]
-        self.removal(HOLD, silent="guest", named=named)
-        self.removal(FLOOD, silent="guest", named=named)
-        self.removal(ost("dimm1", 1, 3), ost("dimm0", 0x84, 3), ost("dimm0", 0, 1), HOLD,
-                     silent="guest", named=named)
-        self.bad("dimm add 128M", *self.PLUG, DONE, READ, DONE, HOLD, silent="guest", named=named)
-        # A processor that leaves without a word is asked for, again and again.
+        expected = {"silent": "guest", "status": plug.PENDING,
+                    "named": ["dimm0: .*; the guest has not answered yet, within 0.3 seconds"]}
+        self.removal(HOLD, **expected)
+        self.removal(FLOOD, **expected)
+        self.removal(ost("dimm1", 1, 3), ost("dimm0", 0x84, 3), ost("dimm0", 0, 1), HOLD, **expected)
+        self.bad("dimm add 128M", *self.PLUG, DONE, READ, DONE, HOLD, out="dimm0\n", **expected)
+        # A CPU that leaves without a word is asked for, again and again.
         polls = (READ, {"return": PLACES}) * 20
         self.bad("cpu del", *UP, {"return": PLACES}, READ, DONE, *polls, HOLD, silent="guest",
-                 named=["guest did not answer within 0.3 seconds about cpu2"])
+                 status=plug.PENDING, named=["cpu2: asked back; the guest has not answered yet, within 0.3 s"])
 
     def test_refused_by_the_guest(self):
         for code in (1, 2, 0x80, 0x81, 0x82, 0x83, 0x99, -1, 2 ** 40):
@@ -822,6 +874,100 @@ class QmpSockets(Refusals):
                       {"event": "MEM_UNPLUG_ERROR", "data": {"device": "dimm0"}},
                       {"event": "MEM_UNPLUG_ERROR", "data": {"device": "dimm0", "msg": 5}}):
             self.removal(event, named=["is no QMP socket: it said"])
+
+    # -- what QEMU and its guest are like
+
+    def good(self, words, *steps, out=None, status=plug.OK, **how):
+        """Returns what was said, and the last request of each kind by its name."""
+        code, printed, said, requests = self.ask(words, steps, **how)
+        self.assertEqual(code, status, said)
+        if out is not None:
+            self.assertEqual(printed, out)
+        return said, {name_of(request): request.get("arguments", {}) for request in requests}
+
+    @staticmethod
+    def status(word):
+        return {"query-status": {"return": {"status": word}}}
+
+    def test_guest_that_does_not_run_now(self):
+        # At once: no wait here is short.
+        for word in plug.HALTED:
+            aside = self.status(word)
+            for words, out, *steps in (
+                    ("cpu add", "cpu1\n", {"return": PLACES}, READ, DONE),
+                    ("cpu del", "", {"return": PLACES}, READ, DONE, READ, {"return": PLACES}),
+                    ("dimm add 128M", "dimm0\n", *self.PLUG[len(UP):], DONE, READ, DONE),
+                    ("dimm del", "", dimms(DIMM), READ, DONE),
+                    ("virtio-mem resize 2M", "", vmems(VMEM), READ, DONE, READ, {"return": 0})):
+                self.bad(words, *UP, *steps, HOLD, status=plug.PENDING, out=out, aside=aside,
+                         named=["(cpu1|dimm0): plugged|(cpu2|dimm0): asked back|vmem0: asked to change",
+                                "the guest has not answered yet, for it "
+                                f"does not run now \\({word}\\)"])
+        said, _ = self.good("cpu list", *UP, {"return": PLACES}, HOLD, aside=self.status("paused"))
+        self.assertEqual(said, "")
+
+    def test_each_of_several_cpus_of_a_paused_guest(self):
+        places = [PLACES[0], PLACES[1], {**PLACES[1], "props": {"socket-id": 2}}]
+        self.bad("cpu add 2", *UP, {"return": places}, READ, DONE, READ, DONE, HOLD,
+                 status=plug.PENDING, out="cpu1\ncpu2\n", aside=self.status("paused"),
+                 named=["cpu1 cpu2: plugged; the guest has not answered yet"])
+        # One that runs and does not answer is not waited for as often as there are CPUs.
+        self.bad("cpu add 2", *UP, {"return": places}, READ, DONE, HOLD, status=plug.PENDING,
+                 out="cpu1\n", silent="guest", named=["cpu1: plugged; the guest has not answered yet, within"])
+
+    def test_guest_that_will_not_run(self):
+        for word in ("inmigrate", "postmigrate", "shutdown", "guest-panicked", "internal-error", "?"):
+            for words in ("cpu add", "cpu del", "dimm add 128M", "dimm del", "virtio-mem resize 2M"):
+                asked = self.bad(words, *UP, HOLD, aside=self.status(word),
+                                 named=["guest does not run", re.escape(f"'{word}'"),
+                                        "nothing was done"])
+                self.assertEqual(list(filter(None, asked)), ["qmp_capabilities"])
+
+    def test_timeout(self):
+        for words in ("--timeout 1 dimm del",):
+            self.bad(words, *UP, dimms(DIMM), READ, DONE, HOLD, status=plug.PENDING,
+                     named=["dimm0: asked back; the guest has not answered yet, within 1 sec"])
+
+    def test_what_the_host_has_not_seen(self):
+        steps = (*UP, {"return": PLACES}, READ, DONE, ost("cpu1", 0), HOLD)
+        said, _ = self.good("cpu add", *steps)
+        self.assertRegex(said, "^hotplug: cpu1: plugged; the guest's firmware answer says taken, "
+                               "whether its kernel uses it is not seen from here\n$")
+        said, _ = self.good("cpu add", *steps, guest_looks=True)
+        self.assertEqual(said, "")
+        said, _ = self.good("dimm add 128M", *self.PLUG, DONE, READ, DONE, ost("dimm0", 0), HOLD)
+        self.assertIn("dimm0: plugged; ", said)
+
+    def test_refused_devices_are_taken_out(self):
+        deleted = {"event": "DEVICE_DELETED", "data": {"device": "dimm0", "path": "x"}}
+        whole = (*self.PLUG, DONE, READ, DONE, ost("dimm0", 1), READ, DONE)
+        asked = self.bad("dimm add 128M", *whole, deleted, READ, DONE, HOLD,
+                         status=plug.REFUSED, named=["kernel refused dimm0", "dimm0 is taken out again"])
+        self.assertEqual(asked[4:], ["device_add", "device_del", "object-del"])
+        for answer in (ost("dimm0", 1, 3), HOLD):
+            self.bad("dimm add 128M", *whole, answer, *(() if answer == HOLD else (READ, DONE)), HOLD,
+                     silent="guest" if answer == HOLD else None, status=plug.REFUSED,
+                     named=["kernel refused dimm0", "dimm0 is left over in QEMU"])
+        added = [*PLACES[:1], {**PLACES[1], "qom-path": "/machine/peripheral/cpu1"}]
+        self.bad("cpu add", *UP, {"return": PLACES}, READ, DONE, ost("cpu1", 0x81), READ, DONE,
+                 READ, {"return": added}, READ, {"return": PLACES}, HOLD, status=plug.REFUSED,
+                 named=["kernel refused cpu1", "cpu1 is taken out again"])
+
+    def test_answers_beside_the_matter(self):
+        for answer in (None, 5, "x", [], {}, {"status": 5}):
+            self.bad("cpu add", *UP, HOLD, aside={"query-status": {"return": answer}},
+                     named=["is no QMP socket: it said"])
+
+    def test_virtio_mem_says_what_may_be_the_reason(self):
+        polls = ({"return": 0}, READ) * 20
+        said, _ = self.good("virtio-mem resize 128M", *self.RESIZE, *polls, DONE, HOLD,
+                            silent="guest", status=plug.REFUSED)
+        self.assertRegex(said, "no driver.* waits? to be brought online.* auto_online_blocks")
+        full = (*UP, vmems({**VMEM, "size": 128 << 20}), READ, DONE, READ)
+        polls = ({"return": 128 << 20}, READ) * 20
+        said, _ = self.good("virtio-mem resize 0M", *full, *polls, DONE, HOLD, silent="guest",
+                            status=plug.REFUSED)
+        self.assertIn("memory there is in use", said)
 
     # -- a socket that several want
 
@@ -874,18 +1020,18 @@ class QmpSockets(Refusals):
 
     def program_with(self, status, steps, *words, **expected):
         path = self.path(f"qmp{next(self.number)}")
-        server = FakeQmp(path, steps)
+        server = FakeQmp(path, steps, ASIDE)
         self.addCleanup(server.end)
         self.program("QMP socket", status, os.path.join(TOP, "qemu/hotplug"), "--qmp", path, *words,
                      **expected)
 
     def test_as_a_person_does(self):
         self.program_with(3, [b"garbage\n"], "cpu", "list", named=["said 'garbage'"])
-        self.program_with(1, [*UP, {"return": PLACES}], "cpu", "del", b"\xff", named=["not known"])
+        self.program_with(1, [*UP, {"return": PLACES}, HOLD], "cpu", "del", b"\xff", named=["not known"])
 
     def test_ids_that_are_no_text(self):
         path = self.path("qmp")
-        server = FakeQmp(path, [*UP, dimms({**DIMM, "id": "\ud800"})])
+        server = FakeQmp(path, [*UP, dimms({**DIMM, "id": "\ud800"})], ASIDE)
         self.addCleanup(server.end)
         done = subprocess.run([os.path.join(TOP, "qemu/hotplug"), "--qmp", path, "dimm", "list"],
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=PATIENCE,
@@ -896,7 +1042,7 @@ class QmpSockets(Refusals):
     def test_interrupted(self):
         tried["QMP socket"] += 1
         path = self.path("qmp")
-        server = FakeQmp(path, [GREETING, READ, HOLD])
+        server = FakeQmp(path, [GREETING, READ, HOLD], ASIDE)
         self.addCleanup(server.end)
         with subprocess.Popen([os.path.join(TOP, "qemu/hotplug"), "--qmp", path, "cpu", "list"],
                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
