@@ -200,6 +200,27 @@ def asked(client, command, shape, **arguments):
     return answer if qmp.fits(answer, shape) else None
 
 
+# ---------------------------------------------------------------- ids
+
+def taken_ids(client):
+    """Every id that a device or an object of QEMU's has, whoever gave it."""
+    return {entry["name"] for path in ("/machine/peripheral", "/objects")
+            for entry in qemu(client, "qom-list", [{"name": str}], path=path)}
+
+
+def free_id(taken, name):
+    """NAME or what follows it that nothing has, nor the memory of a device of that name."""
+    ident, number = name, 1
+    while ident in taken or memory_of(ident) in taken:
+        number += 1
+        ident = f"{name}-{number}"
+    return ident
+
+
+def memory_of(ident):
+    return f"mem-{ident}"
+
+
 # ---------------------------------------------------------------- devices
 
 def plug(job, ident, driver, remove, **properties):
@@ -263,10 +284,11 @@ def raw_slots(client):
 def cpu_slots(client):
     """The places that are meant to be used, with the ids that their CPUs have or would get."""
     slots = raw_slots(client)
+    taken = taken_ids(client)
     for number, slot in enumerate(slots):
         path = slot.get("qom-path", "")
         plugged = re.fullmatch(r"/machine/peripheral/(.+)", path)
-        slot["id"] = plugged[1] if plugged else f"cpu{number}"
+        slot["id"] = plugged[1] if plugged else free_id(taken, f"cpu{number}")
         slot["state"] = "plugged" if plugged else "boot" if path else "free"
     return slots[:client.max_cpus]
 
@@ -363,7 +385,7 @@ def dimm_list(job):
 
 
 def number_of(ident):
-    found = re.fullmatch(r"dimm([0-9]{1,9})", ident or "")
+    found = re.fullmatch(r"(?:mem-)?dimm([0-9]{1,9})(?:-[0-9]{1,9})?", ident or "")
     return int(found[1]) if found else -1
 
 
@@ -375,8 +397,9 @@ def dimm_add(job, size, node):
     arguments = {} if node is None else {"node": node}
 
     # Counting up, so that the highest number is the most recent.
-    ident = f"dimm{max((number_of(memory.id) for memory in devices), default=-1) + 1}"
-    memory = f"mem-{ident}"
+    taken = taken_ids(job.client)
+    ident = free_id(taken, f"dimm{max(map(number_of, taken), default=-1) + 1}")
+    memory = memory_of(ident)
     qemu(job.client, "object-add", **{"qom-type": "memory-backend-ram", "id": memory, "size": size})
 
     def remove(seconds):
@@ -414,7 +437,7 @@ def dimm_back(job, ident, memory, seconds):
     """Takes out a DIMM, and its memory if that was made for it."""
     if not unplug(job, ident, f"/machine/peripheral/{ident}", seconds):
         return False
-    if memory == f"mem-{ident}":
+    if memory == memory_of(ident):
         drop_memory(job.client, memory)
     return True
 
@@ -430,7 +453,7 @@ def dimm_del(job, ident):
         raise Refused(f"QEMU: there is no DIMM {ident}; "
                       f"there are: {' '.join(plugged) or 'none'}")
     memory = plugged[ident].data["memdev"]
-    ours = f"mem-{ident}" if memory == f"/objects/mem-{ident}" else None
+    ours = memory_of(ident) if memory == f"/objects/{memory_of(ident)}" else None
     if dimm_back(job, ident, ours, job.seconds(DEL_DEADLINE)):
         print(ident, file=job.out)
     else:

@@ -928,6 +928,22 @@ class QmpSockets(Refusals):
             self.bad(words, *UP, dimms(DIMM), READ, DONE, HOLD, status=plug.PENDING,
                      named=["dimm0: asked back; the guest has not answered yet, within 1 sec"])
 
+    def test_ids_that_are_taken(self):
+        taken = {"qom-list": {"return": [{"name": name, "type": "child<x>"} for name in
+                                         ("type", "cpu1", "mem-cpu1-2", "dimm4", "mem-dimm7",
+                                          "dimm" + "9" * 5000, "dimm\u0663")]}}
+        said, requests = self.good("cpu add", *UP, {"return": PLACES}, READ, DONE, ost("cpu1-3", 0),
+                                   HOLD, aside=taken, out="cpu1-3\n")
+        self.assertEqual(requests["device_add"]["id"], "cpu1-3")
+        _, requests = self.good("dimm add 128M", *self.PLUG, DONE, READ, DONE, ost("dimm8", 0), HOLD,
+                                aside=taken, out="dimm8\n")
+        self.assertEqual(requests["device_add"]["id"], "dimm8")
+        self.assertEqual(requests["object-add"]["id"], "mem-dimm8")
+        # A CPU that QEMU was started with has no id; the one shown must not be another device's.
+        _, out, _, _ = self.ask("cpu list", (*UP, {"return": PLACES}, HOLD), aside={
+            "qom-list": {"return": [{"name": "cpu0", "type": "child<x>"}]}})
+        self.assertRegex(out, "(?m)^cpu0-2 +boot")
+
     def test_what_the_host_has_not_seen(self):
         steps = (*UP, {"return": PLACES}, READ, DONE, ost("cpu1", 0), HOLD)
         said, _ = self.good("cpu add", *steps)
@@ -956,6 +972,9 @@ class QmpSockets(Refusals):
     def test_answers_beside_the_matter(self):
         for answer in (None, 5, "x", [], {}, {"status": 5}):
             self.bad("cpu add", *UP, HOLD, aside={"query-status": {"return": answer}},
+                     named=["is no QMP socket: it said"])
+        for answer in (None, 5, "x", {}, [5], [{}], [{"name": 5}]):
+            self.bad("cpu add", *UP, {"return": PLACES}, HOLD, aside={"qom-list": {"return": answer}},
                      named=["is no QMP socket: it said"])
 
     def test_virtio_mem_says_what_may_be_the_reason(self):
