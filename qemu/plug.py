@@ -23,7 +23,8 @@ HELP = WORDS + """
                 out or resize, unless given; and for another client to leave QEMU's socket: 60
 
 `cpu del` takes the highest CPU that was plugged, `dimm del` the most recent DIMM, and
-`virtio-mem resize` the first device, in steps of its own (STEP in `virtio-mem list`).
+`virtio-mem resize` the first device, in steps of its own (STEP in `virtio-mem list`). `dimm list`
+shows every memory device.
 
 What "done" has seen: `del`, that QEMU has taken the device out after the guest gave it back;
 `resize`, that the device has that size; `add` inside a guest, that the CPU is present and every
@@ -357,7 +358,9 @@ def cpu_del(job, ident):
 DIMM = {"slot": int, "size": int, "node": int, "addr": int, "hotplugged": bool, "memdev": str}
 VIRTIO_MEM = {"size": int, "requested-size": int, "max-size": int, "block-size": int, "node": int,
               "memaddr": int}
-SHAPES = {"dimm": DIMM, "virtio-mem": VIRTIO_MEM}
+SHAPES = {"dimm": DIMM, "nvdimm": DIMM, "virtio-mem": VIRTIO_MEM,
+          "virtio-pmem": {"size": int, "memaddr": int},
+          "sgx-epc": {"size": int, "memaddr": int, "node": int}}
 
 
 class Memory:
@@ -370,6 +373,20 @@ class Memory:
             raise qmp.Gone(f"QEMU's devices of type {self.kind} are none: {str(self.data)[:80]}")
         self.id = self.data.get("id")
 
+    def number(self, *keys):
+        """What it says under the first of KEYS that it has, or None."""
+        values = [self.data[key] for key in keys if qmp.fits(self.data.get(key), int)]
+        return values[0] if values else None
+
+    @property
+    def address(self):
+        return self.number("addr", "memaddr")
+
+    @property
+    def room(self):
+        """What it takes of the addresses for memory devices; SGX's has others."""
+        return 0 if self.kind == "sgx-epc" else self.number("max-size", "size") or 0
+
 
 def memory_devices(client, *kinds):
     devices = qemu(client, "query-memory-devices", [{"type": str, "data": dict}])
@@ -377,10 +394,15 @@ def memory_devices(client, *kinds):
 
 
 def dimm_list(job):
-    rows = [("ID", "SLOT", "SIZE", "NODE", "ADDRESS", "STATE")]
-    for dimm in (memory.data for memory in memory_devices(job.client, "dimm")):
-        rows.append((dimm.get("id", "-"), dimm["slot"], human(dimm["size"]), dimm["node"],
-                     f"{dimm['addr']:#x}", "plugged" if dimm["hotplugged"] else "boot"))
+    def shown(value, form=str):
+        return "-" if value is None else form(value)
+
+    rows = [("ID", "SLOT", "SIZE", "NODE", "ADDRESS", "STATE", "TYPE")]
+    for memory in memory_devices(job.client):
+        state = {True: "plugged", False: "boot"}.get(memory.data.get("hotplugged"), "-")
+        rows.append((shown(memory.id or None), shown(memory.number("slot")),
+                     shown(memory.number("size", "max-size"), human), shown(memory.number("node")),
+                     shown(memory.address, hex), state, memory.kind))
     table(rows, job.out)
 
 
@@ -422,10 +444,10 @@ def check_room(machine, devices, size):
     """QEMU's own words about a machine that is full are hard to read."""
     if not machine:
         return  # it will refuse in its own words
-    dimms = [memory for memory in devices if memory.kind == "dimm"]
-    others = sum(memory.data["max-size"] for memory in devices if memory.kind == "virtio-mem")
+    dimms = [memory for memory in devices if memory.kind in ("dimm", "nvdimm")]
+    others = sum(memory.room for memory in devices) - sum(memory.room for memory in dimms)
     room, slots = machine["max-size"] - machine["size"] - others, machine["slots"]
-    used = sum(memory.data["size"] for memory in dimms)
+    used = sum(memory.room for memory in dimms)
     if len(dimms) >= slots:
         raise Refused(f"QEMU has no free DIMM slot: all {slots} are in use (see -m slots)")
     if used + size > room:

@@ -969,6 +969,33 @@ class QmpSockets(Refusals):
                  READ, {"return": added}, READ, {"return": PLACES}, HOLD, status=plug.REFUSED,
                  named=["kernel refused cpu1", "cpu1 is taken out again"])
 
+    def test_every_memory_device(self):
+        devices = [{"type": "dimm", "data": without(DIMM, "id")},
+                   {"type": "nvdimm", "data": {**DIMM, "id": "nv", "slot": 1, "hotplugged": False}},
+                   {"type": "virtio-pmem", "data": {"id": "pm", "memaddr": 5 << 30, "size": 1 << 30,
+                                                    "memdev": "/objects/c"}},
+                   {"type": "virtio-mem", "data": VMEM},
+                   {"type": "sgx-epc", "data": {"memaddr": 6 << 30, "size": 2 << 20, "node": 1}},
+                   {"type": "hv-balloon", "data": {"max-size": 3 << 30, "id": "hv"}},
+                   {"type": "of-tomorrow", "data": {"size": "x", "id": "new"}}]
+        _, out, _, _ = self.ask("dimm list", (*UP, {"return": devices}, HOLD))
+        self.assertEqual([line.split() for line in out.splitlines()], [
+            ["ID", "SLOT", "SIZE", "NODE", "ADDRESS", "STATE", "TYPE"],
+            ["-", "0", "128M", "0", "0x100000000", "plugged", "dimm"],
+            ["nv", "1", "128M", "0", "0x100000000", "boot", "nvdimm"],
+            ["pm", "-", "1G", "-", "0x140000000", "-", "virtio-pmem"],
+            ["vmem0", "-", "0M", "0", "0x200000000", "-", "virtio-mem"],
+            ["-", "-", "2M", "1", "0x180000000", "-", "sgx-epc"],
+            ["hv", "-", "3G", "-", "-", "-", "hv-balloon"],
+            ["new", "-", "-", "-", "-", "-", "of-tomorrow"]])
+        # What is not a DIMM takes slots and room as well.
+        nvdimm = {"return": [{"type": "nvdimm", "data": DIMM}]}
+        room = {"size": 1 << 30, "max-size": 2 << 30, "slots": 1}
+        self.bad("dimm add 128M", *UP, nvdimm, READ, {"return": room}, HOLD, status=plug.REFUSED,
+                 named=["no free DIMM slot: all 1"])
+        self.bad("dimm add 512M", *UP, {"return": devices[2:3]}, READ, {"return": room}, HOLD,
+                 status=plug.REFUSED, named=["no room for 512M: 0M of 0M"])
+
     def test_answers_beside_the_matter(self):
         for answer in (None, 5, "x", [], {}, {"status": 5}):
             self.bad("cpu add", *UP, HOLD, aside={"query-status": {"return": answer}},
