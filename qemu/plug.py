@@ -21,6 +21,8 @@ usage: hotplug [OPTION]... cpu list | cpu add [COUNT] | cpu del [ID]
 HELP = WORDS + """
   --timeout S   seconds to wait for the guest to answer about a device: 60 to add, 120 to take
                 out or resize, unless given; and for another client to leave QEMU's socket: 60
+  --block SIZE  the guest's memory block size (/sys/devices/system/memory/block_size_bytes in
+                it); without it, the size that Linux chooses by default is assumed
 
 `cpu del` takes the highest CPU that was plugged, `dimm del` the most recent DIMM, and
 `virtio-mem resize` the first device, in steps of its own (STEP in `virtio-mem list`). `dimm list`
@@ -48,6 +50,10 @@ HELP_WORDS = (["--help"], ["-h"], ["help"])
 MAX_CPUS_FILE = "maxcpus"
 
 BLOCK = 128 << 20     # the least size of Linux' memory blocks on x86
+LARGEST_BLOCK = 2 << 30
+LARGE_BLOCK_END = 64 << 30  # where boot memory must end for blocks above BLOCK
+PAGES_PER_MEMMAP = 64       # a page has 64 bytes of struct page, a 64th of it
+LEAST_MEMORY = 64 << 20     # no Linux on a PC runs in less, beside the memmap of a DIMM
 
 ADD_DEADLINE = 60     # seconds for the guest to answer; an emulated one may be slow
 DEL_DEADLINE = 120    # it may have to move pages first
@@ -86,8 +92,9 @@ class Usage(Exception):
 class Job:
     """One command: whom it asks, for how long, and what it has to say."""
 
-    def __init__(self, client, timeout=None):
+    def __init__(self, client, timeout=None, block=None):
         self.client = client
+        self.block = block    # bytes, or None if nobody has said it
         self.out = io.StringIO()
         self.notes = []       # for stderr, whatever the outcome is
         self.pending = []     # ids that the guest has not answered about
@@ -311,12 +318,24 @@ def cpu_add(job, number):
     if number > len(free):
         raise Refused(f"QEMU has {len(free)} free CPU slots, {number} asked for "
                       f"({len(slots) - len(free)} of {len(slots)} are in use: see -smp maxcpus)")
+    check_cpu_limit(job, len(slots) - len(free), number)
     for slot in free[:number]:
         plug(job, slot["id"], slot["type"], lambda seconds, slot=slot: cpu_back(job, slot, seconds),
              **slot["props"])
         if job.pending and job.status == RUNNING:
             break  # it would wait as long for each
     say_unseen(job)
+
+
+def check_cpu_limit(job, used, number):
+    """A kernel that QEMU itself has started has its limit of CPUs in sight."""
+    if job.client.guest_looks:
+        return
+    append = asked(job.client, "qom-get", str, path="/machine", property="append") or ""
+    for name, value in re.findall(r"(?:^|\s)(nr_cpus|possible_cpus)=([0-9]{1,9})(?=\s|$)", append):
+        if used + number > int(value):
+            raise Refused(f"the guest's kernel was started with {name}={value}, and takes no more "
+                          f"CPUs than that: it has {used}, {number} more asked for")
 
 
 def cpu_back(job, slot, seconds):
@@ -416,7 +435,18 @@ def dimm_add(job, size, node):
     devices = memory_devices(job.client)
     machine = machine_memory(job.client)
     check_room(machine, devices, size)
+    tree = asked(job.client, "human-monitor-command", str, **{"command-line": "info mtree"}) or ""
+    block = job.block or default_block(job.client, tree)
+    if size % block:
+        raise Refused(f"the guest's kernel takes memory in blocks of {human(block)}"
+                      f"{'' if job.block else ', as Linux chooses on a machine of this size'}: "
+                      f"{human(size)} is not a multiple of it")
+    if not job.client.guest_looks:
+        check_memmap(job.client, machine, devices, size)
     arguments = {} if node is None else {"node": node}
+    address = aligned_address(tree, devices, size, block)
+    if address is not None:
+        arguments["addr"] = address
 
     # Counting up, so that the highest number is the most recent.
     taken = taken_ids(job.client)
@@ -453,6 +483,56 @@ def check_room(machine, devices, size):
     if used + size > room:
         raise Refused(f"QEMU has no room for {human(size)}: {human(used)} of {human(room)} for "
                       "DIMMs are in use (see -m maxmem)")
+
+
+# Of QEMU's list of memory regions, the one that is called NAME.
+def region(tree, name):
+    found = re.search(rf"([0-9a-f]{{16}})-([0-9a-f]{{16}}) \(prio -?\d+, [a-z/]+\): {name}\b", tree)
+    return (int(found[1], 16), int(found[2], 16) + 1) if found else None
+
+
+def default_block(client, tree):
+    """The memory block size that a Linux on x86 chooses by default, in arch/x86/mm/init_64.c."""
+    above = region(tree, "alias ram-above-4g")
+    end = above[1] if above else 0
+    if end < LARGE_BLOCK_END:
+        return BLOCK
+    paths = [slot["qom-path"] for slot in raw_slots(client) if "qom-path" in slot]
+    size = LARGEST_BLOCK
+    if asked(client, "qom-get", bool, path=paths[0], property="hypervisor") if paths else True:
+        while size > BLOCK and end % size:
+            size //= 2
+    return size
+
+
+def aligned_address(tree, devices, size, block):
+    """The lowest free one that is a multiple of a block; None where QEMU has to choose."""
+    room = region(tree, "device-memory")
+    if not room:
+        return None
+    address = -(-room[0] // block) * block
+    for memory in sorted(filter(lambda one: one.room and one.address is not None, devices),
+                         key=lambda one: one.address):
+        if address + size <= memory.address:
+            break
+        address = max(address, -(-(memory.address + memory.room) // block) * block)
+    if address + size > room[1]:
+        raise Refused(f"QEMU has no room for {human(size)} at a multiple of the guest's memory "
+                      f"block, {human(block)}: a DIMM that begins elsewhere would be refused there")
+    return address
+
+
+def check_memmap(client, machine, devices, size):
+    """Linux allocates the memmap of a DIMM from the memory that is there."""
+    append = asked(client, "qom-get", str, path="/machine", property="append") or ""
+    if not machine or "memmap_on_memory" in append:
+        return
+    there = machine["size"] + sum(memory.number("size") or 0 for memory in devices)
+    memmap = size // PAGES_PER_MEMMAP
+    if memmap + LEAST_MEMORY > there:
+        raise Refused(f"the guest's kernel needs {human(memmap)} for the memmap of {human(size)}, "
+                      f"a {PAGES_PER_MEMMAP}th, and the guest has {human(there)} in all: plug a "
+                      "smaller DIMM first")
 
 
 def dimm_back(job, ident, memory, seconds):
@@ -608,7 +688,8 @@ def parse_node(text):
 
 def parse_options(words):
     """The options in front, as arguments for a Job, and the words behind them."""
-    kinds = {"--timeout": ("timeout", lambda text: parse_count(text, "seconds"))}
+    kinds = {"--timeout": ("timeout", lambda text: parse_count(text, "seconds")),
+             "--block": ("block", parse_blocks)}
     options = {}
     while words[:1] and words[0] in kinds:
         if len(words) < 2:

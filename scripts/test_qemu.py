@@ -450,11 +450,15 @@ class HotplugWords(Refusals):
         self.bad("--qmp", "", "cpu", "list", named=["--qmp wants the path of a socket"])
 
     def test_options(self):
-        for option in ("--timeout",):
+        for option in ("--timeout", "--block"):
             self.bad(option, named=[f"{option} wants a value"])
             self.bad("cpu", "list", option, "1", named=["what does", "usage"])
         for word in ("", "0", "-1", "x", "1.5", "1s", "9" * 5000, "\u0663"):
             self.bad("--timeout", word, "cpu", "list", named=[re.escape(repr(word)), "of seconds"])
+        for word in ("", "0", "x", "1K", "2147483648"):
+            self.bad("--block", word, "dimm", "list", named=[re.escape(repr(word)), "not a size"])
+        for word in ("0M", "1M", "129M"):
+            self.bad("--block", word, "dimm", "list", named=[word, "multiple of 128M"])
 
     def test_help(self):
         for word in ("-h", "--help"):
@@ -924,7 +928,7 @@ class QmpSockets(Refusals):
                 self.assertEqual(list(filter(None, asked)), ["qmp_capabilities"])
 
     def test_timeout(self):
-        for words in ("--timeout 1 dimm del",):
+        for words in ("--timeout 1 dimm del", "--block 128M --timeout 1 dimm del"):
             self.bad(words, *UP, dimms(DIMM), READ, DONE, HOLD, status=plug.PENDING,
                      named=["dimm0: asked back; the guest has not answered yet, within 1 sec"])
 
@@ -969,6 +973,82 @@ class QmpSockets(Refusals):
                  READ, {"return": added}, READ, {"return": PLACES}, HOLD, status=plug.REFUSED,
                  named=["kernel refused cpu1", "cpu1 is taken out again"])
 
+    def test_cpus_that_the_kernel_was_told_not_to_take(self):
+        for word in ("nr_cpus=2", "x nr_cpus=2 y", "possible_cpus=2"):
+            asked = self.bad("cpu add", *UP, {"return": PLACES}, HOLD, status=plug.REFUSED,
+                             aside={"append": {"return": word}},
+                             named=["was started with (nr|possible)_cpus=2", "it has 2, 1 more"])
+            self.assertNotIn("device_add", asked)
+        for word in ("nr_cpus=3", "xnr_cpus=2", "nr_cpus=", "maxcpus=1", 5, None):
+            self.good("cpu add", *UP, {"return": PLACES}, READ, DONE, ost("cpu1", 0), HOLD,
+                      aside={"append": {"return": word}}, out="cpu1\n")
+
+    # QEMU's memory regions, for boot memory up to END and room for 16G behind it.
+    @staticmethod
+    def tree(end):
+        return {"human-monitor-command": {"return": (
+            "address-space: memory\r\n"
+            "    0000000000000000-000000007fffffff (prio 0, ram): alias ram-below-4g @pc.ram 0-7\r\n"
+            f"    0000000100000000-{end - 1:016x} (prio 0, ram): alias ram-above-4g @pc.ram 8-f\r\n"
+            f"    {end:016x}-{end + (16 << 30) - 1:016x} (prio 0, i/o): device-memory\r\n")}}
+
+    def dimm_at(self, words, end, *those, hypervisor=True, size=66 << 30):
+        """The arguments of device_add."""
+        room = {"return": {"size": size, "max-size": size + (16 << 30), "slots": 8}}
+        ident = f"dimm{len(those)}"
+        taken = {"qom-list": {"return": [{"name": one["id"], "type": "child<x>"} for one in those]}}
+        places = (READ, {"return": PLACES}, READ, {"return": hypervisor}) if end >= 64 << 30 and \
+            "--block" not in words else ()
+        _, requests = self.good(words, *UP, dimms(*those), READ, room, *places, READ, DONE, READ,
+                                DONE, ost(ident, 0), HOLD, aside={**self.tree(end), **taken},
+                                out=f"{ident}\n")
+        return requests["device_add"]
+
+    def test_blocks_of_large_machines(self):
+        room = {"return": {"size": 66 << 30, "max-size": 90 << 30, "slots": 8}}
+        for end, hypervisor, size, block in ((68, True, "1G", "2G"), (68, False, "1G", "2G"),
+                                             (67, True, "512M", "1G"), (67, False, "1G", "2G"),
+                                             (64, True, "128M", "2G")):
+            asked = self.bad(f"dimm add {size}", *UP, dimms(), READ, room, READ, {"return": PLACES},
+                             READ, {"return": hypervisor}, HOLD, status=plug.REFUSED,
+                             aside=self.tree(end << 30),
+                             named=[f"blocks of {block}", f"{size} is not a multiple"])
+            self.assertNotIn("object-add", asked)
+        self.bad("--block 1G dimm add 512M", *UP, dimms(), READ, room, HOLD, status=plug.REFUSED,
+                 aside=self.tree(5 << 30), named=["blocks of 1G: 512M is not a multiple"])
+
+    def test_addresses(self):
+        gib = 1 << 30
+        self.assertEqual(self.dimm_at("dimm add 128M", 5 * gib)["addr"], 5 * gib)
+        self.assertEqual(self.dimm_at("dimm add 2G", 68 * gib)["addr"], 68 * gib)
+        self.assertEqual(self.dimm_at("dimm add 1G", 67 * gib)["addr"], 67 * gib)
+        self.assertEqual(self.dimm_at("dimm add 2G", 67 * gib, hypervisor=False)["addr"], 68 * gib)
+        self.assertEqual(self.dimm_at("--block 128M dimm add 1G", 68 * gib)["addr"], 68 * gib)
+        # Behind what another manager has plugged, and in the gap that it has left.
+        odd = {**DIMM, "addr": 68 * gib, "size": gib}
+        self.assertEqual(self.dimm_at("dimm add 2G", 68 * gib, odd)["addr"], 70 * gib)
+        far = {**odd, "id": "dimm1", "addr": 72 * gib}
+        self.assertEqual(self.dimm_at("dimm add 2G", 68 * gib, far, odd)["addr"], 70 * gib)
+        self.assertEqual(self.dimm_at("dimm add 4G", 68 * gib, far, odd)["addr"], 74 * gib)
+        # Where QEMU does not say where its memory is, it chooses the address.
+        _, requests = self.good("dimm add 128M", *self.PLUG, DONE, READ, DONE, ost("dimm0", 0), HOLD)
+        self.assertNotIn("addr", requests["device_add"])
+        last = {**DIMM, "addr": 83 * gib, "size": 128 << 20}
+        self.bad("--block 1G dimm add 15G", *UP, dimms(last, {**odd, "size": 128 << 20}), READ,
+                 {"return": {"size": 66 * gib, "max-size": 90 * gib, "slots": 8}}, HOLD,
+                 aside=self.tree(68 * gib), status=plug.REFUSED,
+                 named=["no room for 15G at a multiple", "1G"])
+
+    def test_memory_for_the_memmap(self):
+        room = {"return": {"size": 320 << 20, "max-size": 40 << 30, "slots": 8}}
+        asked = self.bad("dimm add 18G", *UP, dimms(), READ, room, HOLD, status=plug.REFUSED,
+                         named=["288M for the memmap of 18G", "320M in all"])
+        self.assertNotIn("object-add", asked)
+        for how in ({"guest_looks": True}, {"aside": {"append": {"return": "memory_hotplug."
+                                                                           "memmap_on_memory=1"}}}):
+            self.good("dimm add 18G", *UP, dimms(), READ, room, READ, DONE, READ, DONE,
+                      ost("dimm0", 0), HOLD, out="dimm0\n", **how)
+
     def test_every_memory_device(self):
         devices = [{"type": "dimm", "data": without(DIMM, "id")},
                    {"type": "nvdimm", "data": {**DIMM, "id": "nv", "slot": 1, "hotplugged": False}},
@@ -1003,6 +1083,11 @@ class QmpSockets(Refusals):
         for answer in (None, 5, "x", {}, [5], [{}], [{"name": 5}]):
             self.bad("cpu add", *UP, {"return": PLACES}, HOLD, aside={"qom-list": {"return": answer}},
                      named=["is no QMP socket: it said"])
+        # What can be done without is done without.
+        for answer in (None, 5, [], {}, "x", "x" * 100000, "device-memory", "ram-above-4g"):
+            self.good("dimm add 128M", *self.PLUG, DONE, READ, DONE, ost("dimm0", 0), HOLD,
+                      out="dimm0\n", aside={"human-monitor-command": {"return": answer},
+                                            "append": {"return": answer}})
 
     def test_virtio_mem_says_what_may_be_the_reason(self):
         polls = ({"return": 0}, READ) * 20
