@@ -364,11 +364,26 @@ def cpu_del(job, ident):
         what = "is not plugged" if ident in known else "is not known"
         raise Refused(f"QEMU: CPU {ident} {what}; there are: {' '.join(present)}")
     slot, path = present[ident], present[ident]["qom-path"]
+    warn_of_crash(job)
     if unplug(job, slot["id"] if slot["state"] == "plugged" else None, path,
               job.seconds(DEL_DEADLINE), lambda: cpu_gone(job.client, path)):
         print(ident, file=job.out)
     else:
         job.pending.append(ident)
+
+
+def warn_of_crash(job):
+    """QEMU 7.2 under TCG uses memory of a CPU after it was taken out; 10.0 does not."""
+    if job.client.max_cpus is not None:
+        return  # qemu/vm has started it, with qemu/keep-tlb.c or KVM
+    kvm = asked(job.client, "query-kvm", {"enabled": bool})
+    version = asked(job.client, "query-version", {"qemu": {"major": int, "minor": int}})
+    if kvm and version and not kvm["enabled"] and version["qemu"]["major"] < 10:
+        release = f"{version['qemu']['major']}.{version['qemu']['minor']}"
+        job.notes.append(
+            f"warning: QEMU {release} without KVM may crash once a CPU was taken out, at the next "
+            "plug at the latest (7.2 does, 10.0 does not): start the guest with QEMU 10.0 or newer "
+            "(`scripts/setup qemu` fetches one; QEMU= names it to qemu/vm)")
 
 
 # ---------------------------------------------------------------- memory

@@ -1076,6 +1076,23 @@ class QmpSockets(Refusals):
         self.bad("dimm add 512M", *UP, {"return": devices[2:3]}, READ, {"return": room}, HOLD,
                  status=plug.REFUSED, named=["no room for 512M: 0M of 0M"])
 
+    def test_qemu_that_crashes(self):
+        steps = (*UP, {"return": PLACES}, READ, DONE, {"event": "DEVICE_DELETED",
+                                                       "data": {"device": "cpu2", "path": "x"}}, HOLD)
+
+        def qemu(major, kvm):
+            return {"query-version": {"return": {"qemu": {"major": major, "minor": 2}}},
+                    "query-kvm": {"return": {"enabled": kvm, "present": True}}}
+        said, _ = self.good("cpu del", *steps, aside=qemu(7, False), out="cpu2\n")
+        for words in ("warning: QEMU 7.2 without KVM may crash", "QEMU=", "scripts/setup qemu"):
+            self.assertIn(words, said)
+        for how in ({"aside": qemu(10, False)}, {"aside": qemu(7, True)},
+                    {"aside": qemu(7, False), "max_cpus": 4},
+                    {"aside": {"query-version": {"error": {"desc": "no such command"}}}}):
+            said, _ = self.good("cpu del", *steps, out="cpu2\n", **how)
+            self.assertEqual(said, "")
+        self.bad("cpu del", *steps[:-2], aside=qemu(7, False), named=["warning: ", "QEMU has ended"])
+
     def test_answers_beside_the_matter(self):
         for answer in (None, 5, "x", [], {}, {"status": 5}):
             self.bad("cpu add", *UP, HOLD, aside={"query-status": {"return": answer}},
