@@ -39,33 +39,13 @@ MODULE_PARM_DESC(debug,
 
 /* ---- Size ---------------------------------------------------------------- */
 
-/*
- * Memory of a node that can hold buffers. They do not move, so neither ZONE_MOVABLE nor what
- * is set aside for CMA can.
- */
-static u64 node_pages(int nid)
-{
-	struct zone *zone;
-	u64 pages = 0;
-	int i;
-
-	if (!node_online(nid))
-		return 0;
-	for (i = 0; i <= gfp_zone(GFP_KERNEL); i++) {
-		zone = &NODE_DATA(nid)->node_zones[i];
-		pages += zone_managed_pages(zone);
-		pages -= min(zone_managed_pages(zone), zone_cma_pages(zone));
-	}
-	return pages;
-}
-
 static u64 all_pages(void)
 {
 	u64 pages = 0;
 	int nid;
 
 	for_each_online_node(nid)
-		pages += node_pages(nid);
+		pages += dhp_node_pages(nid);
 	return pages;
 }
 
@@ -103,7 +83,7 @@ static void set_targets(struct dhp_buffers *b)
 	u64 pages, most = 0, sum = 0;
 
 	for_each_online_node(nid) {
-		pages = node_pages(nid);
+		pages = dhp_node_pages(nid);
 		sum += pages;
 		if (pages > most) {
 			most = pages;
@@ -115,7 +95,7 @@ static void set_targets(struct dhp_buffers *b)
 	for (nid = 0; nid < nr_node_ids; nid++) {
 		if (nid == biggest)
 			continue;
-		pages = node_pages(nid);
+		pages = dhp_node_pages(nid);
 		part = sum ? mul_u64_u64_div_u64(total, pages, sum) : 0;
 		floor_part = sum ? mul_u64_u64_div_u64(floor, pages, sum) : 0;
 		/* The memory may have changed since it was summed up. */

@@ -53,6 +53,103 @@
  */
 #define PIECE_PAGES 512UL
 
+/* ---- Memory that can hold buffers ---------------------------------------- */
+
+/*
+ * Buffers do not move, so neither ZONE_MOVABLE nor what is set aside for CMA can hold
+ * them. The zones from the first one up to the one that this returns can.
+ */
+static enum zone_type last_zone(void)
+{
+	return gfp_zone(GFP_KERNEL);
+}
+
+/* In pages, of one node. */
+u64 dhp_node_pages(int nid)
+{
+	struct zone *zone;
+	u64 pages = 0;
+	int i;
+
+	if (!node_online(nid))
+		return 0;
+	for (i = 0; i <= last_zone(); i++) {
+		zone = &NODE_DATA(nid)->node_zones[i];
+		pages += zone_managed_pages(zone);
+		pages -= min(zone_managed_pages(zone), zone_cma_pages(zone));
+	}
+	return pages;
+}
+
+/* As the page allocator counts them for an allocation that cannot move. */
+static unsigned long zone_free_pages(struct zone *zone)
+{
+	unsigned long nr = zone_page_state(zone, NR_FREE_PAGES);
+	unsigned long nr_reserved = zone_page_state(zone, NR_FREE_CMA_PAGES) +
+				    zone->nr_reserved_highatomic;
+
+	/* CPUs have changes of their own, which matter when little is free. */
+	if (nr < zone->percpu_drift_mark)
+		nr = zone_page_state_snapshot(zone, NR_FREE_PAGES);
+	return nr - min(nr, nr_reserved);
+}
+
+/*
+ * Has a zone free memory that nobody would have to be pushed out for? Whoever takes it
+ * below the low watermark wakes kswapd, which reclaims until the high one is reached
+ * again. So with the page cache full, free memory stays between the two; what a zone has
+ * above them, with the same distance once more to stay away from them, is nobody's.
+ */
+static bool zone_has_spare(struct zone *zone, unsigned int order)
+{
+	unsigned long mark = high_wmark_pages(zone);
+
+	mark += mark - low_wmark_pages(zone) + zone->lowmem_reserve[last_zone()];
+	return zone_free_pages(zone) > mark + (1UL << order);
+}
+
+/* What has the page allocator begin with this zone. */
+static gfp_t zone_gfp(enum zone_type type)
+{
+#ifdef CONFIG_ZONE_DMA
+	if (type == ZONE_DMA)
+		return __GFP_DMA;
+#endif
+#ifdef CONFIG_ZONE_DMA32
+	if (type == ZONE_DMA32)
+		return __GFP_DMA32;
+#endif
+	return 0;
+}
+
+/*
+ * Pages that nobody uses, not even as page cache. The allocator is told not to reclaim
+ * and not to have kswapd do it; but so told, it would go down to the low watermark and,
+ * failing that, to the lowest. Hence a zone that has spare pages is looked for before.
+ */
+static struct page *alloc_spare(int nid, unsigned int order)
+{
+	struct zone *zone;
+	int i;
+
+	for (i = last_zone(); i >= 0; i--) {
+		zone = &NODE_DATA(nid)->node_zones[i];
+		/* An estimate: all of it changes while we look. */
+		if (managed_zone(zone) && data_race(zone_has_spare(zone, order)))
+			return alloc_pages_node(nid, (GFP_KERNEL & ~__GFP_RECLAIM) | zone_gfp(i) |
+						__GFP_THISNODE | __GFP_NOMEMALLOC | __GFP_NOWARN,
+						order);
+	}
+	return NULL;
+}
+
+/* Reclaims, though rather no buffer than one for which others would have to suffer. */
+static struct page *alloc_floor(int nid, unsigned int order)
+{
+	return alloc_pages_node(nid, GFP_KERNEL | __GFP_THISNODE | __GFP_NORETRY | __GFP_NOWARN,
+				order);
+}
+
 /* ---- One chunk: its first struct page ------------------------------------ */
 
 static struct page *buffer_chunk(struct dhp_buffers *b, void *buffer)
@@ -352,9 +449,11 @@ int dhp_depot_grow(struct dhp_buffers *b, int nid)
 {
 	struct dhp_buffer_node *node = &b->node[nid];
 	struct page *page;
+	bool below;
 	int ret = 0;
 
 	spin_lock_irq(&node->lock);
+	below = node->nr < node->floor;
 	if (READ_ONCE(b->removing) || node->leaving.end_pfn)
 		ret = -EAGAIN;
 	else if (node->nr >= node->target)
@@ -363,9 +462,7 @@ int dhp_depot_grow(struct dhp_buffers *b, int nid)
 	if (ret)
 		return ret;
 
-	/* Rather no buffer than one for which others would have to suffer. */
-	page = alloc_pages_node(nid, GFP_KERNEL | __GFP_THISNODE |
-				__GFP_NORETRY | __GFP_NOWARN, b->order);
+	page = below ? alloc_floor(nid, b->order) : alloc_spare(nid, b->order);
 	if (!page)
 		return -ENOMEM;
 	chunk_mark(b, page);

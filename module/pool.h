@@ -311,6 +311,7 @@ struct dhp_depot_sums {
 	unsigned long surplus_chunks;
 };
 
+u64 dhp_node_pages(int nid);
 void dhp_depot_init(struct dhp_buffer_node *node);
 unsigned int dhp_depot_take(struct dhp_buffers *b, struct dhp_buffer_node *node,
 			    void **slot, unsigned int want);

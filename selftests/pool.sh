@@ -369,6 +369,58 @@ grows_by_itself() {
 }
 test_case grows_by_itself 'E2 what went because memory was short comes back unasked'
 
+# What was reclaimed since boot, in pages.
+reclaimed() {
+	awk '/^pgsteal_(kswapd|direct) / { pages += $2 } END { print pages }' /proc/vmstat
+}
+
+# Nothing is reclaimed for a second.
+reclaim_is_over() {
+	before=$(reclaimed)
+	sleep 1
+	[ "$(reclaimed)" = "$before" ]
+}
+
+# The page cache has all memory that is free, until the test ends. Blocks of a RAM disk that were
+# never written take no memory of their own; who closes the disk last empties the page cache.
+fill_page_cache() {
+	kib=$(sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p' /proc/meminfo)
+	modprobe brd rd_nr=1 rd_size="$kib" 2>"$tmp/said" ||
+		skip "needs CONFIG_BLK_DEV_RAM=m: $(tail -n 1 "$tmp/said")"
+	trap 'exec 4<&-; rmmod brd' EXIT
+	trap 'exit 130' INT TERM HUP
+	exec 4</dev/ram0
+	begun=$(reclaimed)
+	dd if=/dev/ram0 of=/dev/null bs=1M 2>/dev/null
+	[ "$(reclaimed)" -gt "$begun" ] || fail "$kib KiB have been read, and nothing was pushed out"
+	wait_or_fail 60 reclaim_is_over
+}
+
+# A tenth of the memory would be more than 50000 buffers. The pool's creation itself takes some pages,
+# and so do the commands here.
+spares_page_cache() {
+	fill_page_cache
+	before=$(reclaimed)
+	ctl "pool t buffer_size=4096 permille=100"
+	settle
+	pushed_out=$(($(reclaimed) - before))
+	echo "$(cat "$pools/t/buffers") buffers, $pushed_out pages pushed out"
+	[ "$pushed_out" -lt 1000 ] || fail "$pushed_out pages of page cache were pushed out"
+	logged 'pool t: has [0-9]* of [0-9]* buffers .* no memory for more' ||
+		fail "the pool does not say that it is too small"
+
+	ctl "pool u buffer_size=4096 permille=100 min=20000"
+	settle
+	[ "$(cat "$pools/u/buffers")" -ge 20000 ] ||
+		fail "$(cat "$pools/u/buffers") buffers, and the floor is 20000"
+
+	echo 1 >/proc/sys/vm/drop_caches
+	settle
+	about "buffers when there is memory" $(($(buffer_memory) / 10 / 4096)) \
+		"$(cat "$pools/t/buffers")"
+}
+test_case spares_page_cache 'E5 above its floor a pool grows only into memory that nobody uses'
+
 # Pools that were made before do not know that they are to check.
 debugged() {
 	parameter=/sys/module/dhp/parameters/debug

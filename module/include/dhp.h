@@ -451,9 +451,9 @@ static inline void dhp_work_init(struct dhp_work *work, dhp_work_fn fn)
  * @buffer_permille: thousandths of the online memory that can hold them, all of it
  *	but ZONE_MOVABLE and CMA, which the buffers may take in all, 1 to 500; ignored
  *	without buffers
- * @buffers_min: floor of their number, also when memory is short; at most what 500
- *	thousandths of that memory hold; at least one per online processor is kept in
- *	any case
+ * @buffers_min: floor of their number, also when memory is short: what the driver cannot
+ *	do without; at most what 500 thousandths of that memory hold; at least one per
+ *	online processor is kept in any case
  * @buffers_max: ceiling of their number; 0 for none
  * @stealing: a worker with nothing to do helps one that is behind, by taking over
  *	items of dhp_pool_submit()
@@ -483,7 +483,9 @@ struct dhp_pool *__dhp_pool_create(const struct dhp_pool_config *config,
  * When memory is short a processor comes without a worker, or with fewer buffers;
  * the log says so, and they follow as soon as there is memory. When the kernel is
  * short of memory it gets back what nobody uses, down to the floor; that, too,
- * comes back later.
+ * comes back later. Above the floor the pool grows only into memory that nobody
+ * uses, not even as page cache: on a machine whose page cache has filled the
+ * memory, it stays at the floor.
  *
  * Buffers are marked as given away (PageOffline), so that memory they are in can
  * go: crash dumps leave their contents out, and they cannot be mapped into user
