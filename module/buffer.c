@@ -32,6 +32,9 @@
 /* When to try again to grow, if nothing happens before. */
 #define RETRY_SECONDS 10
 
+/* How often to look for changes that come without a notification. */
+#define FOLLOW_SECONDS 5
+
 static bool debug;
 module_param(debug, dhp_bool, 0644);
 MODULE_PARM_DESC(debug,
@@ -181,6 +184,29 @@ static void resize_fn(struct work_struct *work)
 		grow_later(pool);
 	else if (!err)
 		b->said_short = false;
+}
+
+/*
+ * Balloons, and virtio-mem within a block, take memory from the kernel and give it back
+ * without a notification, and so do we with pages that have become bad. Resizing takes no
+ * more than a look at each node when nothing has changed. Not a deferrable timer: its CPU
+ * may be idle for minutes while others are busy. Instead it goes off together with others
+ * that need not be punctual.
+ */
+static void follow_later(struct dhp_buffers *b)
+{
+	queue_delayed_work(system_freezable_wq, &b->follow,
+			   round_jiffies_relative(FOLLOW_SECONDS * HZ));
+}
+
+static void follow_fn(struct work_struct *work)
+{
+	struct dhp_buffers *b = container_of(to_delayed_work(work),
+					     struct dhp_buffers, follow);
+
+	/* One that is waited with, for memory is short, is queued already, and stays so. */
+	queue_delayed_work(system_dfl_wq, &b->resize, 0);
+	follow_later(b);
 }
 
 /* Brings the number of buffers to what it should be, soon. Any context. */
@@ -376,6 +402,7 @@ int dhp_buffers_init(struct dhp_pool *pool, const struct dhp_pool_config *config
 	mutex_init(&b->mutex);
 	init_waitqueue_head(&b->returned);
 	INIT_DELAYED_WORK(&b->resize, resize_fn);
+	INIT_DELAYED_WORK(&b->follow, follow_fn);
 	if (!config->buffer_size)
 		return dhp_caches_init(b);
 
@@ -434,6 +461,7 @@ int dhp_buffers_follow(struct dhp_pool *pool)
 
 	dhp_buffers_kick(pool);
 	flush_delayed_work(&b->resize);
+	follow_later(b);
 	return 0;
 }
 
@@ -481,6 +509,7 @@ void dhp_buffers_exit(struct dhp_pool *pool)
 			dhp_unregister_memory_callback(b->memory_client);
 		if (b->event_client)
 			dhp_unregister_event_callback(b->event_client);
+		cancel_delayed_work_sync(&b->follow);
 		cancel_delayed_work_sync(&b->resize);
 		free_buffers(pool);
 		kfree(b->node);

@@ -143,6 +143,7 @@ struct shrinker;
  * @removing: memory is leaving, or parts of a DIMM have left
  * @returned: somebody waits for a node's leaving.nr_out to become 0
  * @resize: brings the number of chunks to @target
+ * @follow: has it do so every few seconds, for what changes without a notification
  * @shrinker: hears when memory is short
  * @memory_client: hears of memory before it goes
  * @event_client: hears of memory that has come or gone
@@ -174,6 +175,7 @@ struct dhp_buffers {
 	bool removing;
 	wait_queue_head_t returned;
 	struct delayed_work resize;
+	struct delayed_work follow;
 	struct shrinker *shrinker;
 	struct dhp_memory_client *memory_client;
 	struct dhp_event_client *event_client;

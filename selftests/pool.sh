@@ -184,6 +184,22 @@ movable_memory() {
 }
 test_case movable_memory 'E2 movable memory, which cannot hold buffers, brings none'
 
+fewer_than() {
+	[ "$(cat "$pools/$1/buffers")" -lt "$2" ]
+}
+
+# A tenth of 512 MiB are 13107 buffers.
+unnoticed() {
+	ctl "pool t buffer_size=4096 permille=100"
+	settle
+	before=$(cat "$pools/t/buffers")
+	ctl "balloon mib=512"
+	wait_or_fail 20 fewer_than t $((before - 13000))
+	ctl "balloon mib=0"
+	wait_or_fail 20 reads t buffers "$before"
+}
+test_case unnoticed 'E2 memory that changes without a notification is followed within seconds'
+
 floor_and_ceiling() {
 	ctl "pool low buffer_size=4096 permille=1 min=5000"
 	ctl "pool high buffer_size=4096 permille=500 max=700"

@@ -479,13 +479,14 @@ struct dhp_pool *__dhp_pool_create(const struct dhp_pool_config *config,
  *
  * The pool has one worker thread per online processor, bound to it, named
  * NAME/CPU, from the processor's COMPLETE to its REMOVE_START, and buffers in
- * proportion to the online memory that can hold them. Both follow the machine.
- * When memory is short a processor comes without a worker, or with fewer buffers;
- * the log says so, and they follow as soon as there is memory. When the kernel is
- * short of memory it gets back what nobody uses, down to the floor; that, too,
- * comes back later. Above the floor the pool grows only into memory that nobody
- * uses, not even as page cache: on a machine whose page cache has filled the
- * memory, it stays at the floor.
+ * proportion to the online memory that can hold them. Both follow the machine;
+ * what changes without a notification, as a balloon or virtio-mem does within a
+ * memory block, within seconds. When memory is short a processor comes without a
+ * worker, or with fewer buffers; the log says so, and they follow as soon as there
+ * is memory. When the kernel is short of memory it gets back what nobody uses, down
+ * to the floor; that, too, comes back later. Above the floor the pool grows only
+ * into memory that nobody uses, not even as page cache: on a machine whose page
+ * cache has filled the memory, it stays at the floor.
  *
  * Buffers are marked as given away (PageOffline), so that memory they are in can
  * go: crash dumps leave their contents out, and they cannot be mapped into user

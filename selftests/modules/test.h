@@ -97,4 +97,8 @@ void pools_reset(void);
 void pools_forget(void);
 void pools_show(struct seq_file *m);
 
+/* test_balloon.c */
+int balloon_resize(const struct command *command);
+void balloon_reset(void);
+
 #endif /* _DHP_TEST_H */

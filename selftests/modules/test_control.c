@@ -57,6 +57,10 @@
  *   storm NAME on=N cpu=M [period_us=]
  *	submits items for CPU M in hard interrupts on CPU N, until
  *   rest NAME
+ *
+ *   balloon mib=N
+ *	takes that much memory from the kernel, without any notification, and gives back what
+ *	it has more
  */
 #include <linux/ctype.h>
 #include <linux/debugfs.h>
@@ -130,6 +134,7 @@ static int do_reset(const struct command *command)
 	gate_remove();
 	err = clients_reset();
 	pools_reset();
+	balloon_reset();
 	log_clear();
 	return err;
 }
@@ -171,6 +176,7 @@ static const struct verb {
 	{ "ticks", true, "period_us hard ", pool_ticks },
 	{ "storm", true, "on cpu period_us ", pool_storm },
 	{ "rest", true, "", pool_rest },
+	{ "balloon", false, "mib ", balloon_resize },
 };
 
 static bool knows(const struct verb *verb, const char *key)
@@ -327,6 +333,7 @@ static void __exit dhp_test_exit(void)
 		clients_reset();
 		pools_reset();
 	}
+	balloon_reset();
 	log_close();
 }
 
