@@ -3,8 +3,9 @@
  * How buffers get to their users fast, and back.
  *
  * Each processor has a *cache*, a stack of buffers that are out of the depots.
- * Getting and putting touch the processor's own cache and neither lock nor struct
- * page. A cache that is empty or full moves a batch from or to the depots.
+ * Getting and putting touch the CPU's own cache and no lock. Getting looks at one flag in
+ * struct page: the kernel sets it on pages that have become bad, wherever the buffer is,
+ * and tells nobody. A cache that is empty or full moves a batch from or to the depots.
  *
  * A cache belongs to its processor: to whom runs there with preemption off and
  * has entered it, which is a flag, since only interrupts can come in between. An
@@ -235,14 +236,24 @@ static noinline void debug_check_free(struct dhp_pool *pool, void *buffer)
 	     pool->name, buffer, wrong - (u8 *)buffer);
 }
 
-static noinline void *get_slow(struct dhp_pool *pool)
+static bool buffer_poisoned(struct dhp_buffers *b, void *buffer)
+{
+	return dhp_chunk_poisoned(b, dhp_buffer_chunk(b, buffer));
+}
+
+/* @buffer: what the cache has given: nothing, or one in memory that has become bad */
+static noinline void *get_slow(struct dhp_pool *pool, void *buffer)
 {
 	struct dhp_buffers *b = &pool->buffers;
-	void *buffer;
 
 	if (!b->node)
 		return NULL;
-	buffer = cache_get_slow(b) ?: dhp_depots_take(b) ?: get_from_others(b);
+	do {
+		/* From the depot it goes back to the kernel. */
+		if (buffer)
+			dhp_depots_put(b, &buffer, 1);
+		buffer = cache_get_slow(b) ?: dhp_depots_take(b) ?: get_from_others(b);
+	} while (buffer && buffer_poisoned(b, buffer));
 	if (b->debug && buffer)
 		debug_check_free(pool, buffer);
 	return buffer;
@@ -262,8 +273,8 @@ void *dhp_buffer_get(struct dhp_pool *pool)
 		cache_leave(cache);
 	}
 	preempt_enable();
-	if (unlikely(!buffer))
-		buffer = get_slow(pool);
+	if (unlikely(!buffer || buffer_poisoned(&pool->buffers, buffer)))
+		buffer = get_slow(pool, buffer);
 	return buffer_show(&pool->buffers, buffer);
 }
 EXPORT_SYMBOL_GPL(dhp_buffer_get);

@@ -152,11 +152,6 @@ static struct page *alloc_floor(int nid, unsigned int order)
 
 /* ---- One chunk: its first struct page ------------------------------------ */
 
-static struct page *buffer_chunk(struct dhp_buffers *b, void *buffer)
-{
-	return virt_to_page(PTR_ALIGN_DOWN(buffer, dhp_chunk_bytes(b)));
-}
-
 static unsigned long buffer_bit(struct dhp_buffers *b, struct page *page, void *buffer)
 {
 	return BIT((buffer - page_address(page)) >> b->shift);
@@ -209,21 +204,37 @@ static void chunk_unmark(struct dhp_buffers *b, struct page *page)
 			__ClearPageOffline(page + i);
 }
 
+/*
+ * The page allocator keeps a poisoned page when it is freed by itself. It does not look
+ * for one among several pages that are freed together, and would hand it out again.
+ */
 static void chunk_free(struct dhp_buffers *b, struct page *page)
 {
+	unsigned int i;
+
 	shadow_show(page_address(page), dhp_chunk_bytes(b));
 	chunk_unmark(b, page);
-	__free_pages(page, b->order);
+	if (b->order && dhp_chunk_poisoned(b, page)) {
+		split_page(page, b->order);
+		for (i = 0; i < 1U << b->order; i++)
+			__free_page(page + i);
+	} else {
+		__free_pages(page, b->order);
+	}
 }
 
-/*
- * The list that a chunk has to be on. What leaves is given to nobody any more,
- * so it is with those that have nothing to give.
- */
+/* Its buffers are not handed out any more, and it goes when they are all there. */
+static bool chunk_retired(struct dhp_buffers *b, struct dhp_buffer_node *node,
+			  struct page *page)
+{
+	return chunk_leaving(node, page) || dhp_chunk_poisoned(b, page);
+}
+
+/* The list that a chunk has to be on. One that is retired has nothing to give. */
 static struct list_head *chunk_list(struct dhp_buffers *b, struct dhp_buffer_node *node,
 				    struct page *page)
 {
-	if (!*chunk_there(page) || chunk_leaving(node, page))
+	if (!*chunk_there(page) || chunk_retired(b, node, page))
 		return &node->empty;
 	return chunk_whole(b, page) ? &node->whole : &node->partial;
 }
@@ -259,6 +270,17 @@ static void chunk_release(struct dhp_buffers *b, struct page *page)
 	*chunk_there(page) = 0;
 	set_page_private(page, 0);
 	chunk_free(b, page);
+}
+
+/* One that is retired goes back to the kernel, or is hidden until its buffers are there. */
+static void chunk_retire(struct dhp_buffers *b, struct page *page)
+{
+	struct dhp_buffer_node *node = chunk_node(b, page);
+
+	if (chunk_whole(b, page))
+		chunk_release(b, page);
+	else
+		list_move(&page->lru, chunk_list(b, node, page));
 }
 
 /* Takes at most @want buffers out of a chunk; returns how many. */
@@ -301,7 +323,8 @@ static void chunk_put(struct dhp_buffers *b, struct page *page, unsigned long bi
 	node->nr_free++;
 	if (chunk_whole(b, page))
 		node->nr_whole++;
-	if (chunk_whole(b, page) && (leaving || node->nr > node->target))
+	if (chunk_whole(b, page) &&
+	    (chunk_retired(b, node, page) || node->nr > node->target))
 		chunk_release(b, page);
 	else
 		list_move(&page->lru, chunk_list(b, node, page));
@@ -328,8 +351,8 @@ unsigned int dhp_depot_take(struct dhp_buffers *b, struct dhp_buffer_node *node,
 
 	spin_lock_irqsave(&node->lock, flags);
 	while (nr < want && (page = depot_chunk(node))) {
-		if (chunk_leaving(node, page))
-			list_move(&page->lru, chunk_list(b, node, page));
+		if (chunk_retired(b, node, page))
+			chunk_retire(b, page);
 		else
 			nr += chunk_take(b, page, slot + nr, want - nr);
 	}
@@ -365,7 +388,7 @@ static const char *buffer_wrong(struct dhp_buffers *b, struct page *page, void *
 
 static void depot_put_one(struct dhp_buffers *b, void *buffer)
 {
-	struct page *page = buffer_chunk(b, buffer);
+	struct page *page = dhp_buffer_chunk(b, buffer);
 	const char *wrong = buffer_wrong(b, page, buffer);
 
 	if (!WARN_ONCE(wrong, "dhp_buffer_put(): buffer %p %s; it is ignored\n", buffer, wrong))
@@ -380,11 +403,11 @@ void dhp_depots_put(struct dhp_buffers *b, void **slot, unsigned int nr)
 	unsigned long flags;
 
 	while (slot < end) {
-		node = chunk_node(b, buffer_chunk(b, *slot));
+		node = chunk_node(b, dhp_buffer_chunk(b, *slot));
 		spin_lock_irqsave(&node->lock, flags);
 		do {
 			depot_put_one(b, *slot++);
-		} while (slot < end && chunk_node(b, buffer_chunk(b, *slot)) == node);
+		} while (slot < end && chunk_node(b, dhp_buffer_chunk(b, *slot)) == node);
 		spin_unlock_irqrestore(&node->lock, flags);
 	}
 }
@@ -399,7 +422,7 @@ const char *dhp_depots_check(struct dhp_buffers *b, void *buffer)
 
 	if (!virt_addr_valid(buffer))
 		return "is no memory that a buffer can be in";
-	page = buffer_chunk(b, buffer);
+	page = dhp_buffer_chunk(b, buffer);
 	node = chunk_node(b, page);
 	spin_lock_irqsave(&node->lock, flags);
 	wrong = buffer_wrong(b, page, buffer);
@@ -525,9 +548,8 @@ static unsigned long nr_chunk_out(struct dhp_buffers *b, struct page *page)
 	return dhp_buffers_per_chunk(b) - hweight_long(*chunk_there(page));
 }
 
-/* Releases what is whole, hides what is not; returns how many buffers are out. */
-static unsigned long vacate_piece(struct dhp_buffers *b, struct dhp_buffer_node *node,
-				  unsigned long pfn, unsigned long end_pfn)
+/* Hides or releases the chunks of some pages; returns how many buffers of them are out. */
+static unsigned long vacate_piece(struct dhp_buffers *b, unsigned long pfn, unsigned long end_pfn)
 {
 	unsigned long nr = 0;
 	struct page *page;
@@ -536,12 +558,8 @@ static unsigned long vacate_piece(struct dhp_buffers *b, struct dhp_buffer_node 
 		page = pfn_chunk(b, pfn);
 		if (!page)
 			continue;
-		if (chunk_whole(b, page)) {
-			chunk_release(b, page);
-		} else {
-			list_move(&page->lru, chunk_list(b, node, page));
-			nr += nr_chunk_out(b, page);
-		}
+		nr += nr_chunk_out(b, page);
+		chunk_retire(b, page);
 	}
 	return nr;
 }
@@ -582,7 +600,7 @@ void dhp_depot_vacate(struct dhp_buffers *b, struct dhp_buffer_node *node)
 	for (pfn = leaving->start_pfn; pfn < leaving->end_pfn; pfn = next) {
 		next = min(pfn + PIECE_PAGES, leaving->end_pfn);
 		spin_lock_irq(&node->lock);
-		leaving->nr_out += vacate_piece(b, node, pfn, next);
+		leaving->nr_out += vacate_piece(b, pfn, next);
 		leaving->counted_pfn = next;
 		spin_unlock_irq(&node->lock);
 		cond_resched();

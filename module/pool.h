@@ -14,7 +14,9 @@
 #include <linux/cpumask.h>
 #include <linux/kobject.h>
 #include <linux/llist.h>
+#include <linux/mm.h>
 #include <linux/mutex.h>
+#include <linux/page-flags.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -95,7 +97,7 @@ struct dhp_leaving {
  * @lock: for all of it, and the struct page of the node's chunks
  * @whole: chunks with all their buffers; the one that was used last is the first
  * @partial: chunks with some of their buffers
- * @empty: chunks with none, and those that leave
+ * @empty: chunks with none, and those that leave or have a poisoned page
  * @nr: chunks in all
  * @nr_whole: those in @whole
  * @nr_free: buffers that are not out
@@ -246,6 +248,26 @@ static inline size_t dhp_chunk_bytes(struct dhp_buffers *b)
 static inline unsigned long dhp_buffers_per_chunk(struct dhp_buffers *b)
 {
 	return dhp_chunk_bytes(b) >> b->shift;
+}
+
+/* The first struct page of a buffer's chunk. */
+static inline struct page *dhp_buffer_chunk(struct dhp_buffers *b, void *buffer)
+{
+	return virt_to_page(PTR_ALIGN_DOWN(buffer, dhp_chunk_bytes(b)));
+}
+
+/*
+ * The kernel has marked a page of it as bad, see memory_failure(). It has done nothing
+ * else, because it does not know whose the page is.
+ */
+static inline bool dhp_chunk_poisoned(struct dhp_buffers *b, struct page *page)
+{
+	unsigned int i;
+
+	for (i = 0; i < 1U << b->order; i++)
+		if (PageHWPoison(page + i))
+			return true;
+	return false;
 }
 
 /* pool.c */

@@ -437,6 +437,71 @@ spares_page_cache() {
 }
 test_case spares_page_cache 'E5 above its floor a pool grows only into memory that nobody uses'
 
+# spoil_last POOL [OFFSET]: a page of the buffer that was taken last becomes bad. The kernel cannot
+# do anything with such a page but mark it, and says so.
+spoil_last() {
+	hard_offline=$system/memory/hard_offline_page
+	[ -w "$hard_offline" ] || skip "needs CONFIG_MEMORY_FAILURE"
+	put "$hard_offline" "$(printf '0x%x' $(($(of "$1" last) + ${2-0})))" || true
+	logged 'Memory failure: ' || fail "the kernel does not say that a page is bad: $why"
+}
+
+# spoiled POOL BUFFERS: all buffers can be had but the bad one, and those of its page; and then there
+# are others instead.
+spoiled() {
+	ctl_refused ENOBUFS "get $1 count=100000"
+	equal "bad buffers of $1 that were given out" 0 "$(of "$1" bad)"
+	ctl "put $1"
+	wait_or_fail 30 reads "$1" buffers "$2"
+	have_all "$1"
+	equal "bad buffers of $1 that were given out" 0 "$(of "$1" bad)"
+}
+
+# spoil_pool SIZE: a buffer in use, one in the CPU's cache. Of several pages, the last one is bad.
+spoil_pool() {
+	ctl "pool t buffer_size=$1 permille=1 max=64"
+	settle
+	all=$(cat "$pools/t/buffers")
+	for when in used cached; do
+		ctl_on "$cpu" "get t"
+		[ "$when" = cached ] || spoil_last t $(($1 - 1))
+		ctl_on "$cpu" "put t"
+		[ "$when" = used ] || spoil_last t $(($1 - 1))
+		ctl_on "$cpu" "get t"
+		equal "bad buffers that were given out, $when when the page became bad" 0 "$(of t bad)"
+		ctl "put t"
+		spoiled t "$all"
+	done
+	ctl "destroy t"
+}
+
+bad_page() {
+	cpu=$(online_cpus | cut -d' ' -f1)
+	for size in 256 4096 65536; do
+		spoil_pool "$size"
+	done
+}
+test_case bad_page 'E2 a buffer in a page that has become bad goes back to the kernel'
+
+# With debug, pools keep nothing in caches: what is free is in the depot.
+bad_free_page() {
+	parameter=/sys/module/dhp/parameters/debug
+	put "$parameter" 1 || fail "cannot set debug: $why"
+	trap 'echo 0 >"$parameter"' EXIT
+	trap 'exit 130' INT TERM HUP
+	for size in 256 4096 65536; do
+		ctl "pool t buffer_size=$size permille=1 max=64"
+		settle
+		all=$(cat "$pools/t/buffers")
+		ctl "get t"
+		ctl "put t"
+		spoil_last t
+		spoiled t "$all"
+		ctl "destroy t"
+	done
+}
+test_case bad_free_page 'E2 a free buffer in a page that has become bad is not given out'
+
 # Pools that were made before do not know that they are to check.
 debugged() {
 	parameter=/sys/module/dhp/parameters/debug

@@ -490,7 +490,8 @@ struct dhp_pool *__dhp_pool_create(const struct dhp_pool_config *config,
  *
  * Buffers are marked as given away (PageOffline), so that memory they are in can
  * go: crash dumps leave their contents out, and they cannot be mapped into user
- * space page by page.
+ * space page by page. A buffer in a page that the kernel has marked as bad
+ * (PageHWPoison) is not handed out again, and goes back to the kernel.
  *
  * Context: Process context; may sleep. Takes the CPU hotplug lock for reading.
  * Return: the pool; or ERR_PTR(): -EINVAL for a bad @config, -EEXIST for a name

@@ -5,7 +5,7 @@
  *
  * The `pools` file has a line per pool:
  *   NAME submitted S ran R twice T disorder D elsewhere E held H shared B watched W
- *	askew A dirty Y cancelled C after F signalled G on LIST
+ *	askew A dirty Y bad X last L cancelled C after F signalled G on LIST
  * submitted	items that were accepted
  * ran		items that ran
  * twice	items that ran more than once
@@ -16,6 +16,8 @@
  * watched	buffers taken from the memory that `watch` has named
  * askew	buffers that did not begin where a cache line does
  * dirty	buffers that were to be zero and were not
+ * bad		buffers in memory that the kernel has marked as bad before they were taken
+ * last		physical address of the buffer that was taken last
  * cancelled	items that were pending when they were cancelled
  * after	items that ran when they had been cancelled
  * signalled	items at whose end a signal was pending
@@ -31,7 +33,9 @@
 #include <linux/irq_work.h>
 #include <linux/kmemleak.h>
 #include <linux/kthread.h>
+#include <linux/mm.h>
 #include <linux/mutex.h>
+#include <linux/page-flags.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -63,7 +67,8 @@ struct pool_user {
 	unsigned int nr_tickers;
 	struct storm *storm;
 	atomic_long_t submitted, ran, twice, disorder, elsewhere, held, shared, watched;
-	atomic_long_t askew, dirty, cancelled, after, signalled;
+	atomic_long_t askew, dirty, bad, cancelled, after, signalled;
+	phys_addr_t last;
 	struct batch *kept;		/* what `cancel` cancels */
 	bool forgotten;			/* dhp_test has gone, and its items run */
 	struct cpumask on;
@@ -374,8 +379,14 @@ static __no_kcsan void check_buffer(struct pool_user *user, void *buffer)
 
 static void keep_buffer(struct pool_user *user, struct stamp *stamp, struct list_head *buffers)
 {
+	size_t at;
+
 	if (!IS_ALIGNED((unsigned long)stamp, L1_CACHE_BYTES))
 		atomic_long_inc(&user->askew);
+	for (at = 0; at < user->buffer_size; at += PAGE_SIZE)
+		if (PageHWPoison(virt_to_page((void *)stamp + at)))
+			atomic_long_inc(&user->bad);
+	WRITE_ONCE(user->last, virt_to_phys(stamp));
 	if (virt_to_phys(stamp) - READ_ONCE(user->watch_start) < READ_ONCE(user->watch_size))
 		atomic_long_inc(&user->watched);
 	stamp_buffer(user, stamp, atomic64_inc_return(&stamps));
@@ -967,13 +978,14 @@ void pools_show(struct seq_file *m)
 
 	mutex_lock(&pools_lock);
 	list_for_each_entry(user, &pools, node)
-		seq_printf(m, "%s submitted %ld ran %ld twice %ld disorder %ld elsewhere %ld held %ld shared %ld watched %ld askew %ld dirty %ld cancelled %ld after %ld signalled %ld on %*pbl\n",
+		seq_printf(m, "%s submitted %ld ran %ld twice %ld disorder %ld elsewhere %ld held %ld shared %ld watched %ld askew %ld dirty %ld bad %ld last %pa cancelled %ld after %ld signalled %ld on %*pbl\n",
 			   user->name, atomic_long_read(&user->submitted),
 			   atomic_long_read(&user->ran), atomic_long_read(&user->twice),
 			   atomic_long_read(&user->disorder), atomic_long_read(&user->elsewhere),
 			   atomic_long_read(&user->held), atomic_long_read(&user->shared),
 			   atomic_long_read(&user->watched), atomic_long_read(&user->askew),
-			   atomic_long_read(&user->dirty),
+			   atomic_long_read(&user->dirty), atomic_long_read(&user->bad),
+			   &user->last,
 			   atomic_long_read(&user->cancelled), atomic_long_read(&user->after),
 			   atomic_long_read(&user->signalled),
 			   cpumask_pr_args(&user->on));
