@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import unittest
@@ -383,6 +384,58 @@ class Torture(test_qemu.Refusals):
 
 # ---------------------------------------------------------------- guests
 
+# Preloaded into QEMU, makes it lose its guest on one core as well: a plugged vCPU's thread is late
+# whenever it has given QEMU's big lock back, which is the one that vCPUs' threads wait with.
+LATE = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+static __thread int plugged;	/* 1: this thread is, -1: it is not */
+static pthread_mutex_t *big_lock;
+
+static int is_plugged(void)
+{
+	char name[16] = "";
+
+	if (!plugged) {
+		prctl(PR_GET_NAME, name);
+		if (strncmp(name, "CPU ", 4))
+			return 0;	/* or it has no name yet */
+		plugged = atoi(name + 4) >= 3 ? 1 : -1;
+	}
+	return plugged > 0;
+}
+
+int pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex)
+{
+	int (*real)(pthread_cond_t *, pthread_mutex_t *) =
+		dlvsym(RTLD_NEXT, "pthread_cond_wait", "GLIBC_2.3.2");
+
+	if (is_plugged())
+		big_lock = mutex;
+	return real(condition, mutex);
+}
+
+int pthread_mutex_unlock(pthread_mutex_t *mutex)
+{
+	static int (*real)(pthread_mutex_t *);
+	int status;
+
+	if (!real)
+		real = dlsym(RTLD_NEXT, "pthread_mutex_unlock");
+	status = real(mutex);
+	if (mutex == big_lock && is_plugged())
+		usleep(20000);
+	return status;
+}
+"""
+
+
 def qemu_of(runner):
     """The process of the QEMU that a qemu/vm has started, if it has."""
     for name in os.listdir("/proc"):
@@ -469,6 +522,32 @@ class Ends(unittest.TestCase):
     def test_qemu_is_ended(self):
         self.run_vm("sleep 1000", signal_at=signal.SIGTERM, named=[
             "died before its command ended.*QEMU (ended with status 0|has stopped)"])
+
+    def test_lost_to_qemu(self):
+        """As qemu/README.md describes it, with the interrupts that the bench avoids otherwise."""
+        with tempfile.TemporaryDirectory() as folder:
+            late = os.path.join(folder, "late.so")
+            subprocess.run(["gcc", "-shared", "-fPIC", "-Wall", "-x", "c", "-o", late, "-", "-ldl"],
+                           input=LATE, text=True, check=True)
+            # A thread for each vCPU, with the vCPU's name, on one core as well.
+            wrapper = os.path.join(folder, "qemu")
+            with open(wrapper, "w", encoding="utf-8") as file:
+                file.write('#!/bin/bash\n'
+                           f'export LD_PRELOAD="$LD_PRELOAD:{late}"\n'
+                           'exec "$REAL_QEMU" -name guest,debug-threads=on '
+                           '"${@/thread=single/thread=multi}"\n')
+            os.chmod(wrapper, 0o755)
+            command = [os.path.join(TOP, "qemu/vm"), "run", "--accel", "tcg", "--cpus", "3",
+                       "--append", "no_ipi_broadcast=0", "--add",
+                       os.path.join(TOP, "qemu/stray.sh"), "--", "sh /stray.sh 60"]
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, text=True, check=False, timeout=PATIENCE,
+                                  env={**os.environ, "QEMU": wrapper, "REAL_QEMU": vm.QEMU})
+        if done.returncode == 0:
+            self.skipTest("this QEMU did not lose its guest in 60 seconds")
+        self.assertEqual(done.returncode, vm.LOST, done.stderr)
+        self.assertRegex(done.stderr, r"lost to QEMU: vCPU 3 ran the firmware from its reset vector")
+        self.assertIn("CPU#3", self.vcpus_txt(done.stderr))
 
 
 if __name__ == "__main__":
