@@ -575,13 +575,6 @@ toggle_block() {
 	done
 }
 
-come_and_go() {
-	while going_on; do
-		ctl "event e2 category=processor flags=existing"
-		ctl "unregister e2"
-	done
-}
-
 # dhp_test marks a time that is before the last one's.
 clocks() {
 	take_cpu
@@ -589,8 +582,7 @@ clocks() {
 	ctl "event e1 category=processor"
 	ctl "event e3 category=memory"
 	toggle_block "$system/memory/memory$first/state" &
-	come_and_go &
-	for _ in $(seq "$(portion 25)"); do
+	for _ in $(seq "$(portion 10)"); do
 		offline "$cpu"
 		online "$cpu"
 	done
