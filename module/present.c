@@ -11,6 +11,7 @@
 #include <linux/device.h>
 #include <linux/fs.h>
 #include <linux/sched/signal.h>
+#include <linux/suspend.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
@@ -21,6 +22,9 @@ static bool auto_online;
 module_param(auto_online, dhp_bool, 0644);
 MODULE_PARM_DESC(auto_online, "bring a processor that becomes present online (default: no)");
 
+/* How often bringing a CPU online is tried when the kernel answers -EBUSY. */
+#define BUSY_TRIES 3
+
 static cpumask_t present_new;
 
 /*
@@ -30,6 +34,7 @@ static cpumask_t present_new;
  */
 static atomic_t present_pending = ATOMIC_INIT(0);
 static DECLARE_WAIT_QUEUE_HEAD(present_wait);
+static bool present_suspended;
 
 /*
  * add_cpu() looks its device up only after it has waited for the device hotplug
@@ -62,6 +67,26 @@ static int present_online(unsigned int cpu)
 	return ret < 0 ? ret : 0;
 }
 
+/*
+ * While a suspend is in progress, the kernel brings no CPU online: -EBUSY. Firmware may add
+ * one meanwhile; it is tried again when the suspend is over. Our notifier hears a moment
+ * late of a suspend that begins, hence the pause. A client's veto may be -EBUSY, too, and is
+ * asked for again then.
+ */
+static int present_online_awake(unsigned int cpu)
+{
+	unsigned int tries;
+	int ret = -EBUSY;
+
+	for (tries = 0; tries < BUSY_TRIES && ret == -EBUSY; tries++) {
+		if (tries)
+			msleep(100);
+		wait_event_idle(present_wait, !READ_ONCE(present_suspended));
+		ret = present_online(cpu);
+	}
+	return ret;
+}
+
 static void present_done(void)
 {
 	atomic_dec(&present_pending);
@@ -76,7 +101,7 @@ static void present_work_fn(struct work_struct *work)
 	/* More may come while we are at it. */
 	while ((cpu = data_race(cpumask_first(&present_new))) < nr_cpu_ids) {
 		cpumask_clear_cpu(cpu, &present_new);
-		ret = present_online(cpu);
+		ret = present_online_awake(cpu);
 		if (ret)
 			pr_warn("CPU%u has become present, but bringing it online failed with %d; write 1 to its online file to try again\n",
 				cpu, ret);
@@ -101,6 +126,30 @@ static int present_bus_event(struct notifier_block *nb, unsigned long event,
 	return NOTIFY_DONE;
 }
 
+static int present_pm_event(struct notifier_block *nb, unsigned long event, void *data)
+{
+	switch (event) {
+	case PM_SUSPEND_PREPARE:
+	case PM_HIBERNATION_PREPARE:
+	case PM_RESTORE_PREPARE:
+		WRITE_ONCE(present_suspended, true);
+		break;
+	case PM_POST_SUSPEND:
+	case PM_POST_HIBERNATION:
+	case PM_POST_RESTORE:
+		WRITE_ONCE(present_suspended, false);
+		wake_up_all(&present_wait);
+		break;
+	}
+	return NOTIFY_DONE;
+}
+
+/* Behind cpu_hotplug_pm_callback(), whose priority is 0: afterwards, CPUs may come again. */
+static struct notifier_block present_pm_nb = {
+	.notifier_call = present_pm_event,
+	.priority = -1,
+};
+
 int dhp_present_settle(void)
 {
 	return wait_event_interruptible(present_wait, !atomic_read(&present_pending));
@@ -112,7 +161,14 @@ static struct notifier_block present_nb = {
 
 int dhp_present_init(void)
 {
-	return bus_register_notifier(&cpu_subsys, &present_nb);
+	int err = register_pm_notifier(&present_pm_nb);
+
+	if (err)
+		return err;
+	err = bus_register_notifier(&cpu_subsys, &present_nb);
+	if (err)
+		unregister_pm_notifier(&present_pm_nb);
+	return err;
 }
 
 void dhp_present_exit(void)
@@ -120,4 +176,5 @@ void dhp_present_exit(void)
 	bus_unregister_notifier(&cpu_subsys, &present_nb);
 	if (cancel_work_sync(&present_work))
 		present_done();
+	unregister_pm_notifier(&present_pm_nb);
 }

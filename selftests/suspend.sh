@@ -29,10 +29,10 @@ try_nap() {
 		mem_sleep=$(sed 's/.*\[\(.*\)\].*/\1/' /sys/power/mem_sleep)
 		echo deep >/sys/power/mem_sleep
 	fi
-	# How long it stays there, $nap_seconds or one; nobody looks meanwhile.
+	# How long it stays there; nobody looks meanwhile.
 	[ ! -w "$delay" ] || {
 		old_delay=$(cat "$delay")
-		echo "${nap_seconds-1}" >"$delay"
+		echo 1 >"$delay"
 	}
 	echo "${2-processors}" >/sys/power/pm_test
 	slept=1
@@ -412,5 +412,27 @@ hibernation() {
 	sound_pools
 }
 test_case hibernation 'P10 E1 E2 a pool under load survives a hibernation, and its buffers are in the image'
+
+# Firmware adds a processor while devices are asleep, when the kernel brings none online.
+auto_online_asleep() {
+	can_nap mem
+	cpu=$(pick_cpu)
+	offline "$cpu"
+	settle
+	put /sys/module/dhp/parameters/auto_online 1
+	ctl "asleep start add=$cpu"
+	try_nap mem devices || fail "mem: $why"
+	settle
+	put /sys/module/dhp/parameters/auto_online 0
+	ctl "asleep stop"
+	expect_log <<-END
+	asleep
+	added $cpu: 0
+	awake
+	END
+	is_online "$cpu" || fail "CPU$cpu has become present and is not online"
+	! logged 'bringing it online failed' || fail "it was tried when it could not succeed"
+}
+test_case auto_online_asleep 'P10 a processor that is added in the middle of a suspend is brought online afterwards'
 
 run_tests

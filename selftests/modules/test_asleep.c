@@ -3,17 +3,50 @@
  * Does something in the middle of a suspend, when tasks are frozen and devices go to sleep, as
  * the suspend function of a driver may.
  */
+#include <linux/cpu.h>
+#include <linux/device.h>
 #include <linux/mutex.h>
 #include <linux/platform_device.h>
 #include <linux/pm.h>
+#include <linux/slab.h>
 #include <linux/string.h>
 
 #include "test.h"
 
 static char to_register[32];
 static char to_unregister[32];
+static long to_add;
+static struct device *added;
 static struct platform_device *device;
 static DEFINE_MUTEX(asleep_lock);
+
+static void free_added(struct device *dev)
+{
+	kfree(dev);
+}
+
+/*
+ * What firmware does that adds a processor: another device of that number, which has no
+ * files, so that it can be one that is there and offline.
+ */
+static void add_processor(void)
+{
+	struct device *dev = kzalloc(sizeof(*dev), GFP_KERNEL);
+	int err = -ENOMEM;
+
+	if (dev) {
+		device_initialize(dev);
+		dev->bus = &cpu_subsys;
+		dev->id = to_add;
+		dev->release = free_added;
+		err = dev_set_name(dev, "dhp_test_cpu%ld", to_add) ?: device_add(dev);
+		if (err)
+			put_device(dev);
+		else
+			added = dev;
+	}
+	log_line("added %ld: %d", to_add, err);
+}
 
 static int asleep_suspend(struct device *dev)
 {
@@ -32,6 +65,8 @@ static int asleep_suspend(struct device *dev)
 		command.name = to_unregister;
 		client_unregister(&command);
 	}
+	if (to_add >= 0 && !added)
+		add_processor();
 	return 0;
 }
 
@@ -59,6 +94,10 @@ static int start(const struct command *command)
 
 	if (device)
 		return complain(-EEXIST, "asleep: started already");
+	to_add = -1;
+	err = number_option(command, "add", &to_add);
+	if (err)
+		return err;
 	strscpy(to_register, option(command, "register") ?: "", sizeof(to_register));
 	strscpy(to_unregister, option(command, "unregister") ?: "", sizeof(to_unregister));
 	err = platform_driver_register(&asleep_driver);
@@ -80,6 +119,9 @@ static void stop(void)
 	platform_device_unregister(device);
 	device = NULL;
 	platform_driver_unregister(&asleep_driver);
+	if (added)
+		device_unregister(added);
+	added = NULL;
 }
 
 int asleep_control(const struct command *command)

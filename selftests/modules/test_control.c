@@ -21,9 +21,10 @@
  *	told of all processors, refused with EBUSY, or neither
  *   shutdown online|offline cpu=N
  *	brings a CPU up or takes it down as on the way to a reboot
- *   asleep start|stop [register=NAME] [unregister=NAME]
+ *   asleep start|stop [register=NAME] [unregister=NAME] [add=N]
  *	from start to stop, each suspend logs when devices are asleep and awake again; asleep,
- *	it registers event client NAME for processors with existing, and unregisters NAME
+ *	it registers event client NAME for processors with existing, unregisters NAME, and
+ *	adds a device for processor N, as if it became present
  *   hog cpu=N ms=M
  *	keeps CPU N from running anything but interrupts for M milliseconds
  *   gate shut|open
@@ -156,7 +157,7 @@ static const struct verb {
 	{ "release", true, "", client_release },
 	{ "newcomers", true, "", newcomers_control },
 	{ "shutdown", true, "cpu ", shutdown_control },
-	{ "asleep", true, "register unregister ", asleep_control },
+	{ "asleep", true, "register unregister add ", asleep_control },
 	{ "hog", false, "cpu ms ", cpu_hog },
 	{ "gate", true, "", gate_control },
 	{ "note", true, "", do_note },
