@@ -435,12 +435,11 @@ set_target() {
 	put "$system/cpu/cpu$cpu/hotplug/target" "$1" || fail "CPU$cpu does not go to state $1: $why"
 }
 
-# can_stop_halfway: sets $cpu, which is offline, $half, a state behind dhp's in which it is
-# online and not in use, and $up, the one in which it is.
+# can_stop_halfway: sets $cpu, which is offline, $half, dhp's own state, in which it is online and
+# not in use, and $up, the one in which it is.
 can_stop_halfway() {
 	cpu=$(pick_cpu)
-	half=$(state_number sched:active)
-	half=$((half - 1))
+	half=$(state_number dhp:online)
 	up=$(state_number online)
 	offline "$cpu"
 	put "$system/cpu/cpu$cpu/hotplug/target" "$half" ||
