@@ -188,7 +188,7 @@ class Console(unittest.TestCase):
 
 class Words(unittest.TestCase):
     def run_words(self, words):
-        def never():
+        def never(_):
             raise AssertionError("bad words must not reach QEMU")
         return plug.run(words.split(), never)
 
