@@ -300,4 +300,62 @@ hotplug_help() {
 }
 test_case hotplug_help 'self hotplug --help says which words there are'
 
+# blind_hotplug WORDS...: `hotplug` in a guest whose kernel has what $tmp/kernel says, and no more.
+blind_hotplug() {
+	command -v hotplug >/dev/null || impossible "nothing to plug here: no 'hotplug' command"
+	sed "s|^system=.*|system=$tmp/kernel|" "$(command -v hotplug)" >"$tmp/blind"
+	chmod +x "$tmp/blind"
+	code=0
+	"$tmp/blind" "$@" >"$tmp/said" 2>"$tmp/reason" || code=$?
+	equal "status of $*" 1 "$code"
+}
+
+# taken_out ID: so it said.
+taken_out() {
+	equal "what was plugged" "$1" "$(cat "$tmp/said")"
+	grep -q "refused $1: " "$tmp/reason" || fail "not refused: $(cat "$tmp/reason")"
+	grep -q "$1 is taken out again" "$tmp/reason" || fail "not taken out: $(cat "$tmp/reason")"
+}
+
+unused_cpu() {
+	before=$(present_cpus)
+	mkdir -p "$tmp/kernel/cpu"
+	cp "$system/cpu/present" "$tmp/kernel/cpu"
+	blind_hotplug cpu add
+	taken_out "$(hotplug cpu list | awk '$2 == "free" { print $1 }' | head -n 1)"
+	# The kernel's own words are what it has logged meanwhile.
+	grep -q 'hotplug: kernel: .*hot-added' "$tmp/reason" || fail "no log: $(cat "$tmp/reason")"
+	equal 'CPUs that are present' "$before" "$(present_cpus)"
+}
+test_case unused_cpu 'self hotplug takes out a CPU again that the kernel does not use'
+
+# A DIMM of two blocks, the first one of which the kernel has taken.
+half_a_dimm() {
+	before=$(memory_blocks)
+	plug dimm add 256M
+	new=$(missing "$before" "$(memory_blocks)")
+	equal 'new blocks' 2 "$(echo "$new" | wc -w)"
+	plug dimm del
+	id=$(cat "$tmp/plugged")
+	mkdir -p "$tmp/kernel/memory/memory${new%%[!0-9]*}"
+	cp "$system/memory/block_size_bytes" "$tmp/kernel/memory"
+	blind_hotplug dimm add 256M
+	taken_out "$id"
+	grep -q "there are not memory${new##*[!0-9]}" "$tmp/reason" ||
+		fail "memory${new##*[!0-9]} is not named: $(cat "$tmp/reason")"
+	equal 'memory blocks' "$before" "$(memory_blocks)"
+}
+test_case half_a_dimm 'self hotplug takes out a DIMM again that the kernel uses a part of'
+
+several_cpus() {
+	plug cpu add 2
+	cat "$tmp/plugged" >>"$tmp/cpus"
+	equal 'CPUs that were named' 2 "$(wc -l <"$tmp/plugged")"
+	while read -r id; do
+		hotplug cpu del "$id" >/dev/null 2>"$tmp/refusal" </dev/null || fail "$(cat "$tmp/refusal")"
+	done <"$tmp/plugged"
+	: >"$tmp/cpus"
+}
+test_case several_cpus 'self hotplug names each of several CPUs'
+
 run_tests
