@@ -69,8 +69,11 @@ run_apt() {
 	deadline=$(($(date +%s) + seconds))
 	last=
 	until run "$@"; do
-		holder=$(printf '%s\n' "$errors" | sed -n 's/^E: Could not get lock \([^ ]*\)\. It is held by process \([0-9]*\) (\(.*\))$/\3 (process \2) holds \1/p
-			s/^E: Could not get lock \([^ ]*\) - .*/a process that cannot be seen holds \1/p' | head -n 1)
+		holder=$(printf '%s\n' "$errors" | sed -n '/^E: Could not get lock /{
+			s/.* lock \(.*\)\. It is held by process \([0-9]*\) (\(.*\))$/\3 (process \2) holds \1/
+			s/.* lock \(.*\)\. It is held by process \([-0-9]*\)$/process \2 holds \1/
+			s/.* lock \(.*\) - open .*/another process holds \1/
+			p; q;}')
 		[ -n "$holder" ] || return 1
 		[ "$(date +%s)" -lt "$deadline" ] ||
 			die "gave up after $seconds seconds: $holder; try again when it has ended"
@@ -96,8 +99,11 @@ need_lists() {
 	have_lists=1
 	[ -z "$(from_archive apt-cache pkgnames linux-headers-)" ] || return 0
 	update || failed "fetch the package lists"
-	[ -n "$(from_archive apt-cache pkgnames linux-headers-)" ] ||
+	[ -z "$(from_archive apt-cache pkgnames linux-headers-)" ] || return 0
+	# apt warns only, and its warnings have been shown.
+	errors=$(printf '%s\n' "$errors" | grep -m 1 'No space left on device') ||
 		die "there are no package lists, and none could be fetched; is there a network?"
+	failed "fetch the package lists"
 }
 
 # get_failed WHAT: ends. Old lists may name what has gone from the archive: fetches new ones and begins
@@ -156,7 +162,7 @@ use_others() {
 		[ -n "$(from_archive apt-cache pkgnames linux-headers-)" ] ||
 			failed "fetch the package lists of: $OTHER_SUITES"
 		printf '%s\n' "$errors" >&2
-		say "could not fetch all of these lists; uses those that are there"
+		say "could not fetch all of these lists; using those that are there"
 	}
 }
 

@@ -15,6 +15,7 @@ import pty
 import re
 import select
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -381,6 +382,7 @@ class Kernels(Setup):
         self.assert_kernel(self.setup("kernel", "6.1"), "6.1", "6.1.0-56-amd64")
         # One folder for one release, whatever it is called; and nothing is asked for it.
         self.no_network()
+        shutil.rmtree(self.path("apt/state/lists"))
         for word, name, release in (("6.1.0-56", "6.1", "6.1.0-56-amd64"),
                                     ("6.1.0-55-rt-amd64", "6.1.0-55-rt", "6.1.0-55-rt-amd64")):
             self.assert_kernel(self.setup("kernel", word), name, release)
@@ -390,15 +392,18 @@ class Kernels(Setup):
         self.publish(kernel("6.1.0-55-amd64"), kernel("6.1.0-56-amd64", without=["linux-image"]),
                      kernel("6.12.5+deb12-amd64"))
         self.assertEqual(self.setup("kernel", "6.1.0-99", status=1,
-                                    said="no kernel 6.1.0-99 .*it has: .*6.1.0-55-amd64"), "")
+                                    said="no kernel 6.1.0-99 .*it has headers of:( 6.1.0-5[56]-amd64){2} $"), "")
         self.setup("kernel", "6.1.0-56", status=1,
                    said=["passing over kernel 6.1.0-56-amd64: there is no linux-image",
-                         "no kernel 6.1.0-56 .*it has: .*6.1.0-55-amd64"])
-        self.setup("kernel", "5.10", status=1, said="no kernel 5.10 .*it has: .*6.1 6.12 ")
+                         "no kernel 6.1.0-56 .*it has headers of: .*6.1.0-55-amd64"])
+        self.setup("kernel", "5.10", status=1, said="no kernel 5.10 .*it has headers of: 6.1 6.12 ")
         self.setup("kernel", "6.1.0-5", status=1, said="no kernel 6.1.0-5 ")
 
     def test_nothing_whole(self):
-        self.publish(kernel("6.1.0-57-amd64", without=["linux-image"]))
+        """Also where packages depend on the newest one, which are called like a series."""
+        self.publish(kernel("6.1.0-57-amd64", without=["linux-image"]),
+                     Package("linux-headers-6.1-amd64", depends="linux-headers-6.1.0-57-amd64"),
+                     Package("linux-image-6.1-amd64", depends="linux-image-6.1.0-57-amd64"))
         self.setup("kernel", "6.1", status=1,
                    said=["passing over kernel 6.1.0-57-amd64: there is no linux-image-6.1.0-57",
                          "no kernel 6.1 with all that it needs"])
@@ -604,6 +609,14 @@ class Lists(Setup):
                                                              "using 6.1.0-55-amd64, which is there"]),
                            "6.1.0-55", "6.1.0-55-amd64")
 
+    def test_other_suites_without_network(self):
+        self.publish(kernel("6.1.0-56-amd64"))
+        self.publish(kernel("6.12.8+deb13-amd64"), suite=OTHER)
+        self.setup("kernel", "6.12")
+        self.no_network()
+        self.setup("kernel", "6.13", status=1, said=["using those that are there",
+                                                     "no kernel 6.13 .*it has headers of: .*6.12"])
+
     def test_one_suite_has_gone(self):
         self.publish(kernel("6.1.0-56-amd64"))
         self.publish(kernel("6.12.8+deb13-amd64"), suite=OTHER)
@@ -617,11 +630,11 @@ class Lists(Setup):
 # ---------------------------------------------------------------- locks
 
 class Locks(Setup):
-    def hold(self, path, flock=False):
+    def hold(self, path, lock=lambda file: fcntl.lockf(file, fcntl.LOCK_EX)):
         """Returns what lets it go."""
         file = open(path, "a", encoding="ascii")
         self.addCleanup(file.close)
-        (fcntl.flock if flock else fcntl.lockf)(file, fcntl.LOCK_EX)
+        lock(file)
         return file.close
 
     def wait_for(self, process, pattern):
@@ -651,6 +664,14 @@ class Locks(Setup):
         self.assert_kernel(self.held(self.path("apt/state/lists/lock"), "kernel", "6.1"),
                            "6.1", "6.1.0-56-amd64")
 
+    def test_holder_that_is_not_seen(self):
+        """No process holds it, but an open file description."""
+        self.publish(kernel("6.1.0-56-amd64"))
+        whole = struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+        path = self.path("apt/state/lists/lock")
+        self.held(path, "kernel", "6.1", pattern=f"waiting: another process holds {re.escape(path)}\n",
+                  lock=lambda file: fcntl.fcntl(file, fcntl.F_OFD_SETLK, whole))
+
     def test_dpkg(self):
         self.without_perl()
         for name in ("dpkg/lock-frontend", "dpkg/lock", "cache/archives/lock"):
@@ -670,8 +691,10 @@ class Locks(Setup):
 
     def test_another_setup(self):
         self.publish(kernel("6.1.0-56-amd64"))
-        self.assert_kernel(self.held(os.path.join(self.build, "setup.lock"), "kernel", "6.1", flock=True,
-                                     pattern="waiting for another scripts/setup"), "6.1", "6.1.0-56-amd64")
+        self.assert_kernel(self.held(os.path.join(self.build, "setup.lock"), "kernel", "6.1",
+                                     lock=lambda file: fcntl.flock(file, fcntl.LOCK_EX),
+                                     pattern="waiting for another scripts/setup"),
+                           "6.1", "6.1.0-56-amd64")
 
     def test_two_at_once(self):
         self.publish(kernel("6.1.0-56-amd64"))
@@ -736,6 +759,14 @@ class Disks(Setup):
         self.disk(1024)
         self.setup("kernel", "6.12", status=1, said=f"no space is left in {re.escape(self.build)}")
 
+
+    def test_lists_of_the_machine(self):
+        lists = self.path("apt/state/lists")
+        self.disk(64, lists)
+        os.mkdir(f"{lists}/partial")
+        self.mirror.publish(OWN, kernel("6.1.0-56-amd64"), padding=3000000)
+        self.setup("kernel", "6.1", status=1, unsaid=re.escape(self.build),
+                   said="could not fetch the package lists: .*No space left on device")
 
     def test_installing(self):
         """The disk is another one than that of build/, whose space says nothing."""
