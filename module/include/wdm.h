@@ -433,8 +433,8 @@ KeRegisterProcessorChangeCallback(PPROCESSOR_CALLBACK_FUNCTION CallbackFunction,
  * KeDeregisterProcessorChangeCallback() - stop following processors
  * @CallbackHandle: what KeRegisterProcessorChangeCallback() returned
  *
- * As dhp_unregister_processor_callback(), but it has no result, and so it refuses no
- * context: it may be called from inside any callback and from a pool's work item, too.
+ * As dhp_unregister_processor_callback(), but it has no result, and so it never
+ * refuses: it may be called from inside any callback and from a pool's work item, too.
  * There it waits for a running callback of this registration, not for those of others.
  * A handle that is not one is named in the log.
  *
