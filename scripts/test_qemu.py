@@ -571,12 +571,12 @@ class FakeQmp(threading.Thread):
     HOLD for the caller to go. The end of them closes.
     """
 
-    def __init__(self, path, steps, aside):
+    def __init__(self, path, steps, aside=None):
         super().__init__(daemon=True)
         self.requests = []
         self.asked_aside = []
         self._steps = steps
-        self._aside = aside
+        self._aside = aside or {}
         self._listening = socket.socket(socket.AF_UNIX)
         self._listening.settimeout(PATIENCE)
         self._listening.bind(path)
@@ -590,8 +590,8 @@ class FakeQmp(threading.Thread):
                 caller.settimeout(PATIENCE)
                 for step in self._steps:
                     self._step(caller, lines, step)
-        except OSError:
-            pass  # the caller has gone
+        except (OSError, ValueError):
+            pass  # the caller has gone, maybe in the middle of a line
 
     def _answered_aside(self, caller, request):
         answer = self._aside.get(name_of(request))
