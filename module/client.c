@@ -131,15 +131,17 @@ static bool client_owner(struct module *owner)
  */
 static void client_forget(struct module *owner)
 {
-	dhp_wdm_settle(owner);
 	do {
 		dhp_event_forget(owner);
 		if (client_owner(owner)) {
 			dhp_memory_forget(owner);
+			/* It has what is left of Windows' processor callbacks unregistered. */
+			dhp_wdm_settle(owner);
 			dhp_processor_forget(owner);
 		}
 		dhp_pool_forget(owner);
 	} while (client_owner(owner));
+	dhp_wdm_settle(owner);
 	dhp_wdm_forget(owner);
 }
 

@@ -275,7 +275,8 @@ EXPORT_SYMBOL_GPL(KeGetProcessorIndexFromNumber);
  * @context: the driver's context
  * @processor_fn: its synchronous callback, or NULL
  * @processor: the native registration, if @processor_fn is set
- * @dead: deregistered where the native part could not be; dhp_wdm_work does that
+ * @dead: deregistered, but for the native part, which dhp_wdm_work does; in the list until
+ *	then, and not a handle any more
  * @pnp_fn: its asynchronous callback, or NULL
  * @event: the native registration, if @pnp_fn is set
  *
@@ -314,15 +315,21 @@ static void dhp_wdm_publish(struct dhp_wdm_registration *reg)
 	mutex_unlock(&dhp_wdm_mutex);
 }
 
-/* Take the registration behind @handle out of the list; NULL if there is none. */
-static struct dhp_wdm_registration *dhp_wdm_take(PVOID handle, bool synchronous)
+/*
+ * Take the registration behind @handle out of the list, or with @later declare it dead;
+ * NULL if there is none.
+ */
+static struct dhp_wdm_registration *dhp_wdm_take(PVOID handle, bool synchronous, bool later)
 {
 	struct dhp_wdm_registration *reg, *found = NULL;
 
 	mutex_lock(&dhp_wdm_mutex);
 	list_for_each_entry(reg, &dhp_wdm_registrations, node) {
 		if (reg == handle && !!reg->processor_fn == synchronous && !reg->dead) {
-			list_del(&reg->node);
+			if (later)
+				WRITE_ONCE(reg->dead, true);
+			else
+				list_del(&reg->node);
 			found = reg;
 			break;
 		}
@@ -376,7 +383,7 @@ static void dhp_wdm_processor(void *context,
 	}
 
 	WRITE_ONCE(dhp_wdm_running, reg);
-	/* Before the look whether it is dead; the partner is in dhp_wdm_kill(). */
+	/* Before the look whether it is dead; the partner is in dhp_wdm_finish(). */
 	smp_mb();
 	if (!READ_ONCE(reg->dead))
 		reg->processor_fn(reg->context, &nt, &operation);
@@ -459,13 +466,29 @@ static void dhp_wdm_bury(struct work_struct *work)
 }
 
 /**
- * dhp_wdm_settle() - wait until what a module has deregistered is gone
+ * dhp_wdm_settle() - unregister the native parts of a module that is going
  * @owner: the module
+ *
+ * Of what it has deregistered, and of what it has left behind: a handle that still works
+ * must not outlive its native part.
  */
 void dhp_wdm_settle(struct module *owner)
 {
-	if (dhp_wdm_dead(owner))
-		flush_work(&dhp_wdm_work);
+	struct dhp_wdm_registration *reg;
+
+	mutex_lock(&dhp_wdm_mutex);
+	list_for_each_entry(reg, &dhp_wdm_registrations, node) {
+		if (reg->owner != owner || !reg->processor_fn || reg->dead)
+			continue;
+		pr_err("%s leaves without KeDeregisterProcessorChangeCallback() for %ps; dropped\n",
+		       module_name(owner), reg->processor_fn);
+		WRITE_ONCE(reg->dead, true);
+	}
+	mutex_unlock(&dhp_wdm_mutex);
+	if (!dhp_wdm_dead(owner))
+		return;
+	queue_work(system_dfl_wq, &dhp_wdm_work);
+	flush_work(&dhp_wdm_work);
 }
 
 void dhp_wdm_exit(void)
@@ -474,24 +497,23 @@ void dhp_wdm_exit(void)
 }
 
 /*
- * Sees to it that no call begins any more, and waits for one that is running, without
- * waiting for anybody else's. The rest is done later.
+ * For a registration that is dead: no call of it begins any more, and one that is running
+ * is waited for, but none of other registrations. dhp_wdm_work may free it meanwhile.
  */
-static void dhp_wdm_kill(struct dhp_wdm_registration *reg)
+static void dhp_wdm_finish(struct dhp_wdm_registration *reg)
 {
-	WRITE_ONCE(reg->dead, true);
 	/* Before the look whether it is running; the partner is in dhp_wdm_processor(). */
 	smp_mb();
 	/* Pairs with the release there: what the callback did is done. */
 	wait_event(dhp_wdm_wait, smp_load_acquire(&dhp_wdm_running) != reg);
-	/* Dead, it is no handle there. */
-	dhp_wdm_publish(reg);
 	queue_work(system_dfl_wq, &dhp_wdm_work);
 }
 
 VOID KeDeregisterProcessorChangeCallback(PVOID CallbackHandle)
 {
-	struct dhp_wdm_registration *reg = dhp_wdm_take(CallbackHandle, true);
+	/* A CPU that is being removed may wait for the item, with a callback running. */
+	bool later = !dhp_processor_calling() && (dhp_memory_calling() || dhp_item_running());
+	struct dhp_wdm_registration *reg = dhp_wdm_take(CallbackHandle, true, later);
 
 	if (!reg) {
 		pr_err("%s(%p) from %pS: not what KeRegisterProcessorChangeCallback() returned\n",
@@ -499,9 +521,8 @@ VOID KeDeregisterProcessorChangeCallback(PVOID CallbackHandle)
 		return;
 	}
 
-	/* A CPU that is being removed may wait for the item, with a callback running. */
-	if (dhp_memory_calling() || dhp_item_running()) {
-		dhp_wdm_kill(reg);
+	if (later) {
+		dhp_wdm_finish(reg);
 		return;
 	}
 	dhp_unregister_processor_callback(reg->processor);
@@ -596,7 +617,7 @@ EXPORT_SYMBOL_GPL(__dhp_wdm_register_pnp);
 
 NTSTATUS IoUnregisterPlugPlayNotificationEx(PVOID NotificationEntry)
 {
-	struct dhp_wdm_registration *reg = dhp_wdm_take(NotificationEntry, false);
+	struct dhp_wdm_registration *reg = dhp_wdm_take(NotificationEntry, false, false);
 
 	int err;
 

@@ -188,11 +188,16 @@ values_gap() {
 }
 test_case values_gap 'W5 counting with a gap between the processors'
 
-# deregister WHERE: loads a driver that deregisters its callback there.
+hold=/sys/module/wdm_deregister/parameters/hold
+submit=/sys/module/wdm_deregister/parameters/submit
+
+# deregister WHERE [PARAMETER]: loads a driver that deregisters its callback there.
 deregister() {
 	cpu=$(pick_cpu)
 	offline "$cpu"
-	load wdm_deregister where="$1"
+	place=$1
+	shift
+	load wdm_deregister "where=$place" "$@"
 	settle
 }
 
@@ -243,7 +248,7 @@ test_case deregister_in_memory 'W8 a Windows callback is deregistered inside a m
 
 deregister_in_item() {
 	deregister item
-	put /sys/module/wdm_deregister/parameters/submit 1
+	put "$submit" 1
 	deregistered 0
 }
 test_case deregister_in_item 'W8 a Windows callback is deregistered inside a work item'
@@ -251,20 +256,38 @@ test_case deregister_in_item 'W8 a Windows callback is deregistered inside a wor
 # The item has to wait for the callback, and nothing else.
 deregister_running() {
 	deregister item
-	put /sys/module/wdm_deregister/parameters/hold 1
+	put "$hold" 1
 	put "$system/cpu/cpu$cpu/online" 1 &
 	has_called() {
 		[ "$(cat /sys/module/wdm_deregister/parameters/calls)" = 1 ]
 	}
 	wait_or_fail 30 has_called
-	put /sys/module/wdm_deregister/parameters/submit 1
+	put "$submit" 1
 	wait_or_fail 30 blocked_in KeDeregisterProcessorChangeCallback
 	! has_deregistered || fail "deregistered while its callback runs"
-	put /sys/module/wdm_deregister/parameters/hold 0
+	put "$hold" 0
 	wait
 	deregistered 1
 }
 test_case deregister_running 'W8 R5 deregistering inside a work item waits for a running callback'
+
+# The item runs when the module goes, and its handle is not good any more.
+deregister_left_behind() {
+	deregister item forget=1
+	put "$hold" 1
+	put "$submit" 1
+	rmmod wdm_deregister &
+	wait_or_fail 30 logged 'wdm_deregister leaves without dhp_pool_destroy'
+	put "$hold" 0
+	wait
+	logged 'leaves without KeDeregisterProcessorChangeCallback\(\) for on_processor' ||
+		fail "the log does not name what was left behind"
+	logged 'KeDeregister.* not what KeRegister' || fail "a handle that was dropped was good"
+	equal "clients" 0 "$(cat "$dhp/clients")"
+	online "$cpu"
+	settle
+}
+test_case deregister_left_behind 'R8 W8 a work item of a module that is going deregisters what has been dropped'
 
 # says SAMPLE WHAT...: has it told the log, each, and the budget for all CPUs?
 says() {

@@ -3,7 +3,8 @@
  * A driver with Windows' names that deregisters its callback in unusual places, as its
  * parameter `where` says: start and complete are the callback itself, memory is a
  * synchronous memory callback, event an asynchronous one, item a pool's work item, which
- * `submit` starts. With `hold` the callback waits in START until `hold` is cleared.
+ * `submit` starts. With `hold` the callback waits in START until `hold` is cleared. With
+ * `forget` the driver leaves all of it behind, and it is the item that waits.
  *
  * `deregistered` is set when deregistering has returned, `calls` counts the calls, and
  * `late` those that have begun after that.
@@ -20,6 +21,8 @@
 
 static char *where = "start";
 module_param(where, charp, 0444);
+static bool forget;
+module_param(forget, bool, 0444);
 static bool deregistered;
 module_param(deregistered, bool, 0444);
 static unsigned int calls;
@@ -86,6 +89,8 @@ static VOID on_processor(PVOID CallbackContext,
 
 static void on_item(struct dhp_work *work)
 {
+	if (forget)
+		wait_event_timeout(changed, !READ_ONCE(hold), HOLD_SECONDS * HZ);
 	deregister_in("item");
 }
 
@@ -101,6 +106,8 @@ static void on_event(void *context, const struct dhp_event *change)
 
 static VOID Unload(PDRIVER_OBJECT DriverObject)
 {
+	if (forget)
+		return;
 	dhp_unregister_event_callback(event);
 	dhp_unregister_memory_callback(memory);
 	dhp_pool_destroy(pool);
