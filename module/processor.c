@@ -463,7 +463,8 @@ static void outcome_fn(struct work_struct *work)
 {
 	turn_begin_between_operations();
 	tell_outcomes(nr_cpu_ids);
-	if (cpumask_intersects(adding, halfway))
+	if (cpumask_intersects(adding, halfway) ||
+	    (staying_cpu >= 0 && cpumask_test_cpu(staying_cpu, halfway)))
 		look_again_later();
 	turn_end();
 	outcome_done();
@@ -595,8 +596,9 @@ end_turn:
 }
 
 /*
- * It must not fail. Nor does it wait for long: a callback that was begun between
- * operations was over when processor_offline() had its turn.
+ * It must not fail. A callback that was begun between operations was over when
+ * processor_offline() had its turn; but for a CPU that hotplug/target had left below that
+ * state, this is the first step, and waits for as long as the callback runs.
  */
 static int processor_dead(unsigned int cpu)
 {
@@ -656,7 +658,7 @@ static int processor_replay(struct dhp_processor_client *client)
 			goto fail_started;
 	}
 	for_each_online_cpu(cpu) {
-		/* Half-way: it is told with all others. */
+		/* Half-way up: its outcome is due, to all clients at once. */
 		if (cpumask_test_cpu(cpu, adding))
 			continue;
 		replayed = notice(DHP_PROCESSOR_COMPLETE, cpu, 0);
@@ -676,6 +678,26 @@ fail_started:
 bool dhp_processor_calling(void)
 {
 	return READ_ONCE(processor_task) == current;
+}
+
+/*
+ * Is there a CPU that a new client could not be notified of, now or later? One that suspend
+ * has frozen, or that hotplug/target has left half-way down, is there and not in use; one
+ * that it has left half-way up has had its START already.
+ */
+static bool cannot_join(unsigned int flags)
+{
+	unsigned int cpu;
+
+	for_each_cpu(cpu, adding)
+		if (!cpu_online(cpu) && !cpumask_test_cpu(cpu, parked))
+			return true;
+	if (!(flags & DHP_PROCESSOR_ADD_EXISTING))
+		return false;
+	for_each_cpu(cpu, halfway)
+		if (!cpumask_test_cpu(cpu, adding))
+			return true;
+	return !cpumask_empty(parked);
 }
 
 struct dhp_processor_client *
@@ -702,8 +724,7 @@ __dhp_register_processor_callback(dhp_processor_fn fn, void *context,
 	turn_begin_between_operations();
 	/* Those who were first are told first. */
 	tell_outcomes(nr_cpu_ids);
-	/* Those that suspend has parked are there and cannot be told of; nor will they be later. */
-	if ((flags & DHP_PROCESSOR_ADD_EXISTING) && !cpumask_empty(parked)) {
+	if (cannot_join(flags)) {
 		ret = -EBUSY;
 		goto end_turn;
 	}
@@ -818,6 +839,7 @@ static void cancel_outcomes(void)
 	/* With nothing to look at again, outcome_work does not queue halfway_work. */
 	turn_begin();
 	cpumask_clear(adding);
+	staying_cpu = -1;
 	turn_end();
 	cancel_delayed_work_sync(&halfway_work);
 	cancel_work_sync(&outcome_work);

@@ -107,7 +107,7 @@ struct dhp_processor_change {
  * a replay) the CPU hotplug lock is held. In a replay, in COMPLETE and in
  * REMOVE_FAILURE it is not, and the callback may load a module there
  * (request_module()), if that module does not register synchronous processor clients
- * itself. An operation that begins meanwhile waits for the callback, for 10 seconds;
+ * itself, nor create a pool, which is one. An operation that begins meanwhile waits for the callback, for 10 seconds;
  * then it fails with -EBUSY, and the log names the client.
  */
 typedef void (*dhp_processor_fn)(void *context,
@@ -146,9 +146,10 @@ __dhp_register_processor_callback(dhp_processor_fn fn, void *context,
  * Return: the registration, owned by dhp until
  * dhp_unregister_processor_callback(); or ERR_PTR(): -EINVAL for a NULL @fn,
  * -EOPNOTSUPP for unknown bits in @flags, -ENOMEM, -EDEADLK from inside a
- * synchronous callback or a pool's work item, -EBUSY with
- * %DHP_PROCESSOR_ADD_EXISTING while suspend has parked processors, or the errno of a
- * veto during the replay.
+ * synchronous callback or a pool's work item, -EBUSY while there is a CPU that the
+ * client could not be notified of (with %DHP_PROCESSOR_ADD_EXISTING while suspend has
+ * frozen CPUs; also for a CPU that cpuN/hotplug/target has left between states), or the
+ * errno of a veto during the replay.
  * Nothing stays registered on failure.
  */
 #define dhp_register_processor_callback(fn, context, flags) \
@@ -162,8 +163,8 @@ __dhp_register_processor_callback(dhp_processor_fn fn, void *context,
  * returned no call begins any more, and @client is gone. It makes no calls itself: the
  * client frees what it holds.
  *
- * Context: Process context; may sleep. Takes no CPU hotplug lock, but waits for its
- * holder. May be called from inside a synchronous processor callback, for the client
+ * Context: Process context; may sleep. Not with the CPU hotplug lock held: it takes no
+ * such lock, but waits for callbacks that may. May be called from inside a synchronous processor callback, for the client
  * that is being called and for any other. Refused, with a warning in the log, from
  * inside a memory callback and from inside a pool's work item, which a CPU that is being
  * removed would wait for.
