@@ -513,8 +513,8 @@ static bool parking(void)
 }
 
 /*
- * Some architectures take CPUs down on their way to a reboot or kexec, and bring the one
- * up that they do it on.
+ * Some architectures take CPUs down before a reboot or kexec, and bring the one up that
+ * they do it on. A refusal would be fatal there: without a turn, clients are not notified.
  */
 static bool refusable(void)
 {
@@ -530,7 +530,7 @@ static int processor_prepare(unsigned int cpu)
 		return 0;
 	ret = turn_begin_in_operation(cpu);
 	if (ret)
-		return ret;
+		return refusable() ? ret : 0;
 	tell_outcomes(nr_cpu_ids);
 	ret = all_start(cpu, refusable());
 	if (!ret) {
@@ -550,7 +550,7 @@ static int processor_online(unsigned int cpu)
 	int ret = turn_begin_in_operation(cpu);
 
 	if (ret)
-		return ret;
+		return refusable() ? ret : 0;
 	cpumask_clear_cpu(cpu, parked);
 	if (parking() || cpumask_test_cpu(cpu, adding))
 		tell_outcomes_later();
@@ -577,7 +577,7 @@ static int processor_offline(unsigned int cpu)
 	int ret = turn_begin_in_operation(cpu);
 
 	if (ret)
-		return ret;
+		return refusable() ? ret : 0;
 	/* Nobody is told; but a replay, which it waited for, may not overlap with it. */
 	if (parking())
 		goto end_turn;
