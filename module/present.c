@@ -174,7 +174,10 @@ int dhp_present_init(void)
 void dhp_present_exit(void)
 {
 	bus_unregister_notifier(&cpu_subsys, &present_nb);
+	unregister_pm_notifier(&present_pm_nb);
+	/* The work item does not wait for the end of a suspend any more. */
+	WRITE_ONCE(present_suspended, false);
+	wake_up_all(&present_wait);
 	if (cancel_work_sync(&present_work))
 		present_done();
-	unregister_pm_notifier(&present_pm_nb);
 }
