@@ -236,9 +236,12 @@ static noinline void debug_check_free(struct dhp_pool *pool, void *buffer)
 	     pool->name, buffer, wrong - (u8 *)buffer);
 }
 
-static bool buffer_poisoned(struct dhp_buffers *b, void *buffer)
+static __always_inline bool buffer_poisoned(struct dhp_buffers *b, void *buffer)
 {
-	return dhp_chunk_poisoned(b, dhp_buffer_chunk(b, buffer));
+	struct page *page = virt_to_page(buffer);
+
+	/* A buffer of several pages is a chunk of its own. */
+	return b->order ? dhp_chunk_poisoned(b, page) : PageHWPoison(page);
 }
 
 /* @buffer: what the cache has given: nothing, or one in memory that has become bad */
