@@ -80,9 +80,9 @@ asleep() {
 	grep -q '^State:.[SD]' "/proc/$1/status"
 }
 
-# Is there a task that waits in this function?
+# Is there a task that waits in this function, or in a part of it?
 blocked_in() {
-	grep -qs "$1" /proc/[0-9]*/stack
+	grep -qs "\<$1[.+]" /proc/[0-9]*/stack
 }
 
 # until_waits FILE TEXT [LINE]: a write that does not come back yet; on return, LINE is in the log of

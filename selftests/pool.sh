@@ -403,7 +403,8 @@ fill_page_cache() {
 	kib=$(sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p' /proc/meminfo)
 	modprobe brd rd_nr=1 rd_size="$kib" 2>"$tmp/said" ||
 		skip "needs CONFIG_BLK_DEV_RAM=m: $(tail -n 1 "$tmp/said")"
-	trap 'exec 4<&-; rmmod brd' EXIT
+	# A moment after it has been closed it is still in use.
+	trap 'exec 4<&-; wait_for 30 rmmod brd 2>/dev/null' EXIT
 	trap 'exit 130' INT TERM HUP
 	exec 4</dev/ram0
 	begun=$(reclaimed)
@@ -718,11 +719,6 @@ last_closes() {
 }
 test_case last_closes 'E3 items are submitted from interrupts while the last worker closes'
 
-# in_kernel FUNCTION: is somebody there, sleeping?
-in_kernel() {
-	grep -q "\<$1+" /proc/[0-9]*/stack 2>/dev/null
-}
-
 has_gone() {
 	case " $(online_cpus) " in
 	*" $1 "*) return 1 ;;
@@ -743,10 +739,10 @@ held_offline() {
 # The offline waits for the worker that is pinned there, the retry for the offline.
 destroyed_leaving() {
 	held_offline t
-	wait_or_fail 30 in_kernel pool_retry
+	wait_or_fail 30 blocked_in pool_retry
 	ctl "destroy t" &
 	destroyer=$!
-	wait_or_fail 30 in_kernel dhp_pool_destroy
+	wait_or_fail 30 blocked_in dhp_pool_destroy
 	ctl "gate open"
 	wait_or_fail 60 has_gone "$cpu"
 	wait "$destroyer" || fail "the pool was not destroyed"

@@ -28,5 +28,5 @@ int shutdown_control(const struct command *command)
 	system_state = SYSTEM_RESTART;
 	err = up ? add_cpu(cpu) : remove_cpu(cpu);
 	system_state = SYSTEM_RUNNING;
-	return complain(err, "CPU%ld does not go %s", cpu, command->name);
+	return err ? complain(err, "CPU%ld does not go %s", cpu, command->name) : 0;
 }
