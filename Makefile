@@ -111,7 +111,7 @@ check-debug: tools
 	@scripts/check-kernels --jobs $(JOBS) --kernels 'debug kcsan' --timeout $(TIMEOUT)
 
 .PHONY: torture
-torture:
+torture: tools
 	@scripts/torture '$(MINUTES)' '$(SEED)'
 
 # ------------------------------------------------------------------ a real machine

@@ -188,4 +188,6 @@ class Hotplug(unittest.TestCase):
 
 
 if __name__ == "__main__":
+    # What a test has started and mounted is taken back also then.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     unittest.main()

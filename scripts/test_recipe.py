@@ -10,6 +10,7 @@ import glob
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -136,4 +137,6 @@ class Recipe(unittest.TestCase):
 
 
 if __name__ == "__main__":
+    # What a test has started and mounted is taken back also then.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     unittest.main()

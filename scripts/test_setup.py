@@ -15,6 +15,7 @@ import pty
 import re
 import select
 import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -872,4 +873,6 @@ class Paths(Setup):
 
 
 if __name__ == "__main__":
+    # What a test has started and mounted is taken back also then.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     unittest.main()

@@ -551,6 +551,8 @@ class Ends(unittest.TestCase):
 
 
 if __name__ == "__main__":
+    # What a test has started and mounted is taken back also then.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     # What hangs has failed, too.
     faulthandler.dump_traceback_later(15 * PATIENCE, exit=True)
     unittest.main()
