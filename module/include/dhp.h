@@ -107,8 +107,8 @@ struct dhp_processor_change {
  * a replay) the CPU hotplug lock is held. In a replay, in COMPLETE and in
  * REMOVE_FAILURE it is not, and the callback may load a module there
  * (request_module()), if that module does not register synchronous processor clients
- * itself, nor create a pool, which is one. An operation that begins meanwhile waits for the callback, for 10 seconds;
- * then it fails with -EBUSY, and the log names the client.
+ * itself, nor create a pool, which is one. An operation that begins meanwhile waits for
+ * the callback, for 10 seconds; then it fails with -EBUSY, and the log names the client.
  */
 typedef void (*dhp_processor_fn)(void *context,
 				 const struct dhp_processor_change *change,
@@ -164,10 +164,10 @@ __dhp_register_processor_callback(dhp_processor_fn fn, void *context,
  * client frees what it holds.
  *
  * Context: Process context; may sleep. Not with the CPU hotplug lock held: it takes no
- * such lock, but waits for callbacks that may. May be called from inside a synchronous processor callback, for the client
- * that is being called and for any other. Refused, with a warning in the log, from
- * inside a memory callback and from inside a pool's work item, which a CPU that is being
- * removed would wait for.
+ * such lock, but waits for callbacks that may. May be called from inside a synchronous
+ * processor callback, for the client that is being called and for any other. Refused,
+ * with a warning in the log, from inside a memory callback and from inside a pool's work
+ * item, which a CPU that is being removed would wait for.
  * Return: 0; -EDEADLK when refused; -EINVAL for NULL or ERR_PTR().
  */
 int dhp_unregister_processor_callback(struct dhp_processor_client *client);
