@@ -49,4 +49,9 @@ static inline void page_frag_cache_drain(struct page_frag_cache *cache)
 }
 #endif
 
+/* 6.17 has a word for what workqueues were by default, and 7.3 wants it said. */
+#ifndef HAVE_WQ_PERCPU
+#define WQ_PERCPU 0
+#endif
+
 #endif /* _DHP_TEST_COMPAT_H */

@@ -200,7 +200,7 @@ static int setup(unsigned int cpu)
 	pool = dhp_pool_create(&config);
 	if (IS_ERR(pool))
 		return PTR_ERR(pool);
-	wq = alloc_workqueue("dhp_bench", 0, 0);
+	wq = alloc_workqueue("dhp_bench", WQ_PERCPU, 0);
 	own_items = alloc_items();
 	if (!wq || !own_items)
 		goto fail;

@@ -26,6 +26,7 @@
 #include <linux/workqueue.h>
 
 #include "dhp.h"
+#include "compat.h"
 #include "test.h"
 
 #define TURN_MS 50
@@ -233,7 +234,7 @@ static int run_trial(const char *name, unsigned int cpu, unsigned int ms)
 	ways[WEAK] = (struct way){ .submit = submit_weak, .stored = &t->weak.stored };
 	ways[QUEUE] = (struct way){ .submit = submit_queued, .stored = &t->queued.stored };
 	ways[POOL] = (struct way){ .submit = submit_pooled, .stored = &t->pooled.stored };
-	t->queue = alloc_workqueue("dhp_test", 0, 0);
+	t->queue = alloc_workqueue("dhp_test", WQ_PERCPU, 0);
 	if (!t->queue) {
 		err = complain(-ENOMEM, "no memory for a workqueue");
 		goto free;
