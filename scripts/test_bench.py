@@ -219,7 +219,7 @@ class Table(unittest.TestCase):
         self.assertRegex(table["kernel"], r"^Linux 6\.1\.")
         self.assertRegex(table["compiler"], r"^GCC: ")
         self.assertRegex(table["qemu"], r"^QEMU \d")
-        for name in "work/1 dhp", "buffers/4096/1 dhp", "notify/online/total dhp", "watched steps":
+        for name in "work/1 dhp", "buffers/4096/1 dhp", "notify/online/dhp_steps dhp", "watched steps":
             self.assertGreater(table["counts"][name], 0, name)
 
     def test_every_step_is_in_the_quick_form(self):
