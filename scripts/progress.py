@@ -147,7 +147,9 @@ class Tests:
 # ---------------------------------------------------------------- a command
 
 # What kbuild says of an object, and unittest of a test that has passed.
-COUNTED = re.compile(r"  (?:[A-Z][A-Z0-9_]*)(?: \[M\])? +(\S.*)|(\S+) \(.*\) \.\.\. ok$")
+COUNTED = re.compile(r"  (?:[A-Z][A-Z0-9_]*)(?: \[M\])? +(\S.*)|(\S.*) \.\.\. ok$")
+# Of a test with a docstring it says the name in a line of its own, and the docstring in the next.
+NAMED = re.compile(r"test_\w+ \([\w.]+\)")
 
 
 def count(title, command):
@@ -173,6 +175,8 @@ def count(title, command):
                     lines = [rests[key.fileobj]] if rests[key.fileobj] else []
                 out = sys.stdout if key.fileobj == process.stdout else sys.stderr
                 for text in lines:
+                    if NAMED.fullmatch(text.decode(errors="replace")):
+                        continue
                     found = COUNTED.fullmatch(text.decode(errors="replace"))
                     if found:
                         number += 1
