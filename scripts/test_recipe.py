@@ -72,7 +72,9 @@ class Recipe(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertRegex(done.stdout, r"CPU0 is about to start on node 0")
         self.assertRegex(done.stdout, r"CPU0 is in use")
-        self.assertNotRegex(done.stderr, r"(?i)warning:|undefined!")
+        # What QEMU says of a KVM that does not work is quoted, and warns as well.
+        said = re.sub(r"(?m)^(vm|setup): .*", "", done.stderr)
+        self.assertNotRegex(said, r"(?i)warning:|undefined!")
 
         # Only the path, also when there is something to build.
         os.utime(os.path.join(self.dhp, "module/main.c"))
