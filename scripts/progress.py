@@ -195,6 +195,8 @@ def main():
     if len(sys.argv) < 3 or sys.argv[1].startswith("-"):
         print(__doc__.strip(), file=sys.stderr)
         return 2
+    # What a shell runs in the background ignores SIGINT, and so would all that it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return count(sys.argv[1], sys.argv[2:])
     except OSError as error:
