@@ -5,7 +5,7 @@
  * Each processor has a *cache*, a stack of buffers that are out of the depots.
  * Getting and putting touch the CPU's own cache and no lock. Getting looks at one flag in
  * struct page: the kernel sets it on pages that have become bad, wherever the buffer is,
- * and tells nobody. A cache that is empty or full moves a batch from or to the depots.
+ * without a notification. A cache that is empty or full moves a batch from or to the depots.
  *
  * A cache belongs to its processor: to whom runs there with preemption off and
  * has entered it, which is a flag, since only interrupts can come in between. An

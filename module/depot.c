@@ -95,10 +95,10 @@ static unsigned long zone_free_pages(struct zone *zone)
 }
 
 /*
- * Has a zone free memory that nobody would have to be pushed out for? Whoever takes it
- * below the low watermark wakes kswapd, which reclaims until the high one is reached
- * again. So with the page cache full, free memory stays between the two; what a zone has
- * above them, with the same distance once more to stay away from them, is nobody's.
+ * Has a zone free memory for which nothing would have to be pushed out? An allocation
+ * that takes it below the low watermark wakes kswapd, which reclaims until the high one is
+ * reached again. So with the page cache full, free memory stays between the two; what a
+ * zone has above them, with the same distance once more to stay away from them, is spare.
  */
 static bool zone_has_spare(struct zone *zone, unsigned int order)
 {

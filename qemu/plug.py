@@ -211,7 +211,7 @@ def asked(client, command, shape, **arguments):
 # ---------------------------------------------------------------- ids
 
 def taken_ids(client):
-    """Every id that a device or an object of QEMU's has, whoever gave it."""
+    """Every id that a device or an object of QEMU's has, also those of other managers."""
     return {entry["name"] for path in ("/machine/peripheral", "/objects")
             for entry in qemu(client, "qom-list", [{"name": str}], path=path)}
 

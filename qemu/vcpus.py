@@ -20,7 +20,7 @@ class Vcpu:
         self.user = self._register(text, "CPL") == 3
         self.halted = self._register(text, "HLT") == 1
         self.paging = bool(self._register(text, "CR0") & PAGING)
-        # Reset clears these, and whoever leaves the firmware for a kernel sets them.
+        # Reset clears these, and the start of a kernel sets them.
         self.fresh = not any(self._register(text, name) for name in ("CR3", "CR4", "EFER"))
         segment = re.search(r"^CS =[0-9a-f]{4} ([0-9a-f]+) ", text, re.MULTILINE)
         if not segment:

@@ -637,7 +637,7 @@ under_load_failing() {
 }
 test_case under_load_failing 'E3 exactly once, while adds and removals fail'
 
-# Whoever sees the item queued relies on the run to come. A submission without the barriers, which
+# A caller that sees the item queued relies on the run to come. A submission without the barriers, which
 # has to lose stores, shows whether this machine can; an emulator may run CPUs in turn.
 seen_when_refused() {
 	cpu=$(pick_cpu)
@@ -728,8 +728,8 @@ has_gone() {
 	esac
 }
 
-# held_offline POOL: $cpu is on its way, and held up before dhp hears of it. The pool's retry, when it
-# is due, waits for that.
+# held_offline POOL: $cpu is being taken offline, and held up before dhp is notified. The pool's retry,
+# when it is due, waits for that.
 held_offline() {
 	[ -r /proc/self/stack ] || skip "needs CONFIG_STACKTRACE"
 	cpu=$(pick_cpu)
