@@ -124,20 +124,20 @@ class Hotplug(unittest.TestCase):
             try cpu add
             try cpu add
             try cpu add 2
-            try dimm add 10G
+            try dimm add 14G
             try --help
-        """, "--memory", "192M", "--maxmem", "40G", "--append", "nr_cpus=3")
+        """, "--memory", "256M", "--maxmem", "40G", "--append", "nr_cpus=3")
         self.in_guest(guest, OK, "^cpu add\ncpu2\n$")
         refused = ("the guest's kernel refused cpu3: .*cpu/present", "kernel: .*limit of 3 reached",
                    "cpu3 is taken out again")
         self.in_guest(guest, REFUSED, *refused)
         self.in_guest(guest, REFUSED, "QEMU has 1 free CPU slots, 2 asked for")
-        self.in_guest(guest, REFUSED, "needs 160M for the memmap of 10G, a 64th, and has [0-9]+M")
+        self.in_guest(guest, REFUSED, "needs 224M for the memmap of 14G, a 64th, and has [0-9]+M")
         self.in_guest(guest, OK, "Exit status, on the host and in a guest")
         guest.wait_for("guest: now 0-2, ")
 
         self.on_host(guest, "cpu add", REFUSED, "", "nr_cpus=3")
-        self.on_host(guest, "dimm add 10G", REFUSED, "", "160M for the memmap of 10G")
+        self.on_host(guest, "dimm add 14G", REFUSED, "", "224M for the memmap of 14G")
         self.on_host(guest, "dimm add 128M", OK, "dimm0\n", "dimm0: plugged; .* not seen from here")
         guest.wait_for("guest: now 0-2, ")
         client = qmp.connect(guest.socket())
