@@ -103,7 +103,7 @@ class Symbols:
         self._offset = start - self._first if start else 0
 
     def __call__(self, address):
-        """FUNCTION+OFFSET, or None if it is none of the kernel's own."""
+        """FUNCTION+OFFSET, or None outside of the kernel itself."""
         address -= self._offset
         if not self._first <= address < self._end:
             return None
