@@ -4,9 +4,10 @@
  * they are called: mostly ask the oracle, and now and then what a client may do there,
  * or what it may not and has to be refused.
  *
- * A client belongs to the thread that has registered it and to a call of its own in
- * which it unregisters itself; it is kept for a while after both are done with it, so
- * that a call that comes too late is a finding and not a crash.
+ * A client belongs to the thread that has registered it, to whoever takes it from there
+ * to unregister it, and to a call of its own in which it unregisters itself; it is kept
+ * for a while after all are done with it, so that a call that comes too late is a finding
+ * and not a crash.
  */
 #include <linux/cpu.h>
 #include <linux/delay.h>
@@ -23,7 +24,7 @@
 #define SLOTS 8		/* clients of a thread */
 #define KEPT 256	/* clients that have gone */
 
-enum kind { PROCESSOR, EVENT, MEMORY };
+enum kind { PROCESSOR, EVENT, MEMORY, NR_KINDS };
 
 /**
  * struct torture_client - a registration
@@ -235,6 +236,19 @@ static void close_client(struct torture_client *c)
 		put_client(c);
 }
 
+/* A client of each kind that a callback may take to unregister it; whoever takes it owns it. */
+static struct torture_client *offered[NR_KINDS];
+
+static struct torture_client *offer(struct torture_client *c)
+{
+	return c ? xchg(&offered[c->kind], c) : NULL;
+}
+
+static struct torture_client *take(enum kind kind)
+{
+	return xchg(&offered[kind], NULL);
+}
+
 /* Bad words are refused, each with its errno, and nothing stays registered. */
 static void register_badly(void)
 {
@@ -262,19 +276,48 @@ static void doze(struct rnd_state *random, u32 max_us)
 	usleep_range(us, us + 50);
 }
 
+/*
+ * In a callback of the client, whose handle may still be unknown. When it is true, the
+ * caller has to put the client.
+ */
+static bool leave(struct torture_client *c)
+{
+	if (!READ_ONCE(c->handle) || test_and_set_bit(0, &c->claimed))
+		return false;
+	refcount_inc(&c->refs);
+	unregister_client(c);
+	count_up(CLIENTS_LEFT_INSIDE);
+	return true;
+}
+
+/* In a callback of the same kind. The other client may be the one that is called. */
+static bool send_away(struct torture_client *c)
+{
+	struct torture_client *other = take(c->kind);
+	bool left = other == c && leave(c);
+
+	close_client(other);
+	return left;
+}
+
+/* A synchronous callback's client may leave in it, and so may another one of its kind. */
+static bool maybe_leaves(struct torture_client *c)
+{
+	if (chance(&c->random, 2))
+		return leave(c);
+	if (chance(&c->random, 4))
+		return send_away(c);
+	return false;
+}
+
 /* What a synchronous callback must not do is refused; waiting for it would never end. */
 static void misbehave(struct torture_client *c)
 {
 	struct dhp_processor_client *other;
-	int ret = -EDEADLK;
 
 	other = dhp_register_processor_callback(on_processor, c, 0);
 	if (other != ERR_PTR(-EDEADLK))
 		torture_err("R6: registering from inside a callback gives %ld", PTR_ERR(other));
-	if (c->handle)
-		ret = dhp_unregister_processor_callback(c->handle);
-	if (ret != -EDEADLK)
-		torture_err("R6: unregistering from inside a callback gives %d", ret);
 }
 
 /* Returns what to write into the status. */
@@ -292,6 +335,7 @@ static int answer(struct torture_client *c, const struct dhp_processor_change *c
 static void on_processor(void *context, const struct dhp_processor_change *change, int *status)
 {
 	struct torture_client *c = context;
+	bool left;
 
 	if (too_late(c, "a call"))
 		return;
@@ -301,21 +345,30 @@ static void on_processor(void *context, const struct dhp_processor_change *chang
 	if (chance(&c->random, 1))
 		misbehave(c);
 	*status = answer(c, change);
+	left = maybe_leaves(c);
 	oracle_processor_leave(&c->processor, change, *status);
-	too_late(c, "a call that goes on");
+	if (left)
+		put_client(c);
+	else
+		too_late(c, "a call that goes on");
 }
 
 static void on_memory(void *context, const struct dhp_memory_change *change)
 {
 	struct torture_client *c = context;
+	bool left;
 
 	if (too_late(c, "a memory callback"))
 		return;
 	oracle_memory_enter(&c->memory, change);
 	if (chance(&c->random, 100))
 		doze(&c->random, 2000);
+	left = maybe_leaves(c);
 	oracle_memory_leave();
-	too_late(c, "a memory callback that goes on");
+	if (left)
+		put_client(c);
+	else
+		too_late(c, "a memory callback that goes on");
 }
 
 /* The hotplug lock is free for an event's callback. */
@@ -324,17 +377,6 @@ static void event_locks(struct torture_client *c)
 	cpus_read_lock();
 	doze(&c->random, 300);
 	cpus_read_unlock();
-}
-
-/* Somebody who registers it may not have been told the handle yet. */
-static bool event_leaves(struct torture_client *c)
-{
-	if (!READ_ONCE(c->handle) || test_and_set_bit(0, &c->claimed))
-		return false;
-	refcount_inc(&c->refs);
-	unregister_client(c);
-	count_up(CLIENTS_LEFT_INSIDE);
-	return true;
 }
 
 static void event_opens(struct torture_client *c)
@@ -360,7 +402,9 @@ static void on_event(void *context, const struct dhp_event *event)
 	else if (what < 90)
 		torture_onoff(&c->random);
 	else if (what < 110)
-		left = event_leaves(c);
+		left = leave(c);
+	else if (what < 120)
+		left = send_away(c);
 	else if (what < 150)
 		doze(&c->random, 2000);
 	oracle_event_leave();
@@ -395,6 +439,8 @@ void torture_clients_run(struct torture_thread *thread)
 			*slot = NULL;
 		} else {
 			*slot = open_client(random, draw_kind(random));
+			if (chance(random, 200))
+				*slot = offer(*slot);
 		}
 		if (chance(random, 5))
 			register_badly();
@@ -402,4 +448,6 @@ void torture_clients_run(struct torture_thread *thread)
 	}
 	for (i = 0; i < SLOTS; i++)
 		close_client(slots[i]);
+	for (i = 0; i < NR_KINDS; i++)
+		close_client(take(i));
 }
