@@ -33,6 +33,7 @@
 #define ENOUGH_LOST 20		/* by the weak way: that the pool loses none is no luck then */
 #define HOPELESS_MS 20000	/* without one that the weak way has lost */
 #define RUN_SECONDS 30		/* an item that has not run by then is lost itself */
+#define PAUSES 64		/* between two submissions; without one, fewer stores are lost */
 #define NOTES 4			/* at most two runs are not looked at yet */
 
 /*
@@ -89,15 +90,21 @@ static void run_weak(struct dhp_work *work)
 	struct trial *t = container_of(work, struct trial, weak_item);
 	void (*fn)(struct trial *t) = READ_ONCE(t->weak.fn);
 
-	/* As a pool does it, but for the barrier. */
+	/* As a pool does it, which reads the word before, but for the barrier. */
+	if (!READ_ONCE(t->weak.pending))
+		return;
 	smp_store_release(&t->weak.pending, 0);
 	fn(t);
 }
 
 static bool submit_weak(struct trial *t)
 {
-	return !cmpxchg(&t->weak.pending, 0, 1) &&
-	       dhp_pool_submit_on(t->pool, t->cpu, &t->weak_item);
+	while (cmpxchg(&t->weak.pending, 0, 1)) {
+		smp_mb();
+		if (READ_ONCE(t->weak.pending))
+			return false;
+	}
+	return dhp_pool_submit_on(t->pool, t->cpu, &t->weak_item);
 }
 
 static void run_queued(struct work_struct *work)
@@ -163,6 +170,13 @@ static int wait_for_runs(struct trial *t, unsigned long runs)
 	return 0;
 }
 
+/* The worker reads the line meanwhile. Pauses of all lengths meet it at every step. */
+static void pause(unsigned long number)
+{
+	for (number %= PAUSES; number; number--)
+		barrier();
+}
+
 /* @refused is the last number that was stored before a refusal for the run that is due. */
 static int take_turn(struct trial *t, struct way *way)
 {
@@ -175,6 +189,7 @@ static int take_turn(struct trial *t, struct way *way)
 		if (!way->submit(t)) {
 			way->refused++;
 			refused = number;
+			pause(number);
 			continue;
 		}
 		err = wait_for_runs(t, runs);
