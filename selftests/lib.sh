@@ -77,7 +77,7 @@ portion() {
 
 # Does this process sleep?
 asleep() {
-	grep -q '^State:.[SD]' "/proc/$1/status"
+	grep -q '^State:.[SDI]' "/proc/$1/status"
 }
 
 # Is there a task that waits in this function, or in a part of it?
