@@ -409,6 +409,27 @@ unplug_dimm() {
 	unlist "$1" "$tmp/dimms"
 }
 
+# resize_virtio_mem SIZE: of the first device
+resize_virtio_mem() {
+	[ -e "$tmp/blocks" ] || memory_blocks >"$tmp/blocks"
+	plug virtio-mem resize "$1"
+}
+
+same_blocks() {
+	[ "$(memory_blocks)" = "$(cat "$tmp/blocks")" ]
+}
+
+# The device has its size before the kernel has taken the last block out.
+restore_virtio_mem() {
+	if hotplug virtio-mem resize 0M >/dev/null 2>"$tmp/refusal" && wait_for 30 same_blocks; then
+		rm "$tmp/blocks"
+		return 0
+	fi
+	echo "virtio-mem does not shrink: $(cat "$tmp/refusal"); memory blocks: $(memory_blocks)"
+	rm "$tmp/blocks"
+	return 1
+}
+
 # lonely_node: the option for a node without processors, if there is one, for a DIMM that the
 # kernel is to have little of its own in. The node need not be online yet.
 lonely_node() {
@@ -534,6 +555,9 @@ restore_machine() {
 	done <"$tmp/states"
 	restore_plugged cpu "$tmp/cpus"
 	restore_plugged dimm "$tmp/dimms"
+	if [ -e "$tmp/blocks" ] && ! restore_virtio_mem; then
+		restored=1
+	fi
 	: >"$tmp/cpu_names"
 	return $restored
 }

@@ -200,6 +200,27 @@ unnoticed() {
 }
 test_case unnoticed 'E2 memory that changes without a notification is followed within seconds'
 
+more_than() {
+	[ "$(cat "$pools/$1/buffers")" -gt "$2" ]
+}
+
+# virtio-mem changes a quarter of a block, a hundredth of which are 81 buffers, without a notification.
+# Only memory of the kernel's counts.
+part_of_a_block() {
+	put "$system/memory/auto_online_blocks" online_kernel
+	resize_virtio_mem $(($(block_bytes) / 2 >> 20))M
+	ctl "pool t buffer_size=4096 permille=10"
+	settle
+	seq=$(sequence)
+	before=$(cat "$pools/t/buffers")
+	resize_virtio_mem $(($(block_bytes) * 3 / 4 >> 20))M
+	wait_or_fail 20 more_than t $((before + 80))
+	resize_virtio_mem $(($(block_bytes) / 2 >> 20))M
+	wait_or_fail 20 reads t buffers "$before"
+	equal "number of the last event" "$seq" "$(sequence)"
+}
+test_case part_of_a_block 'E2 what virtio-mem does to a part of a memory block is followed within seconds'
+
 floor_and_ceiling() {
 	ctl "pool low buffer_size=4096 permille=1 min=5000"
 	ctl "pool high buffer_size=4096 permille=500 max=700"

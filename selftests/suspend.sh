@@ -13,6 +13,15 @@ can_nap() {
 		skip "no deep sleep here, which parks processors"
 }
 
+# virtio_mem_devices bind|unbind: its driver lets no machine suspend, even without any memory.
+virtio_mem_devices() {
+	driver=/sys/bus/virtio/drivers/virtio_mem
+	[ "$1" = bind ] || virtio_mems=$(cd "$driver" 2>/dev/null && find . -name 'virtio[0-9]*')
+	for device in $virtio_mems; do
+		put "$driver/$1" "${device#./}" || fail "virtio_mem does not $1 ${device#./}: $why"
+	done
+}
+
 # try_nap mem|disk [LEVEL]: everything that suspend, or hibernation, does up to LEVEL of
 # /sys/power/pm_test (processors), and back; fails with $why if that was refused. With `nap` it
 # must not be.
@@ -34,13 +43,17 @@ try_nap() {
 		old_delay=$(cat "$delay")
 		echo 1 >"$delay"
 	}
+	virtio_mem_devices unbind
 	echo "${2-processors}" >/sys/power/pm_test
 	slept=1
 	put /sys/power/state "$1" || slept=
+	refusal=$why
 	echo none >/sys/power/pm_test
+	virtio_mem_devices bind
 	[ ! -w "$delay" ] || echo "$old_delay" >"$delay"
 	[ "$1" = mem ] || echo "$image_size" >/sys/power/image_size
 	[ -z "${mem_sleep-}" ] || echo "$mem_sleep" >/sys/power/mem_sleep
+	why=$refusal
 	[ -n "$slept" ]
 }
 

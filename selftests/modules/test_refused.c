@@ -93,14 +93,14 @@ static void run_weak(struct dhp_work *work)
 	/* As a pool does it, which reads the word before, but for the barrier. */
 	if (!READ_ONCE(t->weak.pending))
 		return;
-	smp_store_release(&t->weak.pending, 0);
+	smp_store_release(&t->weak.pending, 0); /* as above */
 	fn(t);
 }
 
 static bool submit_weak(struct trial *t)
 {
 	while (cmpxchg(&t->weak.pending, 0, 1)) {
-		smp_mb();
+		smp_mb(); /* as a pool does it; the partner is what run_weak() lacks */
 		if (READ_ONCE(t->weak.pending))
 			return false;
 	}
