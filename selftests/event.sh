@@ -274,13 +274,13 @@ in_time() {
 
 # Each block comes before the run has waited for half a second.
 growing() {
-	take_dimm 2G
+	take_dimm 3G
 	ctl "event e1 category=memory"
 	begin_wait
 	for block in $plugged_blocks; do
 		echo online_movable >"$system/memory/memory$block/state"
 		going_on || break
-		sleep 0.3
+		sleep 0.2
 	done &
 	in_time ARRIVAL
 	wait $!
