@@ -10,6 +10,7 @@ last function is named. Boots some ten guests of KERNEL (6.1), a few seconds eac
 import faulthandler
 import io
 import os
+import pty
 import re
 import signal
 import socket
@@ -486,6 +487,28 @@ class Ends(unittest.TestCase):
         for code in (0, 75, 125):
             _, said = self.run_vm(f"exit {code}", status=code)
             self.assertNotIn("vCPU", said)
+
+    def test_shell(self):
+        """Whatever was typed last has failed, and the output goes to a pipe."""
+        keyboard, terminal = pty.openpty()
+        self.addCleanup(os.close, keyboard)
+        with subprocess.Popen([os.path.join(TOP, "qemu/vm"), "shell"], stdin=terminal,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE) as runner:
+            self.addCleanup(runner.kill)
+            overdue = threading.Timer(PATIENCE, runner.kill)
+            overdue.start()
+            output = b""
+            while b"`exit` ends the guest" not in output and (data := runner.stdout.read1()):
+                output += data
+            os.write(keyboard, b"modprobe dhp && lsmod\nexit 3\n")
+            output += runner.stdout.read()
+            said = runner.stderr.read().decode()
+            status = runner.wait()
+            overdue.cancel()
+            os.close(terminal)
+        self.assertEqual(status, 0, said)
+        self.assertRegex(output.decode(errors="replace"), r"(?m)^dhp +\d+ ")
+        self.assertNotRegex(said, "vCPU|Traceback")
 
     def test_resets_itself(self):
         _, said = self.run_vm("reboot -f" + self.GO_ON, named=[
