@@ -319,11 +319,13 @@ def cpu_add(job, number):
         raise Refused(f"QEMU has {len(free)} free CPU slots, {number} asked for "
                       f"({len(slots) - len(free)} of {len(slots)} are in use: see -smp maxcpus)")
     check_cpu_limit(job, len(slots) - len(free), number)
-    for slot in free[:number]:
+    for left, slot in zip(range(number - 1, -1, -1), free):
         plug(job, slot["id"], slot["type"], lambda seconds, slot=slot: cpu_back(job, slot, seconds),
              **slot["props"])
-        if job.pending and job.status == RUNNING:
-            break  # it would wait as long for each
+        if left and job.pending and job.status == RUNNING:
+            # It would wait as long for each.
+            job.notes.append(f"{left} of {number} CPUs have not been plugged, for want of an answer")
+            break
     say_unseen(job)
 
 

@@ -123,15 +123,17 @@ class Hotplug(unittest.TestCase):
         guest = self.guest("""
             try cpu add
             try cpu add
-            try cpu add 2
+            try cpu add 3
+            try cpu add 4
             try dimm add 14G
             try --help
-        """, "--memory", "256M", "--maxmem", "40G", "--append", "nr_cpus=3")
+        """, "--maxcpus", "6", "--memory", "256M", "--maxmem", "40G", "--append", "nr_cpus=3")
         self.in_guest(guest, OK, "^cpu add\ncpu2\n$")
         refused = ("the guest's kernel refused cpu3: .*cpu/present", "kernel: .*limit of 3 reached",
                    "cpu3 is taken out again")
         self.in_guest(guest, REFUSED, *refused)
-        self.in_guest(guest, REFUSED, "QEMU has 1 free CPU slots, 2 asked for")
+        self.in_guest(guest, REFUSED, *refused, "2 of 3 CPUs have not been plugged")
+        self.in_guest(guest, REFUSED, "QEMU has 3 free CPU slots, 4 asked for")
         self.in_guest(guest, REFUSED, "needs 224M for the memmap of 14G, a 64th, and has [0-9]+M")
         self.in_guest(guest, OK, "Exit status, on the host and in a guest")
         guest.wait_for("guest: now 0-2, ")

@@ -917,7 +917,9 @@ class QmpSockets(Refusals):
                  named=["cpu1 cpu2: plugged; the guest has not answered yet"])
         # One that runs and does not answer is not waited for as often as there are CPUs.
         self.bad("cpu add 2", *UP, {"return": places}, READ, DONE, HOLD, status=plug.PENDING,
-                 out="cpu1\n", silent="guest", named=["cpu1: plugged; the guest has not answered yet, within"])
+                 out="cpu1\n", silent="guest",
+                 named=["1 of 2 CPUs have not been plugged",
+                        "cpu1: plugged; the guest has not answered yet, within"])
 
     def test_guest_that_will_not_run(self):
         for word in ("inmigrate", "postmigrate", "shutdown", "guest-panicked", "internal-error", "?"):
