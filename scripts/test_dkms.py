@@ -3,6 +3,7 @@
 """`make dkms` with DKMS itself, for the guest's kernel, in folders of its own."""
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -60,10 +61,14 @@ class Dkms(unittest.TestCase):
                          ["dhp/Module.symvers", "dhp/dhp.h", "dhp/wdm.h"])
         with open(os.path.join(self.modules, "dhp/Module.symvers"), encoding="utf-8") as file:
             self.assertIn("\tdhp_pool_destroy\t", file.read())
-        said = self.run_it("modinfo", os.path.join(self.modules, module[0]))
-        self.assertRegex(said, r"(?m)^version: +1\.0$")
-        self.assertRegex(said, r"(?m)^author: +\S")
-        self.assertRegex(said, rf"(?m)^vermagic: +{self.release} ")
+        said = os.path.join(self.folder, "modinfo")
+        self.run_it("objcopy", "-O", "binary", "--only-section=.modinfo",
+                    os.path.join(self.modules, module[0]), said)
+        with open(said, encoding="utf-8") as file:
+            said = file.read().split("\0")
+        self.assertIn("version=1.0", said)
+        for name in ("author=.", f"vermagic={re.escape(self.release)} "):
+            self.assertTrue([line for line in said if re.match(name, line)], said)
 
         self.run_it("dkms", "remove", "dhp/1.0", "--all", "--no-depmod", *self.trees.split())
         self.assertEqual(self.files(), [])
