@@ -165,7 +165,8 @@ static void sample_budget(void)
 {
 	unsigned int online = num_online_cpus();
 
-	budget_pages = totalram_pages() / 1000 / online;
+	/* Movable memory cannot hold what a driver allocates. */
+	budget_pages = nr_free_buffer_pages() / 1000 / online;
 	pr_info("budget: %lu pages for each of %u CPUs\n", budget_pages, online);
 }
 

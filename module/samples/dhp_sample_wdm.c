@@ -141,7 +141,8 @@ static VOID sample_budget(VOID)
 {
 	ULONG active = KeQueryActiveProcessorCountEx(ALL_PROCESSOR_GROUPS);
 
-	budget_pages = totalram_pages() / 1000 / active;
+	/* Movable memory cannot hold what a driver allocates. */
+	budget_pages = nr_free_buffer_pages() / 1000 / active;
 	pr_info("budget: %lu pages for each of %u CPUs\n", budget_pages, active);
 }
 
