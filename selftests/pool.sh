@@ -205,7 +205,7 @@ more_than() {
 }
 
 # virtio-mem changes a quarter of a block, a hundredth of which are 81 buffers, without a notification.
-# Only memory of the kernel's counts.
+# Movable memory does not count.
 part_of_a_block() {
 	put "$system/memory/auto_online_blocks" online_kernel
 	resize_virtio_mem $(($(block_bytes) / 2 >> 20))M

@@ -4,8 +4,8 @@
  * they are called: mostly ask the oracle, and now and then what a client may do there,
  * or what it may not and has to be refused.
  *
- * A client belongs to the thread that has registered it, to whoever takes it from there
- * to unregister it, and to a call of its own in which it unregisters itself; it is kept
+ * A client belongs to the thread that has registered it, or to the task that takes it from
+ * there to unregister it, and to a call of its own in which it unregisters itself; it is kept
  * for a while after all are done with it, so that a call that comes too late is a finding
  * and not a crash.
  */
@@ -236,7 +236,7 @@ static void close_client(struct torture_client *c)
 		put_client(c);
 }
 
-/* A client of each kind that a callback may take to unregister it; whoever takes it owns it. */
+/* A client of each kind that a callback may take, which owns it then, to unregister it. */
 static struct torture_client *offered[NR_KINDS];
 
 static struct torture_client *offer(struct torture_client *c)
