@@ -113,6 +113,15 @@ ok 2 selftests: dhp: two.sh
     def test_guest_complained_after_all_passed(self):
         self.assertEqual(count("1..1\nok 1 a", status=125), (1, 1, 0))
 
+    def test_program_that_has_said_so(self):
+        self.assertEqual(count("1..2\nok 1 a\nnot ok 2 b", status=1), (1, 1, 0))
+        self.assertEqual(count("1..1\nok 1 a # SKIP not here", status=4), (0, 0, 1))
+        # And that has not.
+        for status in 1, 2, 4:
+            self.assertEqual(count("1..1\nok 1 a", status=status), (1, 1, 0))
+        for text in "1..1\nnot ok 1 a", "1..2\nok 1 a # SKIP\nnot ok 2 b":
+            self.assertEqual(count(text, status=4)[1], 2)
+
     def test_two_levels(self):
         self.assertEqual(count("1..1\n# 1..1\n#   1..2\n#   ok 1 x\n#   ok 2 y\n# ok 1 a\nok 1 t"),
                          (2, 0, 0))
