@@ -663,13 +663,13 @@ test_case under_load_failing 'E3 exactly once, while adds and removals fail'
 seen_when_refused() {
 	cpu=$(pick_cpu)
 	here=$(other_than "$cpu")
-	ctl_on "$here" "refused r cpu=$cpu ms=$(portion 120000)"
+	ctl_on "$here" "refused r cpu=$cpu ms=$(portion 300000)"
 	read -r _ _ _ weak _ queue _ pool _ refusals <"$test_dir/log"
 	echo "lost: weak $weak, workqueue $queue, pool $pool of $refusals that were refused"
 	equal "stores that the pool has lost" 0 "$pool"
 	equal "stores that the workqueue has lost" 0 "$queue"
-	[ "$weak" -ge 20 ] ||
-		skip "this machine hardly shows it: without barriers, $weak stores were lost, not 20"
+	[ "$weak" -ge 5 ] ||
+		skip "this machine hardly shows it: without barriers, $weak stores were lost, not 5"
 }
 test_case seen_when_refused 'E3 the run to come sees what was stored before a submission that is refused'
 
