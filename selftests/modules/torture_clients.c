@@ -278,7 +278,7 @@ static void doze(struct rnd_state *random, u32 max_us)
 
 /*
  * In a callback of the client, whose handle may still be unknown. When it is true, the
- * caller has to put the client.
+ * client is put by end_call().
  */
 static bool leave(struct torture_client *c)
 {
@@ -288,6 +288,15 @@ static bool leave(struct torture_client *c)
 	unregister_client(c);
 	count_up(CLIENTS_LEFT_INSIDE);
 	return true;
+}
+
+/* The last thing that a callback does; @left: its client has left in it. */
+static void end_call(struct torture_client *c, bool left, const char *what)
+{
+	if (left)
+		put_client(c);
+	else
+		too_late(c, what);
 }
 
 /* In a callback of the same kind. The other client may be the one that is called. */
@@ -347,10 +356,7 @@ static void on_processor(void *context, const struct dhp_processor_change *chang
 	*status = answer(c, change);
 	left = maybe_leaves(c);
 	oracle_processor_leave(&c->processor, change, *status);
-	if (left)
-		put_client(c);
-	else
-		too_late(c, "a call that goes on");
+	end_call(c, left, "a call that goes on");
 }
 
 static void on_memory(void *context, const struct dhp_memory_change *change)
@@ -365,10 +371,7 @@ static void on_memory(void *context, const struct dhp_memory_change *change)
 		doze(&c->random, 2000);
 	left = maybe_leaves(c);
 	oracle_memory_leave();
-	if (left)
-		put_client(c);
-	else
-		too_late(c, "a memory callback that goes on");
+	end_call(c, left, "a memory callback that goes on");
 }
 
 /* The hotplug lock is free for an event's callback. */
@@ -408,10 +411,7 @@ static void on_event(void *context, const struct dhp_event *event)
 	else if (what < 150)
 		doze(&c->random, 2000);
 	oracle_event_leave();
-	if (left)
-		put_client(c);
-	else
-		too_late(c, "an event that goes on");
+	end_call(c, left, "an event that goes on");
 }
 
 /* ---- Threads ------------------------------------------------------------- */
