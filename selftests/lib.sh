@@ -421,13 +421,7 @@ same_blocks() {
 
 # The device has its size before the kernel has taken the last block out.
 restore_virtio_mem() {
-	if hotplug virtio-mem resize 0M >/dev/null 2>"$tmp/refusal" && wait_for 30 same_blocks; then
-		rm "$tmp/blocks"
-		return 0
-	fi
-	echo "virtio-mem does not shrink: $(cat "$tmp/refusal"); memory blocks: $(memory_blocks)"
-	rm "$tmp/blocks"
-	return 1
+	hotplug virtio-mem resize 0M >/dev/null 2>"$tmp/refusal" && wait_for 30 same_blocks
 }
 
 # lonely_node: the option for a node without processors, if there is one, for a DIMM that the
@@ -555,8 +549,12 @@ restore_machine() {
 	done <"$tmp/states"
 	restore_plugged cpu "$tmp/cpus"
 	restore_plugged dimm "$tmp/dimms"
-	if [ -e "$tmp/blocks" ] && ! restore_virtio_mem; then
-		restored=1
+	if [ -e "$tmp/blocks" ]; then
+		restore_virtio_mem || {
+			echo "virtio-mem does not shrink: $(cat "$tmp/refusal"); memory blocks: $(memory_blocks)"
+			restored=1
+		}
+		rm "$tmp/blocks"
 	fi
 	: >"$tmp/cpu_names"
 	return $restored
