@@ -319,12 +319,13 @@ def cpu_add(job, number):
         raise Refused(f"QEMU has {len(free)} free CPU slots, {number} asked for "
                       f"({len(slots) - len(free)} of {len(slots)} are in use: see -smp maxcpus)")
     check_cpu_limit(job, len(slots) - len(free), number)
-    for left, slot in zip(range(number - 1, -1, -1), free):
+    for tried, slot in enumerate(free[:number], 1):
         plug(job, slot["id"], slot["type"], lambda seconds, slot=slot: cpu_back(job, slot, seconds),
              **slot["props"])
-        if left and job.pending and job.status == RUNNING:
+        if tried < number and job.pending and job.status == RUNNING:
             # It would wait as long for each.
-            job.notes.append(f"{left} of {number} CPUs have not been plugged, for want of an answer")
+            job.notes.append(f"{number - tried} of {number} CPUs have not been plugged, "
+                             "for want of an answer")
             break
     say_unseen(job)
 
