@@ -1273,8 +1273,8 @@ class CheckKernelsWords(Refusals):
         self.patch(check_kernels, SETUP="/bin/false")
         check = check_kernels.Check("nonsense", [])
         self.assertFalse(check.setup())
-        self.assertEqual((check.failed, check.remarks),
-                         (1, ["failed: there is no such kernel to be had"]))
+        self.assertEqual((check.failed, check.failures),
+                         (1, ["failed on nonsense: there is no such kernel to be had"]))
         refused["scripts/check-kernels"] += 1
 
 
