@@ -95,16 +95,29 @@ static unsigned long zone_free_pages(struct zone *zone)
 }
 
 /*
+ * How far the kernel may raise a zone's watermarks when a page that cannot move has to go
+ * among movable ones, as it may have to for any of ours: by half as much again as the high
+ * one, at vm.watermark_boost_factor's default. The next allocation of anybody's then wakes
+ * kswapd, and it reclaims that much.
+ */
+static unsigned long max_boost(unsigned long high)
+{
+	return high + high / 2;
+}
+
+/*
  * Has a zone free memory for which nothing would have to be pushed out? An allocation
  * that takes it below the low watermark wakes kswapd, which reclaims until the high one is
- * reached again. So with the page cache full, free memory stays between the two; what a
- * zone has above them, with the same distance once more to stay away from them, is spare.
+ * reached again. So with the page cache full, free memory stays between the two, raised or
+ * not; what a zone has above them, with the same distance once more to stay away from
+ * them, is spare.
  */
 static bool zone_has_spare(struct zone *zone, unsigned int order)
 {
-	unsigned long mark = high_wmark_pages(zone);
+	unsigned long high = high_wmark_pages(zone);
+	unsigned long mark = high + max_boost(high);
 
-	mark += mark - low_wmark_pages(zone) + zone->lowmem_reserve[last_zone()];
+	mark += high - low_wmark_pages(zone) + zone->lowmem_reserve[last_zone()];
 	return zone_free_pages(zone) > mark + (1UL << order);
 }
 
