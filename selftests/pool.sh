@@ -476,9 +476,14 @@ normal() {
 # A page that cannot move and has to go among movable ones raises the zone's watermarks, by up to as
 # much again as the high one and half of that. If less than this is free, the next allocation of
 # anybody's has kswapd reclaim page cache, which the pool would take in turn. The commands here take
-# some of it.
+# some of it, up to a thousand pages, so the watermarks are high.
 keeps_distance() {
 	[ -n "$(normal high)" ] || skip "needs a zone Normal"
+	reserve=/proc/sys/vm/min_free_kbytes
+	reserve_before=$(cat "$reserve")
+	trap 'echo "$reserve_before" >"$reserve"' EXIT
+	trap 'exit 130' INT TERM HUP
+	put "$reserve" 65536 || fail "cannot raise the watermarks: $why"
 	ctl "pool t buffer_size=65536 permille=500"
 	ctl "pool u buffer_size=4096 permille=500"
 	settle
