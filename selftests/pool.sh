@@ -443,11 +443,11 @@ has_floor() {
 # and so do the commands here: kswapd may run for them. It would reclaim up to 5000 pages each time
 # that one of them has to go among movable pages, but for the boost factor.
 spares_page_cache() {
+	fill_page_cache
 	boost=/proc/sys/vm/watermark_boost_factor
 	boost_before=$(cat "$boost")
-	put "$boost" 0 || fail "cannot set the boost factor: $why"
-	fill_page_cache
 	trap 'exec 4<&-; wait_for 30 rmmod brd 2>/dev/null; echo "$boost_before" >"$boost"' EXIT
+	put "$boost" 0 || fail "cannot set the boost factor: $why"
 	before=$(reclaimed)
 	ctl "pool t buffer_size=4096 permille=100"
 	settle
