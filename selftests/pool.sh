@@ -440,8 +440,8 @@ has_floor() {
 }
 
 # A tenth of the memory would be more than 50000 buffers. The pool's creation itself takes some pages,
-# and so do the commands here: kswapd may run for them. It would reclaim up to 5000 pages each time
-# that one of them has to go among movable pages, but for the boost factor.
+# and so do the commands here. When one of these has to go among movable pages, kswapd would reclaim up
+# to 5000 pages, whatever the pool does; so the boost factor, which has it do that, is 0 meanwhile.
 spares_page_cache() {
 	fill_page_cache
 	boost=/proc/sys/vm/watermark_boost_factor
@@ -453,7 +453,7 @@ spares_page_cache() {
 	settle
 	pushed_out=$(($(reclaimed) - before))
 	echo "$(cat "$pools/t/buffers") buffers, $pushed_out pages pushed out"
-	[ "$pushed_out" -lt 5000 ] || fail "$pushed_out pages of page cache were pushed out"
+	[ "$pushed_out" -lt 1000 ] || fail "$pushed_out pages of page cache were pushed out"
 	logged 'pool t: has [0-9]* of [0-9]* buffers .* no memory for more' ||
 		fail "the pool does not say that it is too small"
 
