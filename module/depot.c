@@ -96,9 +96,9 @@ static unsigned long zone_free_pages(struct zone *zone)
 
 /*
  * How far the kernel may raise a zone's watermarks when a page that cannot move has to go
- * among movable ones, as it may have to for any of ours: by half as much again as the high
- * one, at vm.watermark_boost_factor's default. The next allocation of anybody's then wakes
- * kswapd, and it reclaims that much.
+ * among movable ones, as any of ours may have to: by one and a half times the high one, at
+ * vm.watermark_boost_factor's default. The next allocation, by any task, then wakes kswapd,
+ * and it reclaims that much.
  */
 static unsigned long max_boost(unsigned long high)
 {
