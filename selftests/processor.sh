@@ -388,6 +388,8 @@ plugged() {
 	expect_log <<-END
 	END
 	online "$plugged_cpu"
+	# Scheduling ends there before we are asked: not in the middle of COMPLETE.
+	await_line "c1 COMPLETE $plugged_cpu 0"
 	offline "$plugged_cpu"
 	unplug_cpu "$plugged_cpu"
 	expect_log <<-END
