@@ -880,6 +880,8 @@ ran_everywhere() {
 # share, however late its CPU gets to run.
 stealing() {
 	ctl "pool t stealing=1"
+	ctl "submit t count=100 sleep_us=5000"
+	all_ran t
 	ctl "submit t count=100 sleep_us=5000 again=1 keep=1"
 	wait_or_fail 60 ran_everywhere t
 	ctl "cancel t"
@@ -914,8 +916,11 @@ stealing_newcomer() {
 	cpu=$(pick_cpu)
 	offline "$cpu"
 	ctl "pool t stealing=1"
-	ctl "submit t count=100 sleep_us=5000 again=1 keep=1"
+	ctl "submit t count=1000 sleep_us=5000"
 	online "$cpu"
+	settle
+	all_ran t
+	ctl "submit t count=100 sleep_us=5000 again=1 keep=1"
 	wait_or_fail 60 ran_everywhere t
 	ctl "cancel t"
 	accounted t
