@@ -9,7 +9,7 @@
 #include <linux/spinlock.h>
 
 #include "internal.h"
-#include "trace.h"
+#include "notify/trace.h"
 
 #define LOG_LEN 1024
 

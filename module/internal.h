@@ -23,6 +23,7 @@
 #include <linux/workqueue.h>
 
 #include "dhp.h"
+#include "dhp_pool.h"
 
 #define DHP_NAME_LEN 64
 

@@ -12,7 +12,7 @@
 
 #include "compat.h"
 #include "internal.h"
-#include "pool.h"
+#include "pool/pool.h"
 
 static struct kobject *dhp_kobj;
 static struct kobject *pools_kobj;

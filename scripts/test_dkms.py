@@ -58,7 +58,7 @@ class Dkms(unittest.TestCase):
         module = [name for name in files if name.startswith("updates/dkms/dhp.ko")]
         self.assertEqual(len(module), 1, files)
         self.assertEqual([name for name in files if name not in module],
-                         ["dhp/Module.symvers", "dhp/dhp.h", "dhp/wdm.h"])
+                         ["dhp/Module.symvers", "dhp/dhp.h", "dhp/dhp_pool.h", "dhp/wdm.h"])
         with open(os.path.join(self.modules, "dhp/Module.symvers"), encoding="utf-8") as file:
             self.assertIn("\tdhp_pool_destroy\t", file.read())
         said = os.path.join(self.folder, "modinfo")

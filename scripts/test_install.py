@@ -184,6 +184,7 @@ class Install(Machine):
         self.assertRegex(said, fr"^dhp [0-9.]+ is installed for {RELEASE}: modprobe dhp\n$")
         self.assertEqual(files(self.modules), self.expected())
         self.assertIn("dhp/dhp.h", self.expected())
+        self.assertIn("dhp/dhp_pool.h", self.expected())
         self.assertIn("dhp/wdm.h", self.expected())
         self.assertEqual(self.logged(), f"depmod -b {self.root} {RELEASE}\n")
 

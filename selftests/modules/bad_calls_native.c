@@ -21,6 +21,7 @@
 
 #include "bad_calls.h"
 #include "dhp.h"
+#include "dhp_pool.h"
 
 #define MAX_KINDS 16
 

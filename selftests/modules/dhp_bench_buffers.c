@@ -17,7 +17,7 @@
 #include <linux/slab.h>
 
 #include "compat.h"
-#include "dhp.h"
+#include "dhp_pool.h"
 #include "dhp_bench.h"
 
 #define BURST_MAX 64

@@ -23,6 +23,7 @@
 #include <trace/events/percpu.h>
 
 #include "dhp.h"
+#include "dhp_pool.h"
 #include "dhp_bench.h"
 
 #define NR_CLIENTS 100

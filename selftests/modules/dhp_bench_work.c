@@ -21,7 +21,7 @@
 #include <linux/workqueue.h>
 
 #include "compat.h"
-#include "dhp.h"
+#include "dhp_pool.h"
 #include "dhp_bench.h"
 
 #define BURST_MAX 256

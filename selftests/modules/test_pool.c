@@ -44,7 +44,7 @@
 #include <linux/string.h>
 
 #include "compat.h"
-#include "dhp.h"
+#include "dhp_pool.h"
 #include "test.h"
 
 #define LOAD_ITEMS 256	/* in flight at a time */

@@ -25,7 +25,7 @@
 #include <linux/smp.h>
 #include <linux/workqueue.h>
 
-#include "dhp.h"
+#include "dhp_pool.h"
 #include "compat.h"
 #include "test.h"
 

@@ -16,6 +16,7 @@
 #include <linux/string.h>
 
 #include "compat.h"
+#include "dhp_pool.h"
 #include "torture.h"
 
 #define NR_ITEMS 64

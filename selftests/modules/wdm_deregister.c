@@ -15,6 +15,7 @@
 #include <linux/string.h>
 #include <linux/wait.h>
 
+#include "dhp_pool.h"
 #include "wdm.h"
 
 #define HOLD_SECONDS 60

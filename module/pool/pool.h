@@ -6,8 +6,8 @@
  * mutex > buffers.mutex > node.lock. pools_mutex is outside of all of them, and not
  * held while the pool registers with the sources of notification.
  */
-#ifndef _DHP_POOL_H
-#define _DHP_POOL_H
+#ifndef _DHP_POOL_POOL_H
+#define _DHP_POOL_POOL_H
 
 #include <linux/cache.h>
 #include <linux/completion.h>
@@ -22,6 +22,7 @@
 #include <linux/workqueue.h>
 
 #include "dhp.h"
+#include "dhp_pool.h"
 
 #define DHP_POOL_NAME_MAX 10
 #define DHP_WORKER_SLOTS 16
@@ -363,4 +364,4 @@ void dhp_buffers_mark(struct dhp_pool *pool, bool marked);
 int dhp_sysfs_add_pool(struct dhp_pool *pool);
 void dhp_sysfs_remove_pool(struct dhp_pool *pool);
 
-#endif /* _DHP_POOL_H */
+#endif /* _DHP_POOL_POOL_H */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Buffers that nobody has are not to be touched. */
-#ifndef _DHP_POISON_H
-#define _DHP_POISON_H
+#ifndef _DHP_POOL_POISON_H
+#define _DHP_POOL_POISON_H
 
 #include <linux/kasan.h>
 #include <linux/kasan-checks.h>
@@ -76,4 +76,4 @@ static inline void *buffer_show(struct dhp_buffers *b, void *buffer)
 	return buffer;
 }
 
-#endif /* _DHP_POISON_H */
+#endif /* _DHP_POOL_POISON_H */
