@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# What a person types. Everything that a target needs is set up on the way, below build/.
+# The commands for users. Each target sets up what it needs, below build/. How things are built and run
+# is in scripts/, qemu/ and Kbuild.
 
 # Folders in which the kernel's build cannot work are refused.
 REFUSED := $(shell scripts/setup path 2>&1)
@@ -10,13 +11,13 @@ endif
 
 KERNEL ?= 6.1
 TIMEOUT ?= 4800
-# For the torture; without a seed it takes one and says which. Several seeds, several guests.
+# For the torture: without a seed it chooses one and prints it; each of several seeds gets a guest.
 MINUTES ?= 5
 SEED ?=
 # Long-term releases, the newest one, and a kernel with sleeping spinlocks.
 KERNELS ?= 6.1 6.12 7.3 6.12-rt
 
-# Guests at a time. One keeps a core busy.
+# Guests at a time. Each keeps one core busy.
 JOBS ?= $(if $(filter 1,$(shell nproc)),1,2)
 
 .DEFAULT_GOAL := help
@@ -29,7 +30,7 @@ ifneq ($(NO_COLOR),)
 export GCC_COLORS :=
 endif
 
-# KERNEL's build tree, found (and fetched) only by the targets that want it.
+# KERNEL's build tree. Only the targets that use it find and fetch it.
 guest_kdir = $(realpath $(shell scripts/setup kernel $(KERNEL))/kdir)
 
 # The kernel that `make modules`, `install` and `uninstall` are for: the running one, unless named.
@@ -40,25 +41,25 @@ DKMS_SOURCE = /usr/src/dhp-$(VERSION)
 
 .PHONY: help
 help:
-	@echo 'make demo      boots a guest, plugs a processor and a DIMM, unplugs both, shows what changed'
-	@echo 'make check     runs every selftest in a guest; the last line has the result'
-	@echo 'make check-kernels  the same on KERNELS ($(KERNELS)), JOBS=$(JOBS) at a time'
-	@echo 'make check-debug  the same on kernels with every checker; coverage in build/coverage'
-	@echo 'make torture   everything at random for MINUTES ($(MINUTES)), an oracle looks on; SEED= repeats a run,'
-	@echo '               SEED='"'"'1 2 3'"'"' makes several, with a sum'
-	@echo 'make bench     measures against the kernel'"'"'s own facilities: a table, and build/bench.json'
-	@echo 'make bench-check  a minute of it: does everything there still work?'
+	@echo 'make demo      boots a guest, plugs a CPU and a DIMM, unplugs both, shows what changed'
+	@echo 'make check     runs every selftest in a guest; the last line is the result. One test, other'
+	@echo '               guests: scripts/check --help'
+	@echo 'make check-kernels  does the same on KERNELS ($(KERNELS)), JOBS=$(JOBS) at a time'
+	@echo 'make check-debug  does the same on kernels with every checker; coverage is in build/coverage'
+	@echo 'make torture   does everything at random for MINUTES ($(MINUTES)) and checks each notification;'
+	@echo '               SEED= repeats a run, SEED='"'"'1 2 3'"'"' makes several runs, with a sum'
+	@echo 'make bench     compares dhp with the kernel'"'"'s own facilities: a table, and build/bench.json'
+	@echo 'make bench-check  checks in a minute that `make bench` works'
 	@echo 'make shell     a guest to play in, with `hotplug` at hand'
-	@echo 'make kdir      prints the build tree of the guest kernel, for a driver of your own, and builds'
-	@echo '               what such a driver needs'
+	@echo 'make kdir      builds what a driver of your own needs, and prints the build tree for it'
 	@echo 'make modules   builds dhp.ko for the running kernel, or for the build tree that KDIR= names'
-	@echo 'make install   puts it on this machine, with what a driver of your own is built with'
-	@echo 'make uninstall takes away what `make install` has put there'
+	@echo 'make install   installs it on this machine, with what a driver of your own needs'
+	@echo 'make uninstall removes what `make install` has installed'
 	@echo 'make dkms      installs it by DKMS, which builds it again for every new kernel'
-	@echo 'make style     checkpatch, sparse, shellcheck, kernel-doc; silent when all is well'
-	@echo 'make clean     removes what was built; `rm -r build` also what was fetched'
+	@echo 'make style     checkpatch, sparse, shellcheck, kernel-doc, scripts/calls; silent when all is well'
+	@echo 'make clean     removes what was built; `rm -r build` also removes what was fetched'
 	@echo
-	@echo 'KERNEL=$(KERNEL) is the guest kernel: 6.1, 6.12, 7.3, 6.12-rt or what else the archive has,'
+	@echo 'KERNEL=$(KERNEL) is the guest kernel: 6.1, 6.12, 7.3, 6.12-rt or another series of the archive,'
 	@echo 'one release of it like 6.1.0-56, debug or kcsan, or a build tree'
 
 .PHONY: tools
@@ -77,7 +78,7 @@ modules: build-tools
 guest-modules: tools
 	@kdir=$(guest_kdir); [ -n "$$kdir" ] && scripts/build-modules "$$kdir"
 
-# Only the path goes to standard output.
+# Prints nothing but the path to standard output.
 kdir: tools
 	@kdir=$(guest_kdir); [ -n "$$kdir" ] && scripts/build-modules "$$kdir" >&2 && echo "$$kdir"
 
@@ -96,15 +97,16 @@ bench-check: guest-modules
 shell: guest-modules
 	@qemu/vm shell
 
-# It builds by itself, so that a build that fails is counted as a failure.
+# scripts/check builds the modules itself, so that a failed build counts as a failure.
 check:
 	@scripts/check --timeout $(TIMEOUT)
 
-# Written in Python, which tools bring.
+# `tools` installs Python.
 check-kernels: tools
 	@scripts/check-kernels --jobs $(JOBS) --kernels '$(KERNELS)' --timeout $(TIMEOUT)
 
-# The same on kernels that we build: KASAN, lockdep and so on, and gcov; then KCSAN and kmemleak.
+# The same on kernels that scripts/build-kernel builds: debug has KASAN, lockdep, gcov and others, kcsan has
+# KCSAN and kmemleak.
 .PHONY: check-debug
 check-debug: tools
 	@rm -rf build/coverage
@@ -123,7 +125,7 @@ install: build-tools
 uninstall:
 	@scripts/install --remove '$(KDIR)'
 
-# DKMS copies the folder that it is shown; build/ is not for it.
+# DKMS copies its whole source folder, so it gets one without build/.
 dkms:
 	@scripts/install --check-dkms
 	@scripts/setup dkms

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# `make bench`, inside the guest: runs benchmarks of dhp_bench.ko. What it prints is for
-# scripts/bench, which knows three kinds of line; all others are messages of programs.
+# `make bench`, inside the guest: runs benchmarks of dhp_bench.ko. Its output is for scripts/bench,
+# which knows three kinds of lines; all others are messages of programs.
 #
 #   result NAME SIDE OPS VALUE...	for OPS operations, a value a round
 #   about WHAT WORD...		a property of the guest
@@ -11,7 +11,7 @@
 #   bench.sh ROUNDS STEP...
 #
 # A step is the name of one of the module's benchmarks; or `dimm` or `plug`, for which this script
-# moves the hardware; or `online`, which brings CPU 1 online. dhp has its own pool for `dimm` and
+# plugs the hardware; or `online`, which brings CPU 1 online. dhp has its own pool for `dimm` and
 # `plug`, and none for the others.
 
 set -u
@@ -48,18 +48,18 @@ offline_blocks() {
 	grep -l offline "$system"/memory/memory*/state
 }
 
-# blocks ACTION BLOCK-STATE-FILE...; shell builtins only, for it is timed
+# blocks ACTION BLOCK-STATE-FILE...; shell builtins only, since it is timed
 blocks() {
 	action=$1
 	shift
 	for block in "$@"; do
-		echo "$action" >"$block" || die "$block does not go $action"
+		echo "$action" >"$block" || die "writing $action to $block failed"
 	done
 }
 
-# The blocks of one DIMM go online in a row, again and again: the time until the last one is
-# online, and from there until dhp has told everybody and its pool has grown. Reading settle
-# ends dhp's wait for further blocks, which is no work.
+# Brings the blocks of one DIMM online in a row. Measures the time until the last block is online,
+# and from there the time until dhp has notified its clients and its pool has grown. Reading settle
+# ends dhp's wait for further blocks, which is not work.
 dimm_round() {
 	few=$(cat "$dhp/pools/dhp/buffers")
 	echo dimm/begin >"$bench/mark"
@@ -80,16 +80,16 @@ dimm() {
 	hotplug dimm add 1G --node 1 >&2 || die "no DIMM"
 	dimm_blocks=$(offline_blocks)
 	[ -n "$dimm_blocks" ] || die "the DIMM has no blocks"
-	# One more than what counts, for the warm-up.
+	# One more than is counted, for the warm-up.
 	for _ in $(seq 0 "$rounds"); do
 		dimm_round
 	done
-	hotplug dimm del >&2 || die "the DIMM does not go"
+	hotplug dimm del >&2 || die "the DIMM cannot be unplugged"
 }
 
-# ---------------------------------------------------------------- processors
+# ---------------------------------------------------------------- CPUs
 
-# What dhp's log says of the last add of a processor, in microseconds: its clients' calls.
+# The time that dhp's clients took for the last add of a CPU, by dhp's log, in microseconds.
 took() {
 	awk -v cpu="cpu=$1" '
 	$3 != cpu { next }
@@ -99,18 +99,18 @@ took() {
 	END { print sum }' /sys/kernel/debug/dhp/log
 }
 
-# A processor that the guest was booted with, and kept offline, is not plugged any more.
+# A CPU that the guest was booted with, and kept offline, need not be plugged.
 plug_one() {
 	[ -z "$booted" ] || return 0
-	hotplug cpu add >&2 || die "no processor $1"
-	[ -e "$system/cpu/cpu$1" ] || die "another processor than $1 was plugged"
+	hotplug cpu add >&2 || die "no CPU $1"
+	[ -e "$system/cpu/cpu$1" ] || die "another CPU than $1 was plugged"
 }
 
 online() {
-	echo 1 >"$system/cpu/cpu$1/online" || die "processor $1 does not come online"
+	echo 1 >"$system/cpu/cpu$1/online" || die "CPU $1 cannot be brought online"
 }
 
-# hot_add CPU: plugs it, brings it online, with dhp's part written down, and unplugs it.
+# hot_add CPU: plugs it, brings it online, prints dhp's part of the time, and unplugs it.
 hot_add() {
 	plug_one "$1"
 	echo watch >"$bench/run" || die "watch failed"
@@ -119,10 +119,10 @@ hot_add() {
 	echo "result hotadd/$1 took 1 $(took "$1")"
 	echo 0 >"$system/cpu/cpu$1/online"
 	settle
-	[ -n "$booted" ] || hotplug cpu del >&2 || die "processor $1 does not go"
+	[ -n "$booted" ] || hotplug cpu del >&2 || die "CPU $1 cannot be unplugged"
 }
 
-# One more than what counts, for the warm-up.
+# One more than is counted, for the warm-up.
 hot_adds() {
 	for _ in $(seq 0 "$rounds"); do
 		hot_add "$1"

@@ -1,43 +1,53 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What counts as bad on a kernel's console.
+"""Follows the console of a guest's kernel, and finds what is bad there.
 
-A clean console proves nothing, so it never makes a run succeed; a bad one makes it fail.
+A clean console proves nothing, so it never makes a run succeed; a bad one makes it fail. Which
+lines are bad is in selftests/bad-lines; which of them are excused is decided here.
 """
 
+import os
 import re
+
+BAD_LINES = os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))),
+                         "selftests/bad-lines")
 
 BEGIN = "vm: begin"
 END = "vm: end"
 
-# The kernel will not get further, or not in useful time: no reason to wait.
-FATAL = re.compile(
-    r"Kernel panic|Oops[: ]|kernel BUG at|general protection fault|double fault"
-    r"|BUG: unable to handle|BUG: kernel NULL pointer"
-    r"|soft lockup|hard LOCKUP|rcu.*detected (expedited )?stalls|self-detected stall"
-    r"|blocked for more than \d+ seconds|workqueue lockup")
+# After these bad lines the kernel gets no further, or not in useful time: no reason to wait.
+FATAL_PATTERNS = (
+    "Kernel panic", "Oops[: ]", "kernel BUG at", "general protection fault", "double fault",
+    "BUG: unable to handle", "BUG: kernel NULL pointer", "soft lockup", "hard LOCKUP",
+    "rcu.*detected (expedited )?stalls", "self-detected stall",
+    "blocked for more than [0-9]+ seconds", "workqueue lockup")
+FATAL = re.compile("|".join(FATAL_PATTERNS))
 
-BAD = re.compile(
-    FATAL.pattern +
-    r"|WARNING: |\bBUG: |INFO: possible|INFO: inconsistent|INFO: trying to register"
-    r"|INFO: suspicious|suspicious RCU usage|sleeping function called|scheduling while atomic"
-    r"|KASAN:|KCSAN:|UBSAN:|kmemleak: \d+ new suspected|Bad page|bad page state"
-    r"|list_(add|del) corruption|refcount_t: |ODEBUG:|DEBUG_LOCKS_WARN_ON|Call Trace:"
-    r"|held lock freed|stack-protector|Badness|page allocation failure|Out of memory:"
-    r"|invoked oom-killer|nobody cared")
 
-# A test that provokes one warning on purpose says so first, in the kernel's log:
+def bad_patterns():
+    """The regular expressions of selftests/bad-lines."""
+    with open(BAD_LINES, encoding="ascii") as file:
+        lines = [line.rstrip("\n") for line in file]
+    return [line for line in lines if line.strip() and not line.startswith("#")]
+
+
+def bad_line():
+    """What a bad line matches."""
+    return re.compile("|".join(bad_patterns()))
+
+
+# A test that provokes a warning on purpose announces it in the kernel's log:
 #   echo "vm: expect WARNING: TEXT" > /dev/kmsg
-# The next warning is then no finding if its first line contains TEXT. Only warnings can be
-# excused, one each.
+# The next warning is excused if its first line contains TEXT. Only warnings can be excused, one
+# for each announcement.
 EXPECT = re.compile(r"vm: expect WARNING: (.+)")
 WARNING = re.compile(r"WARNING: ")
 WARNING_END = re.compile(r"---\[ end trace")
 
-# What selftests/lib.sh puts there before each test.
+# What the selftests put there before each test.
 TEST = re.compile(r"dhp selftest [\d.]+: (.+)")
 
 # A data race counts if either side is in one of the project's modules, or in what one of them
-# has called; the kernel has races of its own. The report ends with a line of these.
+# has called: the kernel has races of its own. The report ends with a line of KCSAN_END.
 KCSAN = re.compile(r"BUG: KCSAN: ")
 KCSAN_END = "=" * 60
 KCSAN_OURS = re.compile(r"\[(dhp|wdm)\w*\]")
@@ -51,20 +61,21 @@ class Scanner:
 
     def __init__(self, path):
         self._path = path
+        self._bad = bad_line()
         self._offset = 0
         self._rest = ""
         self._expected = []
         self._in_excused = False
-        self._race = None   # the first line of the report that we are in, until it is judged
-        self._frames = 0    # of one side
+        self._race = None   # the first line of the race report that is being read
+        self._frames = 0    # of one side of the race
         self.begun = False
         self.ended = False
         self.bad = []      # bad lines, in order
-        self.fatal = None  # the first one that nothing can follow
+        self.fatal = None  # the first one that matches FATAL
         self.lines = []
         self.first_bad = None  # index of the first bad line in lines
-        self._test = None      # that runs
-        self._bad_test = None  # that ran at the first bad line
+        self._test = None      # the test that runs
+        self._bad_test = None  # the test that ran at the first bad line
 
     def update(self):
         with open(self._path, "rb") as log:
@@ -112,7 +123,7 @@ class Scanner:
                 return
             line = self._race
             self._race = None
-        if BAD.search(line):
+        if self._bad.search(line):
             if self.first_bad is None:
                 self.first_bad = len(self.lines) - 1
                 self._bad_test = self._test
@@ -131,12 +142,12 @@ class Scanner:
         return False
 
     def during(self):
-        """Which test it was, for a message; none if it is not known."""
+        """Which test ran, for a message; empty if it is not known."""
         test = self._test if self.first_bad is None else self._bad_test
         return f", during the test: {test}" if test else ""
 
     def excerpt(self, count=40):
-        """The lines that a person wants to see after a failure."""
+        """The lines of the log that explain a failure."""
         if self.first_bad is not None:
             start = max(0, self.first_bad - 3)
             return self.lines[start:start + count]

@@ -52,7 +52,7 @@ class Archive:
         elif os.path.isfile(source):
             with open(source, "rb") as file:
                 self.file(path, file.read(), stat.S_IMODE(os.stat(source).st_mode))
-        else:  # a pipe, say: it would be waited for
+        else:  # reading a pipe, for example, would block
             raise OSError(f"{source} is neither a file nor a folder nor a link")
 
     def close(self):

@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# The guest's part of `make demo`: what dhp does while the machine changes. Each step is shown
-# by a table before and after, and the notifications in between, and each is verified.
+# The guest's part of `make demo`: what dhp does while the machine changes. Each step shows a table
+# of before and after, and the notifications in between, and verifies them.
 #
-#   demo.sh [BOLD PLAIN]	what a terminal takes around a title
+#   demo.sh [BOLD PLAIN]	escape codes before and after a title
 
 sys=/sys/kernel/dhp
 pool=$sys/pools/dhp
@@ -23,7 +23,7 @@ bad() {
 	failures=$((failures + 1))
 }
 
-# verify WHAT COMMAND...: waits for COMMAND to hold, but not for ever.
+# verify WHAT COMMAND...: waits until COMMAND succeeds, for 3 seconds at most.
 verify() {
 	what=$1
 	shift
@@ -51,14 +51,14 @@ row() {
 		"$(value $pool/workers)" "$(value $pool/buffers)" "$kib" $(($(memory_kib) / 1024))
 }
 
-# Begins a step: remembers the state, and how far the log had come.
+# Begins a step: remembers the state, and the end of the log.
 begin() {
 	title "$*"
 	row before >$tmp
 	cp $log $seen 2>/dev/null || : >$seen
 }
 
-# Ends it: the events have been delivered, and the table and the time line show it.
+# Ends a step: waits for dhp's events, and shows the table and the time line.
 end() {
 	[ ! -e $sys/settle ] || value $sys/settle >/dev/null
 	last=$(tail -n 1 $seen | cut -d' ' -f1)
@@ -73,7 +73,7 @@ end() {
 	fi
 }
 
-# logged PATTERN...: the patterns are in the step's part of the log, in this order.
+# logged 'PATTERN|PATTERN...': the step's part of the log has them, in this order.
 logged() {
 	awk -v patterns="$*" 'BEGIN { n = split(patterns, p, "|"); i = 1 }
 		i <= n && $0 ~ p[i] { i++ } END { exit i <= n }' $new
@@ -96,8 +96,8 @@ thread_runs_on() {
 }
 same_workers() { [ "$(cat $pool/workers)" = "$(cat /sys/devices/system/cpu/online)" ]; }
 
-# The pool's share of memory is a proportion of it: buffer_permille of what came has been added.
-# Half of it and twice of it would show something else at work.
+# Of the memory that was added, the pool takes buffer_permille as buffers. A quarter more or less is
+# accepted.
 grew_in_proportion() {
 	permille=$(value /sys/module/dhp/parameters/buffer_permille)
 	[ "$permille" != - ] || permille=4
@@ -110,13 +110,13 @@ grew_in_proportion() {
 begin "insmod dhp.ko"
 insmod /dhp/dhp.ko || bad "the module loads"
 end
-verify "a worker for every online processor" same_workers
+verify "a worker for every online CPU" same_workers
 verify "buffers" [ "$(value $pool/buffers)" -gt 0 ]
 
-begin "a processor is plugged and brought online"
+begin "a CPU is plugged and brought online"
 cpu=$(hotplug cpu add | sed 's/^cpu//')
 echo "  hotplug cpu add: cpu$cpu"
-echo 1 >"/sys/devices/system/cpu/cpu$cpu/online" || bad "the processor comes online"
+echo 1 >"/sys/devices/system/cpu/cpu$cpu/online" || bad "the CPU comes online"
 end
 verify "START, then COMPLETE, then ARRIVAL, once each" \
 	logged "START cpu=$cpu .*|COMPLETE cpu=$cpu |ARRIVAL cpu=$cpu "
@@ -126,7 +126,7 @@ verify "the thread dhp/$cpu, bound to it" thread_runs_on "$cpu"
 begin "a DIMM of 1 GiB is plugged and brought online"
 memory=$(memory_kib)
 bytes=$(buffer_bytes 2>/dev/null || echo 0)
-# The kernel brings its blocks online in one go. A shell that does it may be too slow for one event.
+# The kernel brings all blocks online at once. A shell may be too slow for one event.
 echo online_kernel >/sys/devices/system/memory/auto_online_blocks
 dimm=$(hotplug dimm add 1G)
 echo "  hotplug dimm add 1G: $dimm"
@@ -138,20 +138,20 @@ verify "$((more_memory / 1024)) M more memory" [ $more_memory -ge $((1000 * 1024
 verify "buffers grew in proportion, by $((more_bytes / 1024)) KiB" \
 	grew_in_proportion $more_bytes $more_memory
 
-begin "the processor is unplugged"
-hotplug cpu del "cpu$cpu" >/dev/null || bad "the processor goes"
+begin "the CPU is unplugged"
+hotplug cpu del "cpu$cpu" >/dev/null || bad "the CPU is unplugged"
 end
 verify "REMOVE_START, then REMOVE_COMPLETE, then REMOVAL" \
 	logged "REMOVE_START cpu=$cpu |REMOVE_COMPLETE cpu=$cpu |REMOVAL cpu=$cpu "
-verify "its worker has gone" no_worker "$cpu"
-verify "and so has the processor" [ ! -e "/sys/devices/system/cpu/cpu$cpu" ]
+verify "its worker has ended" no_worker "$cpu"
+verify "the CPU is not present" [ ! -e "/sys/devices/system/cpu/cpu$cpu" ]
 
 begin "the DIMM is unplugged"
 full=$(buffer_bytes 2>/dev/null || echo 0)
-hotplug dimm del "$dimm" >/dev/null || bad "the DIMM goes"
+hotplug dimm del "$dimm" >/dev/null || bad "the DIMM is unplugged"
 end
 left=$(buffer_bytes 2>/dev/null || echo 0)
-verify "its memory has gone" [ "$(memory_kib)" -lt $((memory + 100 * 1024)) ]
+verify "its memory is removed" [ "$(memory_kib)" -lt $((memory + 100 * 1024)) ]
 verify "$(((full - left) / 1024)) KiB of buffers given back" [ "$left" -lt "$full" ]
 
 begin "rmmod dhp"

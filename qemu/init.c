@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The guest's first process: mounts what a test needs, runs one command and tells the
- * runner how it ended. Nothing else; the runner decides what that means.
+ * The guest's first process: mounts what a test needs, runs one command and sends its exit status
+ * to the runner, qemu/vm. The runner decides what the status means.
  *
- * ttyS0 is the kernel's console, ttyS1 the command's terminal, ttyS2 the control line on
- * which the verdict travels. Whoever dies here takes the kernel with it (panic: no init),
- * and the runner sees a guest that ended without a verdict.
+ * ttyS0 is the kernel's console, ttyS1 the command's terminal, ttyS2 the control line for the
+ * status. If this process dies, the kernel panics (no init), and the runner sees a guest that ended
+ * without a verdict.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 #define COMMAND "/.vm/command"	/* a shell script, put there by the runner */
-#define INTERACTIVE "/.vm/interactive"	/* exists: the command talks to a person */
+#define INTERACTIVE "/.vm/interactive"	/* exists: the command is interactive */
 
 static void die(const char *what)
 {
@@ -48,7 +48,7 @@ static void write_file(const char *path, const char *text)
 	int fd = open(path, O_WRONLY);
 
 	if (fd < 0)
-		return;	/* a kernel without that knob */
+		return;	/* this kernel does not have it */
 	if (write(fd, text, strlen(text)) < 0)
 		fprintf(stderr, "init: %s: %s\n", path, strerror(errno));
 	close(fd);
@@ -102,14 +102,14 @@ static pid_t start_command(int terminal, int interactive)
 	return 0;
 }
 
-/* Where KASLR has put the kernel, so that the runner can name the functions of one that died. */
-static void tell_place(int control)
+/* Sends the address that KASLR has chosen: the runner names the functions of a kernel that died. */
+static void send_address(int control)
 {
 	FILE *symbols = fopen("/proc/kallsyms", "r");
 	char line[256];
 
 	if (!symbols)
-		return;	/* a kernel without them */
+		return;	/* this kernel does not have it */
 	while (fgets(line, sizeof(line), symbols)) {
 		if (strstr(line, " _stext\n")) {
 			dprintf(control, "stext %.16s\n", line);
@@ -119,7 +119,7 @@ static void tell_place(int control)
 	fclose(symbols);
 }
 
-/* Also reaps the orphans that the command leaves behind. */
+/* Reaps the command's orphans as well. */
 static int wait_for(pid_t command)
 {
 	int status;
@@ -156,12 +156,12 @@ int main(void)
 	setenv("HOME", "/", 1);
 	setenv("TERM", "linux", 0);
 
-	/* A slow host must not look like a hang, a hang must be seen before the deadline. */
+	/* A slow host must not look like a hang; a hang must be found before the deadline. */
 	write_file("/proc/sys/kernel/watchdog_thresh", "30");
 	write_file("/proc/sys/kernel/hung_task_timeout_secs", "90");
 	/*
-	 * On a slow host, newer kernels warn of their scheduler's own server: 6.12 when a
-	 * processor goes while it is queued there, 7.3 when its timer comes late.
+	 * On a slow host, newer kernels warn about their scheduler's fair server: 6.12 when a CPU
+	 * goes offline while its server is queued, 7.3 when the server's timer is late.
 	 */
 	write_files("/sys/kernel/debug/sched/fair_server/cpu*/runtime", "0");
 
@@ -170,12 +170,12 @@ int main(void)
 	control = open_line("/dev/ttyS2", 1);
 
 	write_file("/dev/kmsg", "vm: begin\n");
-	tell_place(control);
+	send_address(control);
 	dprintf(control, "begin\n");
 
 	status = wait_for(start_command(terminal, interactive));
 
-	/* Everything that the command and the kernel had to say has left before the verdict. */
+	/* The output of the command and of the kernel must be out before the verdict. */
 	tcdrain(terminal);
 	write_file("/dev/kmsg", "vm: end\n");
 	dprintf(control, "end %d\n", status);

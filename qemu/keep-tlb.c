@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Preloaded into an emulating QEMU, so that a processor can be plugged again after one was
- * unplugged. KVM does not need it.
+ * Preloaded into an emulating QEMU, so that a CPU can be plugged after another was unplugged. KVM
+ * does not need it.
  *
- * QEMU (7.2 at least, under TCG) frees a departed processor's TLBs and jump cache, but leaves
- * its memory listener registered. The next change of the memory map - another processor, a
- * DIMM - makes the listener flush, and thereby write to or free again, what was freed. Here
- * that memory is kept: some hundred KiB for each unplug, for the life of one QEMU.
+ * QEMU (7.2 at least, under TCG) frees the TLBs and the jump cache of a CPU that it removes, but
+ * leaves the CPU's memory listener registered. The next change of the memory map, by another CPU or
+ * a DIMM, makes the listener flush the freed TLBs: it writes to them, or frees them again. This
+ * library keeps that memory: some hundred KiB for each unplug, for the life of one QEMU.
  *
- * The frees in question are recognised by where they happen: QEMU joins a processor's thread
- * and frees its TLBs right after that in the same thread. The jump cache is freed later and
- * elsewhere, but nothing else has its size.
+ * It recognises these calls of g_free() by where they happen: QEMU joins the CPU's thread, and then
+ * frees the TLBs in the thread that has called join. It frees the jump cache later and elsewhere,
+ * but nothing else has its size.
  *
- * Where one thread runs all processors, it is that thread which takes one out, on behalf of the
- * guest, and would wait for its own end.
+ * If one thread runs all CPUs, that thread removes a CPU for the guest, and must not join itself.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -22,9 +21,9 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#define SMALLEST_TLB	1024	/* bytes; what is smaller is none of a processor's tables */
+#define SMALLEST_TLB	1024	/* bytes; a CPU's tables are not smaller */
 #define JUMP_CACHE	(4096 * 16)	/* bytes, and a header of less than 64 */
-#define FREES		64	/* tables of one processor, and some to spare */
+#define FREES		64	/* tables of one CPU, and some to spare */
 #define MAX_KEPT	8192
 
 static __thread int after_join;
@@ -32,7 +31,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static void *kept[MAX_KEPT];
 static atomic_int nr_kept;
 
-/* Says whether the block stays: it is kept already, or is to be kept from now on. */
+/* True if the block is kept: since earlier, or from now on if WANTED. */
 static int keep(void *block, int wanted)
 {
 	int i, found = 0;

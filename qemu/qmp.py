@@ -17,7 +17,7 @@ class Error(Exception):
 
 
 class Gone(Exception):
-    """There is no QEMU at the other end, or none any more."""
+    """There is no QEMU at the other end, or it has ended."""
 
 
 class Timeout(Exception):
@@ -27,8 +27,8 @@ class Timeout(Exception):
 def connect(path, timeout=5, on_wait=lambda: None):
     """Connects to the socket at PATH, which may be longer than a socket address can hold.
 
-    QEMU talks to one client at a time. Another one waits for TIMEOUT seconds, and says so by
-    ON_WAIT().
+    QEMU talks to one client at a time. A second client waits for TIMEOUT seconds, and ON_WAIT() is
+    called when it begins to wait.
     """
     deadline = time.monotonic() + timeout
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -41,7 +41,7 @@ def connect(path, timeout=5, on_wait=lambda: None):
 
 
 def connect_until(sock, path, deadline, on_wait):
-    """QEMU's listen queue is short: EAGAIN means that it is full, so it is tried again."""
+    """Connects, again and again while QEMU's short listen queue is full (EAGAIN)."""
     sock.settimeout(0)
     patience = time.monotonic() + PATIENCE
     try:
@@ -62,19 +62,19 @@ def connect_until(sock, path, deadline, on_wait):
         finally:
             os.close(folder)
     except OSError as error:
-        # What Python itself refuses, a name that is too long say, has no errno.
+        # What Python itself refuses, such as a name that is too long, has no errno.
         raise Gone(f"no QEMU answers at {path}: {error.strerror or error}") from None
 
 
 def held(qemu):
-    """What to do about a socket whose QEMU talks to somebody else."""
+    """The message about a socket that another client holds."""
     return (f"no greeting: another client of {qemu} holds this socket, or it is not a QMP socket. "
             "End that client (`ss -xp` names it), or give QEMU a second socket: "
             "-qmp unix:PATH,server=on,wait=off")
 
 
 def server_of(sock):
-    """The process that listens at the other end, as a name."""
+    """Names the process that listens at the other end."""
     try:
         pid = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
         with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
@@ -84,7 +84,7 @@ def server_of(sock):
 
 
 def fits(value, shape):
-    """Is VALUE made like SHAPE: a type, a list of one shape, or the keys that it must have?"""
+    """Does VALUE have the SHAPE: a type, a list of one shape, or the keys that it must have?"""
     if isinstance(shape, list):
         return isinstance(value, list) and all(fits(one, shape[0]) for one in value)
     if isinstance(shape, dict):
@@ -94,7 +94,7 @@ def fits(value, shape):
     return isinstance(value, shape) and not (shape is int and isinstance(value, bool))
 
 
-# Of the events that somebody waits for, what is looked at.
+# The parts of an event that callers use. All other events must have a dictionary.
 EVENTS = {
     "ACPI_DEVICE_OST": {"info": {"source": int, "status": int}},
     "MEM_UNPLUG_ERROR": {"device": str, "msg": str},
@@ -108,8 +108,8 @@ class Client:
         self._buffer = b""
         self._events = []
         self._last_id = 0
-        self.max_cpus = None  # how many CPU slots are meant to be used, if not all
-        self.guest_looks = False  # whether the caller sees what the guest's kernel does
+        self.max_cpus = None  # how many CPU slots may be used, if not all
+        self.guest_looks = False  # the caller sees what the guest's kernel does with a device
         deadline = time.monotonic() + timeout
         try:
             try:
@@ -120,7 +120,7 @@ class Client:
         except Timeout:
             raise Gone(f"{name}: {held(server_of(sock))}") from None
         if "QMP" not in greeting:
-            raise self._nonsense(greeting)
+            raise self._malformed(greeting)
         self.command("qmp_capabilities", deadline=deadline)
 
     def close(self):
@@ -143,13 +143,13 @@ class Client:
             if "event" in message:
                 self._events.append(message)
             elif message.get("id") != self._last_id:
-                continue  # the late answer to a command that was given up
+                continue  # the late answer to a command that timed out
             elif fits(message, {"error": {"desc": str}}):
                 raise Error(message["error"]["desc"])
             elif fits(message, {"return": shape}):
                 return message["return"]
             else:
-                raise self._nonsense(message)
+                raise self._malformed(message)
 
     def forget_events(self):
         self._events.clear()
@@ -161,7 +161,7 @@ class Client:
                 event = self._events.pop(0)
                 name, data = event["event"], event.get("data", {})
                 if not fits(name, str) or not fits(data, EVENTS.get(name, dict)):
-                    raise self._nonsense(event)
+                    raise self._malformed(event)
                 if match(name, data):
                     return name, data
             message = self._receive(deadline)
@@ -174,7 +174,7 @@ class Client:
             if left <= 0:
                 raise Timeout
             if len(self._buffer) > LINE_MAX:
-                raise self._nonsense(self._buffer)
+                raise self._malformed(self._buffer)
             self._sock.settimeout(left)
             try:
                 data = self._sock.recv(65536)
@@ -191,9 +191,10 @@ class Client:
         except (ValueError, RecursionError):
             message = None
         if not isinstance(message, dict):
-            raise self._nonsense(line)
+            raise self._malformed(line)
         return message
 
-    def _nonsense(self, message):
-        text = message.decode(errors="replace") if isinstance(message, bytes) else json.dumps(message)
-        return Gone(f"{self._name} is no QMP socket: it said {text[:80]!r}")
+    def _malformed(self, message):
+        text = (message.decode(errors="replace") if isinstance(message, bytes) else
+                json.dumps(message))
+        return Gone(f"{self._name} is not a QMP socket: it said {text[:80]!r}")

@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Runs in a guest with three CPUs: plugs vCPUs while interrupts go to all of them, for SECONDS. An
-# emulating QEMU with a thread for each vCPU loses the guest then, see README.md.
+# Runs in a guest with three CPUs, for SECONDS: plugs vCPUs while interrupts are sent to all CPUs.
+# An emulating QEMU with a thread for each vCPU loses the guest then, see README.md.
 #
 #   stray.sh SECONDS
 
-# membarrier(2), registered for and asked of everybody: an interrupt to each CPU that runs us.
+# membarrier(2), registered and then called for all: an interrupt to each CPU that runs the process.
 storm='syscall(324, 4, 0, 0) and die "membarrier: $!\n"; while (1) { syscall(324, 2, 0, 0) }'
 storms=
 for _ in 0 1 2; do

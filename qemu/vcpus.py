@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What each vCPU of a stopped x86 guest was doing, from the text of QEMU's `info registers -a`."""
+"""Reads QEMU's `info registers -a`: what each vCPU of a stopped x86 guest was doing."""
 
 import bisect
 import re
@@ -44,7 +44,7 @@ class Vcpu:
     def strayed(self):
         """It runs the firmware and has not run anything else since its reset.
 
-        Of a machine that is up, this is no vCPU's business: one that was plugged, or was sent an
+        Once the machine is up, no vCPU should do that: a vCPU that was plugged, or was sent an
         INIT, is halted until its SIPI, which starts it elsewhere.
         """
         return self.in_firmware and self.fresh and not self.halted
@@ -67,7 +67,7 @@ class Vcpu:
 
 
 def parse(text):
-    """The vCPUs of `info registers -a`, in its order. ValueError: it is something else."""
+    """The vCPUs of `info registers -a`, in its order. ValueError: TEXT is something else."""
     parts = re.split(r"^CPU#(\d+)\s*$", text.replace("\r", ""), flags=re.MULTILINE)
     if len(parts) < 3:
         raise ValueError(f"no registers: {text[:80]!r}")
@@ -77,14 +77,14 @@ def parse(text):
 def stray(vcpus):
     """The vCPU that QEMU let run the firmware, while the guest's first one ran its kernel."""
     if not any(vcpu.number == 0 and vcpu.paging for vcpu in vcpus):
-        return None  # the firmware's own time
+        return None  # the firmware still boots the machine
     return next((vcpu for vcpu in vcpus if vcpu.strayed), None)
 
 
 class Symbols:
     """The functions of a kernel, from lines as in /proc/kallsyms and System.map.
 
-    START is where the guest's _stext is, which differs from the lines' by what KASLR has added.
+    START is the address of the guest's _stext; it differs from the lines' by KASLR's offset.
     """
 
     def __init__(self, lines, start=None):
@@ -110,6 +110,6 @@ class Symbols:
         index = bisect.bisect_right(self._addresses, address) - 1
         if index < 0:
             return None
-        # The first of several names for one place is as good as any.
+        # One address may have several names: the first will do.
         index = bisect.bisect_left(self._addresses, self._addresses[index])
         return f"{self._names[index]}+{address - self._addresses[index]:#x}"

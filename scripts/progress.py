@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Shows how far something is: on a terminal in one line that is rewritten, elsewhere in plain lines.
+"""Shows the progress of something: on a terminal in one line that is rewritten, elsewhere in plain lines.
 
   scripts/progress.py TITLE COMMAND...
 
-runs COMMAND and shows, on stderr, how many objects it has built, or tests passed, and the latest
-one. All else that COMMAND prints is passed on; its exit status is ours.
+runs COMMAND and shows how many objects it has built, or how many tests have passed, and the latest one.
+COMMAND's other output is passed on, and its exit status is returned.
 
-What is written here goes to stderr, never to standard output, which may be KTAP, and holds no
-escape code: a carriage return and blanks do.
+Progress is written to standard error, because standard output may be KTAP. A line is rewritten with a
+carriage return and blanks, without escape codes.
 """
 
 import glob
@@ -28,7 +28,7 @@ INTERVAL = 60  # seconds between two plain lines
 
 
 def rewritable(stream):
-    """Is this a terminal that takes a line back?"""
+    """Whether this is a terminal on which a line can be rewritten."""
     return stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
 
@@ -37,11 +37,11 @@ def width(stream):
         columns = os.get_terminal_size(stream.fileno()).columns
     except OSError:
         columns = 0
-    return (columns or 80) - 1  # what fills the last column moves on to the next line
+    return (columns or 80) - 1  # a character in the last column may wrap the line
 
 
 def clear(stream=None):
-    """Takes back a line that is being rewritten, also one of another program's."""
+    """Clears the line that is being rewritten, also if another program has written it."""
     stream = stream or sys.stderr
     if rewritable(stream):
         stream.write("\r" + " " * width(stream) + "\r")
@@ -49,13 +49,13 @@ def clear(stream=None):
 
 
 def say(text):
-    """A message that stays."""
+    """Prints a message that is not overwritten."""
     clear()
     print(text, file=sys.stderr, flush=True)
 
 
 class Line:
-    """What is shown now. In plain lines, the same every INTERVAL seconds at most."""
+    """The line that shows the progress. Not on a terminal: a plain line every INTERVAL seconds."""
 
     def __init__(self, stream=None, interval=INTERVAL):
         self._stream = stream or sys.stderr
@@ -67,7 +67,7 @@ class Line:
     def show(self, text):
         if self.rewritten:
             columns = width(self._stream)
-            # The cursor goes back, for the messages of others.
+            # The cursor returns to the first column, so that another program's message overwrites it.
             self._stream.write("\r" + text[:columns].ljust(columns) + "\r")
             self._shown = True
         elif time.monotonic() - self._said >= self._interval:
@@ -88,13 +88,13 @@ def minutes(seconds):
 # ---------------------------------------------------------------- tests
 
 TEST_CASE = re.compile(r"^test_case \S+ (['\"])(.*)\1$", re.MULTILINE)
-# kselftest puts "# " before the lines of a program; the programs' own results name them.
+# kselftest puts "# " before each line of a test program.
 PROGRAM_BEGINS = re.compile(r"# selftests: dhp: (\S+)$")
 TEST = re.compile(r"(?:# )?(ok|not ok) \d+ (?!selftests: )(.*)")
 
 
 def tests_of(program):
-    """The names of the tests of a program, in their order; none if they cannot be read."""
+    """The names of a program's tests in their order; none if the program cannot be read."""
     try:
         with open(program, encoding="utf-8") as file:
             return [name for _, name in TEST_CASE.findall(file.read())]
@@ -103,17 +103,18 @@ def tests_of(program):
 
 
 def programs_of_suite():
-    """The programs that run when all of them do."""
+    """The programs of the whole suite."""
     with open(os.path.join(SELFTESTS, "Makefile"), encoding="utf-8") as file:
         text = file.read().replace("\\\n", " ")
     return re.search(r"^TEST_PROGS := (.*)$", text, re.MULTILINE)[1].split()
 
 
 class Tests:
-    """Follows the KTAP stream of the selftests: how many have ended, and which one runs."""
+    """Reads the KTAP stream of the selftests: counts the tests that have ended, and names the current
+    one."""
 
     def __init__(self, whole):
-        """WHOLE: all of them run; else some do, and their plans say how many."""
+        """WHOLE: the whole suite runs. Otherwise the plans in the stream give the number of tests."""
         tests = {os.path.basename(path): tests_of(path)
                  for path in glob.glob(os.path.join(SELFTESTS, "*.sh"))}
         self._whole = whole
@@ -125,7 +126,7 @@ class Tests:
                       for name, following in zip(names, names[1:] + [""])}
 
     def line(self, text):
-        """Another line; returns whether there is something new to show."""
+        """Reads a line; returns whether the progress has changed."""
         if found := PROGRAM_BEGINS.match(text):
             self._current = self._first.get(found[1], found[1])
         elif found := re.match(r"1\.\.(\d+)$", text):
@@ -146,9 +147,9 @@ class Tests:
 
 # ---------------------------------------------------------------- a command
 
-# What kbuild says of an object, and unittest of a test that has passed.
+# kbuild's line for an object, and unittest's line for a test that has passed.
 COUNTED = re.compile(r"  (?:[A-Z][A-Z0-9_]*)(?: \[M\])? +(\S.*)|(\S.*) \.\.\. ok$")
-# Of a test with a docstring it says the name in a line of its own, and the docstring in the next.
+# If a test has a docstring, unittest prints the name in one line and the docstring in the next one.
 NAMED = re.compile(r"test_\w+ \([\w.]+\)")
 
 
@@ -195,7 +196,7 @@ def main():
     if len(sys.argv) < 3 or sys.argv[1].startswith("-"):
         print(__doc__.strip(), file=sys.stderr)
         return 2
-    # What a shell runs in the background ignores SIGINT, and so would all that it starts.
+    # A background process of a shell ignores SIGINT, and its children would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return count(sys.argv[1], sys.argv[2:])

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Tests of scripts/bench without a guest: what it reads, what counts as measured, what it warns of."""
+"""Tests of scripts/bench and its modules without a guest: reading results, counting what was
+measured, and warnings.
+"""
 
 import contextlib
 import importlib.machinery
@@ -16,6 +18,9 @@ from unittest import mock
 
 TOP = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 sys.dont_write_bytecode = True
+
+import bench_counts  # pylint: disable=wrong-import-position
+import bench_guests  # pylint: disable=wrong-import-position
 
 loader = importlib.machinery.SourceFileLoader("bench", os.path.join(TOP, "scripts/bench"))
 bench = importlib.util.module_from_spec(importlib.util.spec_from_loader("bench", loader))
@@ -58,24 +63,25 @@ class Bench(unittest.TestCase):
         folder = tempfile.TemporaryDirectory()  # pylint: disable=consider-using-with
         self.addCleanup(folder.cleanup)
         self.folder = folder.name
-        self.patch(FOLDER=self.folder, COUNTS=os.path.join(self.folder, "counts.json"))
+        self.patch(bench_guests, FOLDER=self.folder)
+        self.patch(bench_counts, COUNTS=os.path.join(self.folder, "counts.json"))
 
-    def patch(self, **values):
-        patcher = mock.patch.multiple(bench, **values)
+    def patch(self, module, **values):
+        patcher = mock.patch.multiple(module, **values)
         patcher.start()
         self.addCleanup(patcher.stop)
 
     def results(self, text):
-        with open(bench.path_of("real"), "w", encoding="utf-8") as file:
+        with open(bench_guests.path_of("real"), "w", encoding="utf-8") as file:
             file.write(text)
-        return bench.Results("real")
+        return bench_guests.Results("real")
 
 
 class Lines(Bench):
-    """The guest's script and its reader have one language."""
+    """qemu/bench.sh and its reader agree on the lines."""
 
-    def test_what_the_script_says_by_itself(self):
-        # It ends before it loads anything: there is no insmod in PATH.
+    def test_lines_of_the_script(self):
+        # It ends before it loads a module: there is no insmod in PATH.
         for name in ("uname", "cat"):
             os.symlink(f"/bin/{name}", os.path.join(self.folder, name))
         done = subprocess.run(["/bin/sh", os.path.join(TOP, "qemu/bench.sh"), "1", "baseline"],
@@ -96,7 +102,8 @@ class Lines(Bench):
 
     def test_lines_that_are_broken(self):
         for line in ("about", "about clock", "step", "step a b", "result a b 0 1", "result a b"):
-            with self.subTest(line), self.assertRaisesRegex(bench.Failed, "'real' printed '"):
+            with self.subTest(line), \
+                    self.assertRaisesRegex(bench_guests.Failed, "'real' printed '"):
                 self.results(line + "\n")
 
 
@@ -104,7 +111,7 @@ class Quick(Bench):
     """Every part of the table is a test."""
 
     def run_quick(self, lines=None, dies=(), possible=None):
-        """Returns the exit status and what is printed."""
+        """Returns the exit status and the lines of standard output."""
         lines = lines or {}
         given = {"real": lines.get("real", results_of_everything()),
                  "instructions": lines.get("instructions", results_of_everything())}
@@ -112,11 +119,11 @@ class Quick(Bench):
 
         def boot(guest, *_, **__):
             if guest in dies:
-                raise bench.Failed(f"guest {guest!r} ended with 125")
+                raise bench_guests.Failed(f"guest {guest!r} ended with 125")
             text = "\n".join(given[guest].values())
-            with open(bench.path_of(guest, quick=True), "w", encoding="utf-8") as file:
+            with open(bench_guests.path_of(guest, quick=True), "w", encoding="utf-8") as file:
                 file.write(f"{ABOUT}{text}\nresult memory/possible processors 1 {cpus[guest]}\n")
-        self.patch(boot=boot)
+        self.patch(bench, boot=boot)
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(io.StringIO()), \
                 mock.patch.dict(os.environ, QEMU="/bin/true"), \
@@ -125,17 +132,17 @@ class Quick(Bench):
         return status, printed.getvalue().splitlines()
 
     def counts(self, **changes):
-        """Writes the table of counts that the guests agree with, but for the changes."""
+        """Writes a table of counts that equals the guests' but for the changes."""
         with mock.patch.dict(os.environ, QEMU="/bin/true"):
-            with open(bench.path_of("instructions", quick=True), "w", encoding="utf-8") as file:
+            path = bench_guests.path_of("instructions", quick=True)
+            with open(path, "w", encoding="utf-8") as file:
                 file.write(ABOUT + "\n".join(results_of_everything().values()) +
                            "\nresult memory/possible processors 1 4\n")
-            bench.write_counts(bench.Results("instructions",
-                                             bench.path_of("instructions", quick=True)))
-        with open(bench.COUNTS, encoding="utf-8") as file:
+            bench_counts.write_counts(bench_guests.Results("instructions", path))
+        with open(bench_counts.COUNTS, encoding="utf-8") as file:
             table = json.load(file)
         table.update(changes)
-        with open(bench.COUNTS, "w", encoding="utf-8") as file:
+        with open(bench_counts.COUNTS, "w", encoding="utf-8") as file:
             json.dump(table, file)
         return table
 
@@ -168,11 +175,11 @@ class Quick(Bench):
     def test_a_guest_dies(self):
         self.counts()
         self.assertEqual(self.run_quick()[0], 0)
-        # What the earlier run has left must not pass for what this one has measured.
+        # The earlier run's results must not pass for this one's.
         for guest in "real", "instructions":
             status, lines = self.run_quick(dies=[guest])
             failed = len([part for part in bench.PARTS if
-                          guest in [bench.QUICK_ROLES[role] for role in part[1:]]])
+                          guest in [bench_guests.QUICK_ROLES[role] for role in part[1:]]])
             self.assertEqual((status, lines[-1]),
                              (1, f"{len(bench.PARTS) - failed} passed, {failed} failed"))
         self.assertEqual(self.run_quick(dies=["real", "instructions"])[1][-1],
@@ -192,7 +199,7 @@ class Quick(Bench):
         warnings = [line for line in lines if "WARNING" in line]
         self.assertEqual(len(warnings), 1)
         self.assertRegex(warnings[0], r"work/16 dhp: 1,007\.8, the table says 2,015\.6 \(-50%\)")
-        near = {name: count * (1 + bench.MARGIN * 0.9) for name, count in counts.items()}
+        near = {name: count * (1 + bench_counts.MARGIN * 0.9) for name, count in counts.items()}
         self.counts(counts=near)
         self.assertFalse([line for line in self.run_quick()[1] if "WARNING" in line])
 
@@ -214,7 +221,7 @@ class Quick(Bench):
 
 class Table(unittest.TestCase):
     def test_the_counts_that_are_compared_with(self):
-        with open(bench.COUNTS, encoding="utf-8") as file:
+        with open(bench_counts.COUNTS, encoding="utf-8") as file:
             table = json.load(file)
         self.assertRegex(table["kernel"], r"^Linux 6\.1\.")
         self.assertRegex(table["compiler"], r"^GCC: ")
@@ -225,33 +232,33 @@ class Table(unittest.TestCase):
     def test_every_step_is_in_the_quick_form(self):
         def steps(guests):
             return {step for _, _, words in guests.values() for step in words.split()}
-        self.assertEqual(steps(bench.GUESTS), steps(bench.QUICK_GUESTS))
-        self.assertEqual(set(bench.GUESTS) - {"again"}, set(bench.QUICK_ROLES))
+        self.assertEqual(steps(bench_guests.GUESTS), steps(bench_guests.QUICK_GUESTS))
+        self.assertEqual(set(bench_guests.GUESTS) - {"again"}, set(bench_guests.QUICK_ROLES))
 
 
 class Boot(Bench):
-    """A program in place of qemu/vm."""
+    """A script replaces qemu/vm."""
 
     def boot(self, script):
         os.makedirs(os.path.join(self.folder, "qemu"))
         with open(os.path.join(self.folder, "qemu/vm"), "w", encoding="utf-8") as file:
             file.write(f"#!/bin/sh\n{script}\n")
         os.chmod(os.path.join(self.folder, "qemu/vm"), 0o755)
-        self.patch(TOP=self.folder)
+        self.patch(bench_guests, TOP=self.folder)
         with contextlib.redirect_stderr(io.StringIO()):
-            bench.boot("real", 1)
+            bench_guests.boot("real", 1)
 
     def test_it_ends_well(self):
         self.boot("echo step x; echo result a b 1 2")
-        self.assertEqual(bench.Results("real").values, {("a", "b"): [2]})
+        self.assertEqual(bench_guests.Results("real").values, {("a", "b"): [2]})
 
     def test_it_fails(self):
         self.results("result a b 1 2\n")
-        with self.assertRaisesRegex(bench.Failed, "ended with 3, in step notify; it printed:\n"
-                                                  "no way$"):
+        with self.assertRaisesRegex(bench_guests.Failed,
+                                    "ended with 3, in step notify; it printed:\nno way$"):
             self.boot("echo step work; echo result a b 1 2; echo step notify; echo no way; exit 3")
-        with self.assertRaisesRegex(bench.Failed, "has not run"):
-            bench.Results("real")
+        with self.assertRaisesRegex(bench_guests.Failed, "has not run"):
+            bench_guests.Results("real")
 
 
 if __name__ == "__main__":

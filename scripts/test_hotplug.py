@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Tests of qemu/hotplug and of `hotplug` in a guest with what a real guest's kernel refuses.
+"""Tests of qemu/hotplug and of `hotplug` in a guest, with real guests whose kernels refuse devices.
 
-They boot Linux 6.1, whatever kernel dhp is tested on: it is the tools that are looked at.
+The guests boot Linux 6.1, whatever kernel dhp is tested on: the tests are about the tools.
 """
 
 import glob
@@ -15,17 +15,14 @@ import tempfile
 import time
 import unittest
 
-TOP = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.join(TOP, "qemu"))
-
-import qmp  # noqa: E402 pylint: disable=wrong-import-position
+from testing import TOP
+import qmp
 
 OK, REFUSED, PENDING = 0, 1, 4
-PATIENCE = 200  # seconds for whatever a guest has to do; the machine may be busy
+PATIENCE = 200  # seconds for anything a guest has to do; the machine may be busy
 
-# Runs words of `hotplug`, and prints their status. Then it says what changes in the guest until
-# the test ends it.
+# try() runs `hotplug` and prints its status. watch() prints what changes in the guest, until the
+# test ends the guest.
 GUEST = r"""
 try() {
 	echo "guest: hotplug $*"
@@ -43,7 +40,7 @@ watch() {
 }
 """
 
-# A machine of 64 GiB and more costs the memory that its kernel uses, if QEMU does not reserve it.
+# If QEMU does not reserve its memory, a machine of 64 GiB costs only what its kernel uses.
 UNRESERVED = """#!/bin/bash
 words=()
 for word in "$@"; do
@@ -69,7 +66,7 @@ class Guest:
         os.set_blocking(self._process.stdout.fileno(), False)
 
     def wait_for(self, text):
-        """Returns what it has said up to TEXT, and forgets it."""
+        """Returns the output up to TEXT, and drops it and TEXT."""
         deadline = time.monotonic() + PATIENCE
         while text not in self.said:
             piece = self._process.stdout.read()
@@ -83,7 +80,7 @@ class Guest:
         return before
 
     def socket(self):
-        # A run that tries KVM first has a folder before; in the same second, of the same name.
+        # A run that tries KVM first has made a folder before, maybe in the same second.
         runs = f"{TOP}/build/vm/*-{self._process.pid}"
         return sorted(glob.glob(f"{runs}/qmp") + glob.glob(f"{runs}+/qmp"))[-1]
 
@@ -106,7 +103,7 @@ class Hotplug(unittest.TestCase):
         return guest
 
     def in_guest(self, guest, status, *patterns):
-        """What the guest's next `hotplug` says."""
+        """Checks the status and the output of the guest's next `hotplug`."""
         guest.wait_for("guest: hotplug ")
         said = guest.wait_for("guest: status ")
         self.assertEqual(guest.wait_for("\n"), str(status), said)
@@ -184,14 +181,14 @@ class Hotplug(unittest.TestCase):
             guest.wait_for("guest: now 0-1, 34 blocks")
 
             self.on_host(guest, "dimm add 1G", REFUSED, "", "blocks of 2G", "1G is not a multiple")
-            # As another manager would: the kernel refuses it, and answers that it has taken it.
+            # As another manager does it: the kernel accepts the DIMM by ACPI, and refuses it then.
             self.on_host(guest, "--block 128M dimm add 1G", OK, "dimm1\n", "not seen from here")
-            # Behind it, where the kernel takes it all the same.
+            # Behind it the kernel accepts a DIMM all the same.
             self.on_host(guest, "dimm add 2G", OK, "dimm2\n", "not seen from here")
             guest.wait_for("guest: now 0-1, 35 blocks")
 
 
 if __name__ == "__main__":
-    # What a test has started and mounted is taken back also then.
+    # Also then, what a test has started and mounted is cleaned up.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     unittest.main()

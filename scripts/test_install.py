@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Tests of what puts dhp on a real machine and takes it off again, DKMS included.
+"""Tests of building, installing and removing dhp on a real machine, also by DKMS.
 
-They work on a copy of the sources, below another root, with a stand-in for the kernel's build tree,
-for depmod and for DKMS; no kernel is built for, and no network is needed.
+They use a copy of the sources, another root folder, and stand-ins for the kernel's build tree, depmod
+and DKMS. They build nothing for a kernel and need no network.
 """
 
 import os
@@ -22,11 +22,11 @@ OTHER = "6.67.0-test"
 PATIENCE = 60  # seconds that nothing here may take; the machine may be busy
 SIGNED = "~Module signature appended~\n"
 
-# What this machine has not got: QEMU, and what would change the machine that runs this.
+# Programs that are hidden: QEMU, and those that would change the machine.
 ABSENT = ("qemu", "apt", "dpkg", "sudo", "dkms", "depmod")
 
-# Does what kbuild does as far as its caller can see. BROKEN is the target that is to fail; a
-# signature that fails is passed over, as kbuild does for modules from outside.
+# Behaves like kbuild as far as its caller can see. BROKEN names the target that fails. A failed signature is
+# ignored, as kbuild does for external modules.
 KBUILD = f"""
 ifeq ($(BROKEN),$(MAKECMDGOALS))
 $(error $(BROKEN) is broken)
@@ -46,7 +46,7 @@ endif
 
 
 def files(folder):
-    """What there is in a folder, by path: the contents."""
+    """The files of a folder: path -> contents."""
     found = {}
     for where, _, names in os.walk(folder):
         for name in names:
@@ -57,7 +57,7 @@ def files(folder):
 
 
 class Machine(unittest.TestCase):
-    """A machine that has gcc, make and a kernel's build tree, and no QEMU."""
+    """A machine with gcc, make and a kernel's build tree, and without QEMU."""
 
     @classmethod
     def setUpClass(cls):
@@ -125,7 +125,7 @@ class Machine(unittest.TestCase):
         return done.stdout
 
     def fails(self, *words, **how):
-        """Nothing may say that it is done. Returns what was said instead."""
+        """Standard output must not report success. Returns standard error."""
         done = self.make(*words, **how)
         self.assertNotEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertEqual(done.stdout, "")
@@ -164,7 +164,7 @@ class Modules(Machine):
         os.remove(f"{self.kdir}/include/generated/utsrelease.h")
         self.assertIn(f"{self.kdir} is not a prepared kernel build tree", self.fails("modules"))
 
-    def test_that_do_not_build(self):
+    def test_failed_build(self):
         self.fails("modules", BROKEN="modules")
         self.fails("install", BROKEN="modules")
         self.assertFalse(os.path.exists(self.root))
@@ -198,7 +198,7 @@ class Install(Machine):
 
     def test_anew(self):
         self.succeeds("install", BUILT="old")
-        # As with another compression, and as kbuild put it before Linux 6.2.
+        # Another compression, and the place that kbuild used before Linux 6.2.
         module = f"{self.modules}/updates/module/dhp.ko"
         os.rename(module, f"{module}.xz")
         self.write(f"{self.modules}/extra/module/dhp.ko", "older")
@@ -207,7 +207,7 @@ class Install(Machine):
         self.assertEqual(files(self.modules), self.expected("new DHP_ONLY=1\n"))
 
     def failing(self, *said, config="", **environment):
-        """With nothing there before, and with another build."""
+        """Fails without an earlier installation, and with one."""
         self.write(f"{self.kdir}/include/config/auto.conf", config)
         for before in (False, True):
             if before:
@@ -296,7 +296,7 @@ class Uninstall(Machine):
         self.assertIn(f"still installed for {OTHER}: "
                       f"make uninstall KDIR=/lib/modules/{OTHER}/build", said)
         self.assertEqual(files(self.modules), {"updates/module/foreign.ko": "foreign"})
-        # Its headers may have gone before.
+        # The kernel's headers may have been removed before.
         self.assertIn(f"removed for {OTHER}:",
                       self.succeeds("uninstall", kdir=f"/lib/modules/{OTHER}/build"))
         self.assertEqual(os.listdir(os.path.join(self.root, "lib/modules", OTHER)), [])
@@ -316,7 +316,7 @@ class Uninstall(Machine):
 
 
 class Dkms(Machine):
-    """What DKMS 3.0 and 3.2 do with dkms.conf, in their order."""
+    """What DKMS 3.0 and 3.2 do with dkms.conf, in the same order."""
 
     def setUp(self):
         super().setUp()
@@ -338,7 +338,7 @@ class Dkms(Machine):
         return dict(line.split("=", 1) for line in done.stdout.splitlines())
 
     def hook(self, command, folder):
-        """As DKMS runs it."""
+        """Runs a hook of dkms.conf as DKMS does."""
         command = command.split()
         self.assertTrue(os.access(os.path.join(folder, command[0]), os.X_OK), command[0])
         subprocess.run([os.path.join(folder, command[0]), *command[1:]], cwd=folder, check=True)
@@ -346,7 +346,7 @@ class Dkms(Machine):
     def test_headers_and_symbols_stay(self):
         done = self.make_dkms()
         self.assertEqual(done.returncode, 0, done.stderr)
-        # What was built before would be installed once more without the first.
+        # Without `dkms build --force` an earlier build would be installed again.
         self.assertRegex(self.logged(), r"\Adkms build --force -m dhp -v [0-9.]+\n"
                                         r"dkms install --force -m dhp -v [0-9.]+\n\Z")
         directive = self.directives()
@@ -366,7 +366,7 @@ class Dkms(Machine):
             os.path.join(self.source, "module/include"))})
         self.assertIn("dhp_function", files(published)["Module.symvers"])
 
-        # Another version may be the one that is installed.
+        # Another version may be installed.
         self.write(f"{self.modules}/updates/dkms/dhp.ko.xz", "")
         self.hook(directive["POST_REMOVE"], self.source)
         self.assertTrue(os.path.exists(published))

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Follows the README where it shows a driver of one's own, to the letter, in a fresh copy.
+"""Follows the README's section about a driver of your own, to the letter, in a fresh copy.
 
-The driver, its Kbuild and the commands are taken from the README's text. What others have fetched
-into build/ is used, what has been built is not. KERNEL in the environment names the guest kernel.
+The driver, its Kbuild and the commands are taken from the README's text. The copy uses what has been
+fetched into build/, but nothing that has been built. KERNEL in the environment names the guest kernel.
 """
 
 import glob
@@ -21,7 +21,7 @@ sys.dont_write_bytecode = True
 
 SECTION = "## In a driver of your own\n"
 FETCHED = ("accelerator", "archive", "guest", "kernels", "qemu")
-PATIENCE = 1200  # seconds, for all modules are built and a guest boots, on a busy machine
+PATIENCE = 1200  # seconds: all modules are built and a guest boots, perhaps on a busy machine
 
 
 def readme_blocks():
@@ -46,7 +46,7 @@ class Recipe(unittest.TestCase):
             path = os.path.join(TOP, "build", name)
             if os.path.exists(path):
                 os.symlink(os.path.realpath(path), os.path.join(cls.dhp, "build", name))
-        # Not those of a make that runs this.
+        # Without the variables of a make that runs this.
         cls.environment = {name: value for name, value in os.environ.items()
                            if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "GNUMAKEFLAGS")}
         cls.environment["DHP"] = cls.dhp
@@ -72,11 +72,11 @@ class Recipe(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertRegex(done.stdout, r"CPU0 is about to start on node 0")
         self.assertRegex(done.stdout, r"CPU0 is in use")
-        # What QEMU says of a KVM that does not work is quoted, and warns as well.
+        # qemu/vm quotes QEMU's warning about a KVM that does not work.
         said = re.sub(r"(?m)^(vm|setup): .*", "", done.stderr)
         self.assertNotRegex(said, r"(?i)warning:|undefined!")
 
-        # Only the path, also when there is something to build.
+        # Only the path is printed, also when something must be built.
         os.utime(os.path.join(self.dhp, "module/main.c"))
         done = self.run_it("make", "-s", "-C", self.dhp, "kdir")
         self.assertEqual(done.returncode, 0, done.stderr)
@@ -88,7 +88,7 @@ class Recipe(unittest.TestCase):
         self.assertIn('BUILT_MODULE_NAME[0]="hello"', dkms_conf)
         self.assertIn('BUILD_DEPENDS[0]="dhp"', dkms_conf)
 
-        # A kernel that lacks something, as far as the compiler is concerned.
+        # For the compiler, the kernel lacks an option.
         self.write("lacks.h", "#undef CONFIG_MEMORY_HOTPLUG\n")
         done = self.run_it(os.path.join(self.dhp, "scripts/build-modules"), "--real", kdir,
                            f"KCFLAGS=-include {self.driver}/lacks.h")
@@ -99,7 +99,7 @@ class Recipe(unittest.TestCase):
         self.assertIn("CONFIG_MEMORY_HOTPLUG", errors[0])
 
     def look_at_installation(self, kdir, commands):
-        """`make install` for the guest's kernel below a root, and the driver built with that."""
+        """`make install` for the guest's kernel below another root, and the driver built with it."""
         root = os.path.join(self.folder.name, "root")
         depmod = os.path.join(self.folder.name, "bin", "depmod")
         os.mkdir(os.path.dirname(depmod))
@@ -139,6 +139,6 @@ class Recipe(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    # What a test has started and mounted is taken back also then.
+    # Tests clean up also on SIGTERM.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     unittest.main()

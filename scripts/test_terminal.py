@@ -1,12 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Tests of what people see: on a terminal, without one, with NO_COLOR, and with TERM=dumb."""
+"""Tests of what is shown on a terminal, without one, with NO_COLOR, and with TERM=dumb."""
 
-import contextlib
 import fcntl
 import glob
-import importlib.machinery
-import importlib.util
 import io
 import os
 import pty
@@ -22,29 +19,14 @@ import time
 import unittest
 from unittest import mock
 
-TOP = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.join(TOP, "qemu"))
-
-import progress  # pylint: disable=wrong-import-position
-
-PATIENCE = 60  # seconds that nothing here may take; the machine may be busy
-
-
-def load(name, path):
-    loader = importlib.machinery.SourceFileLoader(name, os.path.join(TOP, path))
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(name, loader))
-    sys.modules[name] = module
-    loader.exec_module(module)
-    return module
-
-
-vm = load("vm", "qemu/vm")
-plug = sys.modules["plug"]
+import testing
+from testing import PATIENCE, TOP
+import host
+import progress
 
 
 class Terminal:
-    """One that a program writes to; what came is in @data."""
+    """A terminal for a program to write to; @data has what was written."""
 
     def __init__(self, columns=100):
         self._master, self.slave = pty.openpty()
@@ -57,7 +39,7 @@ class Terminal:
         while True:
             try:
                 data = os.read(self._master, 65536)
-            except OSError:  # nobody has it open any more
+            except OSError:  # no process has it open any more
                 return
             self.data += data
 
@@ -65,7 +47,7 @@ class Terminal:
         os.write(self._master, data)
 
     def wait_for(self, text):
-        """Until it has been shown, but not for ever."""
+        """Waits until TEXT has been shown, or until PATIENCE is over."""
         deadline = time.monotonic() + PATIENCE
         while text not in self.data:
             if time.monotonic() > deadline:
@@ -78,7 +60,7 @@ class Terminal:
         os.close(self._master)
 
     def screen(self):
-        """What a person sees at the end: its lines."""
+        """The lines on the screen at the end."""
         lines, column = [""], 0
         for char in self.data.decode():
             if char == "\r":
@@ -93,13 +75,13 @@ class Terminal:
 
 
 def environment(**changes):
-    """Ours, on a terminal of an ordinary kind; None takes a variable out."""
+    """Our environment with an ordinary TERM; None removes a variable."""
     given = {**os.environ, "TERM": "xterm", "NO_COLOR": None, **changes}
     return {name: value for name, value in given.items() if value is not None}
 
 
 def run(command, stdout=True, stderr=True, text="", **changes):
-    """Runs it; its streams go to a terminal or to a pipe. Returns the terminal and the process."""
+    """Runs COMMAND, its streams a terminal or a pipe; returns the terminal and the process."""
     terminal = Terminal()
     done = subprocess.run(command, input=text.encode(), env=environment(**changes), check=False,
                           stdout=terminal.slave if stdout else subprocess.PIPE,
@@ -146,7 +128,7 @@ class Ktap(unittest.TestCase):
         _, done = run(COMMAND, stdout=False, stderr=False, text=KTAP)
         self.assertEqual(done.stdout.decode(), KTAP + "2 passed, 1 failed\n")
         self.assertEqual(done.stderr, b"")
-        # Standard output may be one all the same.
+        # Standard output may be a terminal all the same.
         terminal, done = run(COMMAND, stderr=False, text=KTAP)
         self.assertEqual((terminal.screen()[:-2], done.stderr), (KTAP.splitlines(), b""))
 
@@ -162,7 +144,7 @@ class Ktap(unittest.TestCase):
             self.assertNotIn(b"\x1b", terminal.data)
             self.assertIn(b"1 of ", terminal.data)
 
-    def test_time_goes_on_while_nothing_comes(self):
+    def test_time_is_shown_while_nothing_comes(self):
         terminal = Terminal()
         with subprocess.Popen([*COMMAND, "--minutes", "5"], stdin=subprocess.PIPE,
                               stdout=subprocess.DEVNULL, stderr=terminal.slave,
@@ -212,14 +194,14 @@ class Lines(unittest.TestCase):
         self.assertEqual(terminal.data.decode(), f"\r{'x' * 19}\r\r{'short'.ljust(19)}\r")
 
     def screen(self, shown, stdout=None):
-        """What there is when the runner says something."""
+        """The screen after a message of qemu/vm."""
         terminal = Terminal()
         with open(terminal.slave, "w", encoding="utf-8", closefd=False) as out, \
                 mock.patch.dict(os.environ, TERM="xterm"), mock.patch.object(sys, "stderr", out), \
                 mock.patch.object(sys, "stdout", stdout or out):
             shown(out)
             out.flush()
-            vm.say("short")
+            host.say("short")
         terminal.end()
         return terminal.screen()
 
@@ -267,7 +249,7 @@ class Count(unittest.TestCase):
 
 
 class Tree(unittest.TestCase):
-    """Scripts in a tree of their own, whose other programs stand in."""
+    """Scripts in a tree of their own, with fakes for the other programs."""
 
     def setUp(self):
         folder = tempfile.TemporaryDirectory()  # pylint: disable=consider-using-with
@@ -292,11 +274,11 @@ class Tree(unittest.TestCase):
 
 
 class Demo(Tree):
-    """The one that asks for escape codes."""
+    """The only program with escape codes."""
 
     def titles(self, **how):
         self.copy("scripts/demo")
-        # What the guest is to put around a title: the last two words.
+        # The last two words are what the guest prints around a title.
         self.program("qemu/vm", r"""while [ $# -gt 2 ]; do shift; done; printf '<%s%s>\n' "$1" "$2" """)
         terminal, done = run([self.path("scripts/demo")], **how)
         self.assertEqual(done.returncode, 0)
@@ -311,17 +293,17 @@ class Demo(Tree):
         for changes in {"NO_COLOR": "1"}, {"TERM": "dumb"}, {"TERM": None}:
             self.assertEqual(self.titles(**changes), "<>", changes)
 
-    def test_nobody_else(self):
+    def test_no_other_file(self):
         found = []
         for path in glob.glob(os.path.join(TOP, "*/*")) + glob.glob(os.path.join(TOP, ".ci/*")) + \
                 [os.path.join(TOP, "Makefile")]:
             if os.path.isdir(path) or path.startswith((os.path.join(TOP, "build"),
                                                        os.path.join(TOP, "scripts/test_"))):
-                continue  # tests look for them
+                continue  # tests search for them
             with open(path, encoding="utf-8", errors="replace") as file:
                 if re.search(r"\\0?33|\\x1b|\\e\[|\x1b|\btput\b|--colou?r(?!=never)", file.read()):
                     found.append(os.path.relpath(path, TOP))
-        # The last one hands it to the kernel.
+        # The second one hands them to the kernel.
         self.assertEqual(sorted(found), ["scripts/demo", "selftests/bad_input.sh"])
 
 
@@ -366,50 +348,5 @@ class CheckKernels(Tree):
         self.assertEqual(lines[-1], "4 passed, 2 failed")
 
 
-class Shell(unittest.TestCase):
-    """`make shell`"""
-
-    def end_of(self, columns=80, **guest):
-        master, slave = pty.openpty()
-        self.addCleanup(os.close, master)
-        with open(slave, "r", encoding="utf-8") as keyboard, \
-                mock.patch.object(sys, "stdin", keyboard), \
-                mock.patch.object(sys, "argv", ["qemu/vm", "shell", "--accel", "tcg"]), \
-                mock.patch.object(vm, "pick_accelerator", lambda _: "tcg"), \
-                mock.patch.object(vm, "run_guest", mock.Mock(**guest)) as self.run_guest, \
-                mock.patch.object(vm.signal, "signal"), \
-                mock.patch.object(os, "get_terminal_size", lambda *_: os.terminal_size((columns, 25))), \
-                contextlib.redirect_stderr(io.StringIO()):
-            return vm.main()
-
-    def test_exit_is_no_error(self):
-        for status in 0, 1, 3, 125, 130, 255:
-            self.assertEqual(self.end_of(return_value=status), 0)
-
-    def test_window(self):
-        for columns, known in (80, "stty sane rows 25 columns 80\n"), (0, "stty sane\n"):
-            self.assertEqual(self.end_of(columns, return_value=0), 0)
-            self.assertTrue(self.run_guest.call_args[0][2].startswith(known))
-
-    def test_a_guest_that_died_is_one(self):
-        self.assertEqual(self.end_of(side_effect=vm.Failed("the guest died")), vm.DIED)
-
-
-class Help(unittest.TestCase):
-    """`hotplug --help` in a guest, and on the host."""
-
-    def test_no_qemu_is_asked(self):
-        for word in "--help", "-h", "help":
-            self.assertEqual(plug.run([word], None), (plug.OK, plug.HELP, ""))
-            done = run([os.path.join(TOP, "qemu/hotplug"), word], stdout=False, stderr=False)[1]
-            self.assertEqual((done.returncode, done.stderr), (0, b""))
-            self.assertTrue(done.stdout.decode().startswith(plug.HELP))
-            self.assertIn("--qmp SOCKET", done.stdout.decode())
-
-    def test_no_words(self):
-        status, out, err = plug.run([], None)
-        self.assertEqual((status, out, err), (plug.USAGE, "", f"hotplug: {plug.HELP}"))
-
-
 if __name__ == "__main__":
-    unittest.main()
+    testing.main()

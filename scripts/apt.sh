@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
 #
-# Packages from the distribution's archive: which there are, installing them, and unpacking them below
-# build/. What they are for is in scripts/setup, which reads this file. It has say() and die(), and
+# Packages of the distribution's archive: finds them, installs them, and unpacks them below build/. What
+# they are for is in scripts/setup, which reads this file. This file uses scripts/setup's say(), die() and
 #
 #   build   the folder that everything is fetched to
-#   new     the folder that is being filled, if there is one
+#   new     the folder that is being filled, or nothing
 
-# What scripts/setup was called with, to begin again.
+# scripts/setup's arguments, to start it again.
 word=${1-}
 second=${2-}
 
-# Suites of Debian that may have kernels that this machine's own has not.
+# Suites of Debian that may have kernels which this machine's own suite lacks.
 OTHER_SUITES="bookworm trixie trixie-backports"
 
 on_terminal() { [ -t 2 ] && [ "${TERM-dumb}" != dumb ]; }
@@ -29,18 +29,18 @@ room_for() {
 		die "$3 needs $(mib "$2") in ${1%%.new*}, and $(mib "$free") are free there"
 }
 
-# run COMMAND...: shows its output, and keeps in $errors what it complains of.
+# run COMMAND...: shows its standard output, and stores its standard error in $errors.
 run() {
 	code=0
 	errors=$({ "$@" 2>&1 >&3; } 3>&2) || code=$?
 	return "$code"
 }
 
-# failed WHAT: ends. It is `run` that has failed.
+# failed WHAT: ends the program with the reason why the last `run` failed.
 failed() {
 	why=$(printf '%s\n' "$errors" | sed -n '/No space left on device/{p; q;}; /: Wrote only /{p; q;}')
 	if [ -n "$why" ]; then
-		# The disk that is full may be another one, when something is installed.
+		# When a package is installed, the full disk may be another one than that of build/.
 		place=${new:-$build}
 		free=$(free_kib "$place")
 		[ "$free" -ge 1024 ] || why="no space is left in ${place%.new} ($(mib "$free") free, about $(mib "$needed") needed)"
@@ -50,7 +50,7 @@ failed() {
 	die "could not $1"
 }
 
-# Root is needed for the package manager only.
+# Only the package manager needs root.
 sudo=
 need_root() {
 	[ "$(id -u)" != 0 ] || return 0
@@ -58,8 +58,9 @@ need_root() {
 	sudo=sudo
 }
 
-# run_apt COMMAND...: one of apt's. Shows how far it is on a terminal, without colours or a bar. Waits
-# until others have ended that use the package manager: ten minutes, or what DPkg::Lock::Timeout says.
+# run_apt COMMAND...: runs one of apt's programs, and shows its progress on a terminal without colours or
+# a bar. While another process holds a lock of the package manager, waits: for ten minutes, or as long as
+# DPkg::Lock::Timeout says.
 run_apt() {
 	set -- "$@" -o APT::Color=0 -o Dpkg::Progress-Fancy=0 -o DPkg::Lock::Timeout=0 -o Acquire::Retries=3
 	on_terminal || set -- "$@" -q
@@ -87,12 +88,12 @@ run_apt() {
 update() {
 	need_root apt-get update
 	say "fetching the package lists"
-	# Not twice, though scripts/setup begins again; see get_failed().
+	# Once only, although scripts/setup starts again; see get_failed().
 	export DHP_SETUP_UPDATED=1
 	run_apt ${sudo:+"$sudo"} apt-get update
 }
 
-# The package lists may be missing on a fresh machine (containers ship none).
+# A fresh machine may have no package lists (containers ship none).
 have_lists=
 need_lists() {
 	[ -z "$have_lists" ] || return 0
@@ -100,14 +101,14 @@ need_lists() {
 	[ -z "$(from_archive apt-cache pkgnames linux-headers-)" ] || return 0
 	update || failed "fetch the package lists"
 	[ -z "$(from_archive apt-cache pkgnames linux-headers-)" ] || return 0
-	# apt warns only, and its warnings have been shown.
+	# apt only warns when it cannot fetch lists, and its warnings have been shown.
 	errors=$(printf '%s\n' "$errors" | grep -m 1 'No space left on device') ||
 		die "there are no package lists, and none could be fetched; is there a network?"
 	failed "fetch the package lists"
 }
 
-# get_failed WHAT: ends. Old lists may name what has gone from the archive: fetches new ones and begins
-# again, once. The other suites' lists are new already.
+# get_failed WHAT: ends the program. If the reason may be that old lists name packages which the archive no
+# longer has, fetches new lists and starts scripts/setup again, once. The other suites' lists are always new.
 get_failed() {
 	case $errors in
 	*' 404 '* | *'File not found'* | *'Unable to locate package'* | *'no installation candidate'* | \
@@ -122,9 +123,9 @@ get_failed() {
 	failed "$1"
 }
 
-# from_archive COMMAND...: one of apt's, on the lists of this machine's own suites, or on those of the
-# others, which are below build/ and leave the machine's alone. What is installed is hidden, for the
-# archive may have it no longer.
+# from_archive COMMAND...: runs one of apt's programs with the package lists of this machine's own suites,
+# or, after use_others, with those of the other suites, which are below build/. Installed packages are
+# hidden from it, because the archive may no longer have them.
 others=
 from_archive() {
 	command=$1
@@ -135,7 +136,7 @@ from_archive() {
 		set -- -o Dir::Etc::SourceList="$others/sources.list" -o Dir::Etc::SourceParts=/dev/null \
 			-o Dir::State="$others/state" -o Dir::Cache="$others/cache" "$@"
 	fi
-	# apt drops its rights to a user that may not write here when we are root.
+	# As root, apt would otherwise switch to a user that may not write here.
 	"$command" -o Dir::State::Status=/dev/null -o APT::Sandbox::User=root "$@"
 }
 
@@ -157,7 +158,7 @@ use_others() {
 		echo "deb $([ ! -e $keys ] || echo "[signed-by=$keys] ")$mirror $suite main"
 	done >"$others/sources.list"
 	say "fetching the package lists of: $OTHER_SUITES"
-	# Errors that are said to be transient are no success.
+	# Without this, apt reports success after errors that it considers transient.
 	run_apt from_archive apt-get -o APT::Update::Error-Mode=any update || {
 		[ -n "$(from_archive apt-cache pkgnames linux-headers-)" ] ||
 			failed "fetch the package lists of: $OTHER_SUITES"
@@ -191,7 +192,7 @@ install_missing() {
 		get_failed "install:$packages"
 }
 
-# lacking PACKAGE...: prints the first of them that the archive does not have.
+# lacking PACKAGE...: prints the first one that the archive does not have.
 lacking() {
 	had=" $(from_archive apt-cache policy "$@" 2>/dev/null |
 		awk '/^[^ ]/ { sub(/:$/, ""); name = $0 } /^  Candidate: [^(]/ { print name }' | tr '\n' ' ')"
@@ -206,7 +207,7 @@ lacking() {
 	done
 }
 
-# need_packages PACKAGE...: from this machine's own suites, or from the others
+# need_packages PACKAGE...: finds them in this machine's own suites, or else in the others, or ends.
 need_packages() {
 	need_lists
 	lacked=$(lacking "$@")
@@ -217,12 +218,12 @@ need_packages() {
 	[ -z "$lacked" ] || die "there is no $lacked in the package archive"
 }
 
-# What the archive does not have is in brackets.
+# depends PACKAGE...: prints what they depend on. apt puts the names that the archive lacks in brackets.
 depends() {
 	from_archive apt-cache depends "$@" | sed -n 's/^ *Depends: <\{0,1\}\([^>]*\).*/\1/p' | sort -u
 }
 
-# installable WHAT PACKAGE...: does the archive have all that they depend on? Says what it has not.
+# installable WHAT PACKAGE...: whether the archive has all that they depend on; says what is missing.
 installable() {
 	what=$1
 	shift
@@ -233,12 +234,12 @@ installable() {
 	return 1
 }
 
-# unpack FOLDER WHAT PACKAGE...: downloads the packages and unpacks them there.
+# unpack FOLDER WHAT PACKAGE...: downloads the packages and unpacks them into FOLDER.
 unpack() {
 	get alone "$@"
 }
 
-# The same with all that they depend on.
+# unpack_all FOLDER WHAT PACKAGE...: the same with all that they depend on.
 unpack_all() {
 	get with-all "$@"
 }
@@ -287,8 +288,8 @@ in_folder() {
 	"$@"
 }
 
-# Has the programs of a release that was unpacked here, and is not this machine's, use the
-# libraries that came with them: each becomes a script that starts it that way.
+# use_own_libraries FOLDER: makes the programs of another release, unpacked there, use the libraries of
+# that release: replaces each program by a script that starts it with them.
 use_own_libraries() {
 	find "$1/usr/bin" "$1/usr/lib" "$1/usr/libexec" -type f -perm -100 2>/dev/null |
 		while read -r program; do
