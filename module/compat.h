@@ -35,7 +35,7 @@ static inline bool dev_offline(const struct device *dev)
 #define system_dfl_wq system_unbound_wq
 #endif
 
-/* Whoever has a page may keep a word there. 6.16 has renamed it. */
+/* The owner of a page may keep a word there. 6.16 has renamed it. */
 static inline unsigned long *dhp_page_word(struct page *page)
 {
 #ifdef DHP_HAVE_FOLIO_INDEX

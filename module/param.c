@@ -8,7 +8,7 @@
 #include <linux/minmax.h>
 #include <linux/string.h>
 
-#include "internal.h"
+#include "common.h"
 
 #define SHOWN 40	/* characters of a bad value, in the log */
 

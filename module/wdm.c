@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Windows' names: status values, counting, a driver's entry and exit, and an
- * adapter for each registration that turns dhp's calls into Windows'. All the
- * notification is done by the native interface; nothing is decided here.
+ * Windows' names: counting, a driver's entry and exit, and an adapter for each registration
+ * that turns dhp's calls into Windows'. The native interface does all the notification;
+ * nothing is decided here. Status values are in ntstatus.c.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -12,9 +12,10 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
+#include "common.h"
 #include "compat.h"
-#include "internal.h"
 #include "wdm.h"
+#include "wdm_part.h"
 
 /* They are shown as %pUl shows the 16 bytes of a GUID. */
 static_assert(sizeof(GUID) == 16);
@@ -38,75 +39,6 @@ const GUID GUID_DEVICE_MEMORY = {
 	0x3fd0f03d, 0x92e0, 0x45fb, { 0xb7, 0x5c, 0x5e, 0xd8, 0xff, 0xb0, 0x10, 0x21 }
 };
 EXPORT_SYMBOL_GPL(GUID_DEVICE_MEMORY);
-
-/* ---- Status values ------------------------------------------------------ */
-
-/*
- * Twins. The first line with an errno is its status, the first line with a status
- * is its errno: a line whose errno has come before serves one direction only.
- */
-static const struct {
-	NTSTATUS status;
-	int err;
-} dhp_wdm_twins[] = {
-	{ STATUS_UNSUCCESSFUL,		 -EIO },
-	{ STATUS_IO_DEVICE_ERROR,	 -EIO },
-	{ STATUS_INSUFFICIENT_RESOURCES, -ENOMEM },
-	{ STATUS_NO_MEMORY,		 -ENOMEM },
-	{ STATUS_INVALID_PARAMETER,	 -EINVAL },
-	{ STATUS_NOT_SUPPORTED,		 -EOPNOTSUPP },
-	{ STATUS_NOT_SUPPORTED,		 -ENOTSUPP },
-	{ STATUS_NOT_IMPLEMENTED,	 -ENOSYS },
-	{ STATUS_INVALID_DEVICE_REQUEST, -ENOTTY },
-	{ STATUS_ACCESS_DENIED,		 -EACCES },
-	{ STATUS_PRIVILEGE_NOT_HELD,	 -EPERM },
-	{ STATUS_ACCESS_VIOLATION,	 -EFAULT },
-	{ STATUS_INVALID_HANDLE,	 -EBADF },
-	{ STATUS_DEVICE_BUSY,		 -EBUSY },
-	{ STATUS_SHARING_VIOLATION,	 -EBUSY },
-	{ STATUS_RETRY,			 -EAGAIN },
-	{ STATUS_IO_TIMEOUT,		 -ETIMEDOUT },
-	{ STATUS_CANCELLED,		 -ECANCELED },
-	{ STATUS_POSSIBLE_DEADLOCK,	 -EDEADLK },
-	{ STATUS_OBJECT_NAME_NOT_FOUND,	 -ENOENT },
-	{ STATUS_NO_SUCH_FILE,		 -ENOENT },
-	{ STATUS_OBJECT_NAME_COLLISION,	 -EEXIST },
-	{ STATUS_NO_SUCH_DEVICE,	 -ENODEV },
-	{ STATUS_DEVICE_DOES_NOT_EXIST,	 -ENXIO },
-	{ STATUS_DISK_FULL,		 -ENOSPC },
-	{ STATUS_BUFFER_TOO_SMALL,	 -ENOBUFS },
-	{ STATUS_INTEGER_OVERFLOW,	 -EOVERFLOW },
-};
-
-NTSTATUS dhp_ntstatus_from_errno(int err)
-{
-	int i;
-
-	if (!err)
-		return STATUS_SUCCESS;
-
-	for (i = 0; i < ARRAY_SIZE(dhp_wdm_twins); i++)
-		if (dhp_wdm_twins[i].err == err)
-			return dhp_wdm_twins[i].status;
-
-	return STATUS_UNSUCCESSFUL;
-}
-EXPORT_SYMBOL_GPL(dhp_ntstatus_from_errno);
-
-int dhp_errno_from_ntstatus(NTSTATUS status)
-{
-	int i;
-
-	if (NT_SUCCESS(status))
-		return 0;
-
-	for (i = 0; i < ARRAY_SIZE(dhp_wdm_twins); i++)
-		if (dhp_wdm_twins[i].status == status)
-			return dhp_wdm_twins[i].err;
-
-	return -EIO;
-}
-EXPORT_SYMBOL_GPL(dhp_errno_from_ntstatus);
 
 /* ---- The driver --------------------------------------------------------- */
 
@@ -159,7 +91,7 @@ int __dhp_wdm_driver_init(struct dhp_wdm_driver *driver, PDRIVER_INITIALIZE entr
 	}
 
 	if (!object->DriverUnload) {
-		/* Nobody could stop what DriverEntry began. */
+		/* Without it, nothing could stop what DriverEntry began. */
 		__module_get(owner);
 		pr_notice("%s: DriverEntry has set no DriverUnload, so the module cannot be removed\n",
 			  name);
@@ -175,7 +107,7 @@ void __dhp_wdm_driver_exit(struct dhp_wdm_driver *driver)
 }
 EXPORT_SYMBOL_GPL(__dhp_wdm_driver_exit);
 
-/* ---- Counting processors ------------------------------------------------ */
+/* ---- Counting CPUs ------------------------------------------------ */
 
 KAFFINITY KeQueryActiveProcessors(void)
 {
@@ -339,10 +271,10 @@ static struct dhp_wdm_registration *dhp_wdm_take(PVOID handle, bool synchronous,
 }
 
 /*
- * The module @owner is gone and has left registrations behind. The native parts have
- * forgotten them already and said so; what is left is the memory.
+ * The module @owner is gone and has left registrations behind. Their native parts have been
+ * dropped, and the log has said so; what is left is the memory.
  */
-void dhp_wdm_forget(struct module *owner)
+static void dhp_wdm_free_left(struct module *owner)
 {
 	struct dhp_wdm_registration *reg, *next;
 
@@ -391,7 +323,7 @@ static void dhp_wdm_processor(void *context,
 	smp_store_release(&dhp_wdm_running, NULL);
 	wake_up_all(&dhp_wdm_wait);
 
-	/* Outside START too: dhp tells whoever writes there without effect. */
+	/* Outside START, too: dhp says in the log that it has no effect. */
 	if (!NT_SUCCESS(operation))
 		*status = dhp_errno_from_ntstatus(operation);
 }
@@ -457,7 +389,7 @@ static void dhp_wdm_bury(struct work_struct *work)
 
 	while ((reg = dhp_wdm_dead(NULL))) {
 		dhp_unregister_processor_callback(reg->processor);
-		/* It is in the list until then, for dhp_wdm_settle(). */
+		/* It is in the list until then, for dhp_wdm_release_processors(). */
 		mutex_lock(&dhp_wdm_mutex);
 		list_del(&reg->node);
 		mutex_unlock(&dhp_wdm_mutex);
@@ -466,13 +398,13 @@ static void dhp_wdm_bury(struct work_struct *work)
 }
 
 /**
- * dhp_wdm_settle() - unregister the native parts of a module that is going
+ * dhp_wdm_release_processors() - unregister the CPU callbacks of a module that is being removed
  * @owner: the module
  *
- * Of what it has deregistered, and of what it has left behind: a handle that still works
- * must not outlive its native part.
+ * Those that it has deregistered and those that it has left behind: a handle that still
+ * works must not outlive its native part.
  */
-void dhp_wdm_settle(struct module *owner)
+void dhp_wdm_release_processors(struct module *owner)
 {
 	struct dhp_wdm_registration *reg;
 
@@ -480,7 +412,7 @@ void dhp_wdm_settle(struct module *owner)
 	list_for_each_entry(reg, &dhp_wdm_registrations, node) {
 		if (reg->owner != owner || !reg->processor_fn || reg->dead)
 			continue;
-		pr_err("%s leaves without KeDeregisterProcessorChangeCallback() for %ps; dropped\n",
+		pr_err("%s is removed without KeDeregisterProcessorChangeCallback() for %ps; dropped\n",
 		       module_name(owner), reg->processor_fn);
 		WRITE_ONCE(reg->dead, true);
 	}
@@ -489,6 +421,16 @@ void dhp_wdm_settle(struct module *owner)
 		return;
 	queue_work(system_dfl_wq, &dhp_wdm_work);
 	flush_work(&dhp_wdm_work);
+}
+
+/**
+ * dhp_wdm_free_owner() - drop all that is left of a module that is being removed
+ * @owner: the module, none of whose callbacks can run any more
+ */
+void dhp_wdm_free_owner(struct module *owner)
+{
+	dhp_wdm_release_processors(owner);
+	dhp_wdm_free_left(owner);
 }
 
 void dhp_wdm_exit(void)
@@ -512,7 +454,7 @@ static void dhp_wdm_finish(struct dhp_wdm_registration *reg)
 VOID KeDeregisterProcessorChangeCallback(PVOID CallbackHandle)
 {
 	/* A CPU that is being removed may wait for the item, with a callback running. */
-	bool later = !dhp_processor_calling() && (dhp_memory_calling() || dhp_item_running());
+	bool later = !dhp_in(DHP_IN_PROCESSOR) && (dhp_in(DHP_IN_MEMORY) || dhp_in(DHP_IN_ITEM));
 	struct dhp_wdm_registration *reg = dhp_wdm_take(CallbackHandle, true, later);
 
 	if (!reg) {

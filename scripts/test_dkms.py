@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""`make dkms` with DKMS itself, for the guest's kernel, in folders of its own."""
+"""Runs `make dkms` with the real DKMS for the guest's kernel, in temporary folders."""
 
 import os
 import re
@@ -33,7 +33,7 @@ class Dkms(unittest.TestCase):
         self.modules = os.path.join(self.folder, "modules", self.release)
         os.makedirs(self.modules)
         os.mkdir(os.path.join(self.folder, "dkms"))
-        # Without a key, which it would make for this machine.
+        # DKMS must not make a signing key for this machine.
         self.environment = {**os.environ, "sign_file": "none",
                             "PATH": f"{setup('dkms-folder')}:{os.environ['PATH']}"}
         self.trees = (f"--dkmstree {self.folder}/dkms --sourcetree {self.folder} "
@@ -58,7 +58,8 @@ class Dkms(unittest.TestCase):
         module = [name for name in files if name.startswith("updates/dkms/dhp.ko")]
         self.assertEqual(len(module), 1, files)
         self.assertEqual([name for name in files if name not in module],
-                         ["dhp/Module.symvers", "dhp/dhp.h", "dhp/dhp_pool.h", "dhp/wdm.h"])
+                         ["dhp/Module.symvers", "dhp/dhp.h", "dhp/dhp_names.h", "dhp/dhp_pool.h",
+                          "dhp/wdm.h"])
         with open(os.path.join(self.modules, "dhp/Module.symvers"), encoding="utf-8") as file:
             self.assertIn("\tdhp_pool_destroy\t", file.read())
         said = os.path.join(self.folder, "modinfo")

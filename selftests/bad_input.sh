@@ -1,18 +1,20 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# What people and programs can hand in, with what is wrong: each is refused with an errno or a
-# message that names it, and nothing is done. The last test shows how many of each kind there
-# were. Bad registrations from inside callbacks are in register.sh, misused buffers in pool.sh.
+# If this fails, a wrong value is taken for a right one, or crashes the machine.
+#
+# Bad input of every kind: dhp refuses it with an errno or a message that names it, and does
+# nothing. The last test prints how many inputs of each kind there were. Bad registrations from
+# inside callbacks are in register.sh, misused buffers in buffers.sh.
 
-. ./lib.sh
+. ./lib/all.sh
 
 parameters=/sys/module/dhp/parameters
 debugfs=/sys/kernel/debug/dhp
 
 kinds='parameters of insmod|parameters at run time|read-only files|concurrent writers'
 kinds="$kinds|concurrent insmods|statuses from callbacks|words to dhp_test"
-# As modules/bad_calls_*.c call them
+# These names are those of modules/bad_calls_*.c.
 for calls in 'processor clients' 'memory clients' 'event clients' 'names of pools' \
 	'sizes of pools' 'work items' 'work without a pool, pools without work' \
 	'from inside a work item' 'buffers' \
@@ -26,26 +28,26 @@ done
 
 # ---------------------------------------------------------------- counting
 
-# tried KIND [HOW-MANY]: about to be, now
+# tried KIND [HOW-MANY]: counts inputs that are tried next. Sets $kind for refused_one.
 tried() {
 	kind=$1
 	echo "$1|tried|${2-1}" >>"$tmp/counts"
 }
 
-# refused_one [HOW-MANY]: what was tried last
+# refused_one [HOW-MANY]: counts those of the last kind that were refused.
 refused_one() {
 	echo "$kind|refused|${1-1}" >>"$tmp/counts"
 }
 
-# chosen: is this one of the DHP_PERCENT that will do, of so many like it? Evenly spread, and others
-# in each run.
+# chosen: is this input one of the DHP_PERCENT that are tried? They are evenly spread, and differ
+# from run to run. Counts in $asked.
 asked=$((DHP_SEED % 100))
 chosen() {
 	asked=$((asked + 1))
 	[ $((asked * DHP_PERCENT / 100)) -gt $(((asked - 1) * DHP_PERCENT / 100)) ]
 }
 
-# counts KIND|KIND...: a line of the table for each
+# counts KIND|KIND...: prints a line of the table for each
 counts() {
 	touch "$tmp/counts"
 	awk -F '|' -v kinds="$1" '
@@ -57,17 +59,18 @@ counts() {
 	}' "$tmp/counts"
 }
 
-# summary KIND: at the end of a test
+# summary KIND: what a test prints at its end
 summary() {
 	counts "$1" | awk '{ print "tried " $(NF - 1) ", refused " $NF }'
 }
 
 # ---------------------------------------------------------------- nothing has changed
 
-# What bad input must leave as it was: all of dhp, and whatever it could have been taken for.
-# What good input changes meanwhile, $leave_out names.
+# What bad input must not change: everything of dhp, and what the input could be mistaken for. A
+# test sets $leave_out to a file that good input changes meanwhile.
 leave_out=
 state() {
+	local file
 	cut -d' ' -f1-3 /proc/modules
 	cat "$system/cpu/online" "$system"/memory/*/state
 	cat /proc/[0-9]*/comm 2>/dev/null | grep '^dhp' | sort
@@ -92,7 +95,7 @@ unchanged() {
 
 # ---------------------------------------------------------------- writing bytes
 
-# write SOURCE FILE: as many bytes at once as there are; if it fails, $why has the errno's name
+# write SOURCE FILE: all bytes of SOURCE in one write; if it fails, sets $why to the errno's name
 write() {
 	why=$(./put "$2" <"$1")
 }
@@ -105,8 +108,9 @@ bytes_refused() {
 	[ "$why" = "$1" ] || equal "$(head -c 20 "$2") into $3" "$1" "$why"
 }
 
-# Bytes that are no value of anything; each in a file of its own in $tmp/bytes.
+# Makes files in $tmp/bytes, each with bytes that are not a value of anything.
 make_bytes() {
+	local number word
 	[ ! -e "$tmp/bytes" ] || return 0
 	mkdir "$tmp/bytes"
 	cd "$tmp/bytes"
@@ -142,7 +146,7 @@ control() {
 	while read -r errno command; do
 		tried 'words to dhp_test'
 		ctl_refused "$errno" "$command"
-		[ -n "$(cat "$test_dir/control")" ] || fail "'$command' was refused without a word"
+		[ -n "$(cat "$test_dir/control")" ] || fail "'$command' was refused without a reason"
 		refused_one
 	done <<-END
 	EINVAL nonsense
@@ -197,7 +201,7 @@ note b'
 	ctl_refused EEXIST "event c1 category=memory"
 	equal clients 1 "$(cat "$dhp/clients")"
 }
-test_case control 'bad words to the test client'
+test_case control 'bad: words to the test client'
 
 long_command() {
 	long=$(printf '%04000d' 0)
@@ -213,7 +217,7 @@ long_command() {
 	ctl "processor c$long"
 	ctl "unregister c$long"
 }
-test_case long_command 'bad a command of more than a page, and a long one'
+test_case long_command 'bad: a command of more than a page; a long one works'
 
 online_file() {
 	cpu=$(pick_cpu)
@@ -233,11 +237,11 @@ online_file() {
 	expect_log <<-END
 	END
 }
-test_case online_file 'bad nothing is told of an add of what is online or a removal of what is offline'
+test_case online_file 'bad: onlining an online CPU, or offlining an offline one, causes no notification'
 
 # ---------------------------------------------------------------- parameters
 
-# Bytes that no parameter takes, into those that can be written; the others take none.
+# Bytes that no parameter accepts, into each parameter; some of these cannot be written at all.
 runtime_parameters() {
 	echo "DHP_SEED=$DHP_SEED"
 	make_bytes
@@ -258,7 +262,7 @@ runtime_parameters() {
 			fail "the log does not name ${file##*/}=nonsense"
 	done
 	unchanged
-	# And that they are not just refused whatever it is.
+	# They do accept good values.
 	for file in auto_online debug; do
 		for value in 1 0 Y N y n yes no on off; do
 			put "$parameters/$file" "$value" || fail "$value into $file: $why"
@@ -267,11 +271,11 @@ runtime_parameters() {
 	unchanged
 	summary 'parameters at run time'
 }
-test_case runtime_parameters 'bad bytes written to a parameter are refused and change nothing'
+test_case runtime_parameters 'bad: bytes written to a parameter are refused and change nothing'
 
 # ---------------------------------------------------------------- files
 
-# Files without a way to write have none for root either, and none once their mode allows it.
+# Files that cannot be written refuse root, too, also when their mode allows writing.
 read_only_files() {
 	make_bytes
 	ctl "pool t buffer_size=4096 permille=1"
@@ -308,12 +312,14 @@ read_only_files() {
 	equal "files" "$(sort "$tmp/files")" "$(find "$dhp" "$debugfs" -type f | sort)"
 	summary 'read-only files'
 }
-test_case read_only_files 'bad writes to what is read-only are refused, whatever its mode says'
+test_case read_only_files 'bad: writes to read-only files are refused, whatever their mode'
 
 writer_rounds=$(portion 20)
 
-# writer NUMBER FILE: good and bad values in turn; what was not as it should be goes to its file
+# writer NUMBER FILE: writes good and bad values in turn; unexpected answers go to
+# $tmp/writer.NUMBER
 writer() {
+	local value
 	for _ in $(seq "$writer_rounds"); do
 		for value in 1 nonsense 0 18446744073709551616; do
 			if put "$2" "$value"; then
@@ -344,11 +350,11 @@ concurrent_writers() {
 	unchanged
 	summary 'concurrent writers'
 }
-test_case concurrent_writers 'bad values and good ones from several writers at once'
+test_case concurrent_writers 'bad: values from several writers at once, among good ones'
 
 # ---------------------------------------------------------------- functions and callbacks
 
-# The good pools among them are in the log of notifications.
+# It creates good pools, too, which appear in the log of notifications.
 bad_calls() {
 	leave_out=$debugfs/log
 	remember
@@ -366,7 +372,7 @@ bad_calls() {
 	done <"$tmp/fields"
 	log_since_mark | sed -n 's/.*dhp_bad_calls: //p'
 	awk '$NF { exit 1 }' "$tmp/tallies" || fail "not every answer is what the headers promise"
-	# It names those that are not.
+	# The log names bad arguments.
 	for complaint in 'a pool needs a configuration with a name' \
 		'bad pool name "elevenchars": it must be 1 to 10' 'bad pool name "a/b"' \
 		'bad pool name ".n"' 'bad buffer_size 65537: it must be at most 65536' \
@@ -376,7 +382,7 @@ bad_calls() {
 		'pool name bad_calls is in use already' \
 		'KeRegisterProcessorChangeCallback\(.*flags 0x2\) failed' \
 		'KeDeregisterProcessorChangeCallback.* not what KeRegister' \
-		'(un)?registering a processor callback from inside a work item.* is refused' \
+		'(un)?registering a CPU callback from inside a work item.* is refused' \
 		'unregistering an event callback from inside a work item.* is refused' \
 		'(creating|destroying) a pool from inside a work item.* is refused' \
 		'dhp_bad_calls: module_wdm_driver\(\) names no DriverEntry'; do
@@ -388,7 +394,7 @@ bad_calls() {
 }
 test_case bad_calls 'R1 W2 W3 W4 W5 E2 bad calls of every function get the answers that its header promises'
 
-# What is no errno is no veto. One client each, for each is told once.
+# A status that is not an errno is not a veto. It is logged once per client, so each has a client.
 bad_statuses() {
 	cpu=$(pick_cpu)
 	for status in 1 16 4096 2147483647 -4096 -5000 -2147483648; do
@@ -408,19 +414,17 @@ bad_statuses() {
 	equal clients 0 "$(cat "$dhp/clients")"
 	summary 'statuses from callbacks'
 }
-test_case bad_statuses 'P3 P6 bad statuses from a callback are no veto, and named in the log'
+test_case bad_statuses 'P3 P6 bad statuses from a callback are not vetoes, and the log names them'
 
 # ---------------------------------------------------------------- programs of the guest
 
-# program_fails STATUS PROGRAM WORDS...: with that status, a reason that has the last word, and
-# nothing on standard output
+# program_fails STATUS PROGRAM WORDS...: it must end with that status, give a reason that has the
+# last word, and print nothing on standard output.
 program_fails() {
-	status=$1
+	local status="$1" program="$2" code=0 word
 	shift
-	program=$1
 	for word in "$@"; do :; done
 	tried "words to $program"
-	code=0
 	"$@" >"$tmp/said" 2>"$tmp/reason" </dev/null || code=$?
 	equal "status of $*" "$status" "$code"
 	[ ! -s "$tmp/said" ] || fail "$*: printed $(cat "$tmp/said")"
@@ -452,11 +456,11 @@ hotplug_words() {
 		# shellcheck disable=SC2086 # a list of words
 		program_fails 1 hotplug $words
 	done
-	equal 'processors and memory' "$before" "$(present_cpus) / $(memory_blocks)"
+	equal 'CPUs and memory' "$before" "$(present_cpus) / $(memory_blocks)"
 	unchanged
 	summary 'words to hotplug'
 }
-test_case hotplug_words 'bad words to hotplug'
+test_case hotplug_words 'bad: words to hotplug'
 
 to_host_words() {
 	command -v to-host >/dev/null || skip "no 'to-host' command"
@@ -469,25 +473,25 @@ to_host_words() {
 	done
 	summary 'words to to-host'
 }
-test_case to_host_words 'bad names of files for the host'
+test_case to_host_words 'bad: names of files for the host'
 
 # ---------------------------------------------------------------- insmod
 
-# What there is of dhp when it is not loaded, and what a refused one must not leave.
+# not_loaded WHAT: nothing of dhp is there after it
 not_loaded() {
 	module_loaded dhp && fail "dhp is loaded after $1"
 	[ ! -e "$dhp" ] || fail "$dhp is there after $1"
 	[ ! -e "$debugfs" ] || fail "$debugfs is there after $1"
 }
 
-# insmod_fails PARAMETER VALUE [GOOD-PARAMETER...]: with a message that has both
+# insmod_fails PARAMETER VALUE [GOOD-PARAMETER...]: it must fail, with a message that names both.
+# Sets a new $mark, for log_since_mark.
 insmod_fails() {
-	key=$1
-	bad=$2
+	local key="$1" bad="$2" shown
 	shift 2
 	tried 'parameters of insmod'
 	shown=$(printf %.20s "$bad")
-	# Others of this value may be in the log already.
+	# The log may have this value already, from another parameter.
 	mark="bad input: another value for $key"
 	echo "$mark" >/dev/kmsg
 	if try_load dhp "$@" "$key=$bad" 2>"$tmp/said"; then
@@ -499,7 +503,7 @@ insmod_fails() {
 	*)
 		log_since_mark | grep 'dhp: ' | grep -F -- "$shown" >"$tmp/named" ||
 			fail "the log does not name $shown, for $key"
-		# The kernel's own line ends after a thousand characters.
+		# The kernel cuts its own line after a thousand characters.
 		[ ${#bad} -gt 500 ] || grep -qF "$key" "$tmp/named" ||
 			fail "the log does not name $key with $shown"
 		;;
@@ -511,7 +515,7 @@ insmod_fails() {
 insmod_parameters() {
 	echo "DHP_SEED=$DHP_SEED"
 	unload dhp_test
-	# Whoever adds a parameter adds bad values for it here.
+	# A new parameter needs bad values below.
 	equal "parameters" 'auto_online buffer_permille debug pool' "$(cd "$parameters" && echo *)"
 	unload dhp
 	remember
@@ -530,29 +534,29 @@ insmod_parameters() {
 		18446744073709551620 99999999999999999999999 %s%n "$long" "$control_bytes" "$no_utf8"; do
 		! chosen || insmod_fails buffer_permille "$value"
 	done
-	# One that is bad among good ones, and the last of two
+	# A bad one among good ones, and the last of two
 	insmod_fails buffer_permille 501 auto_online=0 pool=1
 	insmod_fails pool 2 pool=1
 	unchanged
 	summary 'parameters of insmod'
 }
-test_case insmod_parameters 'bad parameters are refused and named, and leave nothing'
+test_case insmod_parameters 'bad: parameters are refused and named, and leave nothing behind'
 
-# The samples have none. One that gets parameters needs bad values for them, too.
+# A sample that gets parameters needs bad values for them here.
 sample_parameters() {
 	module_loaded dhp || load dhp pool=0
 	for sample in dhp_sample_native dhp_sample_wdm; do
 		load "$sample"
 		[ ! -e "/sys/module/$sample/parameters" ] ||
-			fail "$sample has parameters that nobody has tried: $(ls "/sys/module/$sample/parameters")"
+			fail "$sample has parameters that are not tested: $(ls "/sys/module/$sample/parameters")"
 		unload "$sample"
 	done
 	unload dhp
 }
-test_case sample_parameters 'bad parameters of the samples: they have none'
+test_case sample_parameters 'bad: parameters of the samples, which have none'
 
-# Several at once: of the bad ones none, and the good ones load one dhp, whose loading others may
-# have waited for: since 6.5, the kernel gives all who load one file at once the same answer.
+# Several at once: all bad ones fail, and the good ones load one dhp. Since 6.5, the kernel gives
+# the same answer to all that load one file at the same time, so that several may succeed.
 concurrent_insmods() {
 	module_loaded dhp && unload dhp
 	for _ in $(seq 5); do
@@ -568,10 +572,10 @@ concurrent_insmods() {
 			try_load dhp pool=0 2>"$tmp/insmod.$i" && echo "$i" >>"$tmp/winners" &
 		done
 		wait
-		[ -s "$tmp/winners" ] || fail "none of four has loaded it: $(cat "$tmp"/insmod.*)"
+		[ -s "$tmp/winners" ] || fail "none of four insmods succeeded: $(cat "$tmp"/insmod.*)"
 		for i in 1 2 3 4; do
 			grep -qx "$i" "$tmp/winners" || grep -q 'File exists' "$tmp/insmod.$i" ||
-				fail "one of four that load it: $(cat "$tmp/insmod.$i")"
+				fail "one of four insmods: $(cat "$tmp/insmod.$i")"
 		done
 		equal "modules that are dhp" 1 "$(grep -c '^dhp ' /proc/modules)"
 		rm "$tmp/winners"
@@ -579,7 +583,7 @@ concurrent_insmods() {
 	done
 	summary 'concurrent insmods'
 }
-test_case concurrent_insmods 'bad insmods at once, and good ones'
+test_case concurrent_insmods 'bad: insmods at once, among good ones'
 
 # ---------------------------------------------------------------- all of it
 
@@ -590,14 +594,14 @@ table() {
 	awk '{ tried += $(NF - 1); refused += $NF }
 		END { printf "%-42s%7d%9d\n", "in all", tried, refused }' "$tmp/table"
 	awk '!$(NF - 1) || $(NF - 1) != $NF { exit 1 }' "$tmp/table" ||
-		fail "of each kind there must be some, and all of them refused"
+		fail "each kind must have been tried, and refused each time"
 	cut -d'|' -f1 "$tmp/counts" | sort -u | while read -r kind; do
 		case "|$kinds|" in
 		*"|$kind|"*) ;;
-		*) fail "what was tried as '$kind' is not in the table" ;;
+		*) fail "the table has no '$kind'" ;;
 		esac
 	done
 }
-test_case table 'bad input of every kind was tried, and all of it refused'
+test_case table 'bad: every kind of input was tried and refused'
 
 run_tests

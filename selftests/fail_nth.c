@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Lets allocations fail during one system call, and none before or after it: a shell would
- * have them fail in itself.
+ * Makes allocations fail during one system call, and none before or after it. A shell would also
+ * make its own allocations fail.
  *
  *   fail_nth TASK NTH write FILE TEXT
  *   fail_nth TASK NTH load FILE PARAMETERS
  *   fail_nth TASK NTH unload MODULE
  *
- * The NTH allocation of TASK fails, a process id or "self"; or, with "each" for NTH, as many of
- * them as debugfs says. Prints how many there still were to come, 0 if it has failed, and the
- * system call's errno, 0 if it has succeeded. The exit status is 0 whenever the call was made.
+ * TASK is a process id or "self". Its NTH allocation fails; or, with "each" for NTH, those that
+ * debugfs chooses. Prints how many allocations there still were before the NTH, 0 if it has failed,
+ * and the errno of the system call, 0 if it has succeeded. The exit status is 0 if the call was
+ * made.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,161 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Memory is short: each allocation of an operation fails in turn, by the kernel's fault injection.
-# The operation then fails with -ENOMEM, or does without; either way nothing is left of what was
-# begun, and it works the next time. By task, every allocation can be met, the kernel's own
-# included; those that dhp leaves to worker threads are met at intervals.
+# Memory is short: each allocation of an operation fails, one after the other. The operation then
+# fails with -ENOMEM, or does without; either way nothing is left of what was begun, and it works
+# the next time. Not here: how allocations are made to fail, see lib/faults.sh.
 
-. ./lib.sh
-
-faults=/sys/kernel/debug
-enomem=12
-
-# The kernel reports no injected failure, but its allocators some that come of one, with a trace.
-dmesg() {
-	command dmesg | awk '
-	/vmalloc error: |percpu: allocation failed|alloc_cpumask_var: failed/ { excused = 1; next }
-	excused && /Call Trace:/ { excused = 0; next }
-	{ print }'
-}
-
-# begin_faults: every kind of allocation can be made to fail, until the test's end. Traces would
-# be bad on the console, where dmesg() cannot take them out; so it hears of errors only.
-begin_faults() {
-	for file in /proc/self/fail-nth "$faults/failslab" "$faults/fail_page_alloc"; do
-		[ -e "$file" ] ||
-			skip "needs CONFIG_FAILSLAB, _FAIL_PAGE_ALLOC, _FAULT_INJECTION_DEBUG_FS: no $file"
-	done
-	for kind in failslab fail_page_alloc; do
-		echo 0 >"$faults/$kind/verbose"
-		echo N >"$faults/$kind/ignore-gfp-wait"
-	done
-	echo 0 >"$faults/fail_page_alloc/min-order"
-	echo N >"$faults/fail_page_alloc/ignore-gfp-highmem"
-	loud=/sys/module/printk/parameters/ignore_loglevel
-	was_loud=$(cat "$loud")
-	was_level=$(cut -f1 /proc/sys/kernel/printk)
-	trap end_faults EXIT
-	trap 'exit 130' INT TERM HUP
-	echo N >"$loud"
-	echo 4 >/proc/sys/kernel/printk
-}
-
-end_faults() {
-	no_faults
-	mark_workers 0
-	# If fail_nth was killed.
-	echo 0 >"/proc/$kthreadd/fail-nth"
-	echo "$was_level" >/proc/sys/kernel/printk
-	echo "$was_loud" >"$loud"
-}
-
-# ---------------------------------------------------------------- by task
-
-# is_promised WHAT: has it failed with one of the errnos that are fine? $promised, if not just ENOMEM.
-is_promised() {
-	case " ${promised-$enomem} " in
-	*" $errno "*) ;;
-	*) fail "$1 failed with errno $errno, not with ${promised-$enomem}" ;;
-	esac
-}
-
-# in_turn TASK DONE FAILED WHAT...: does WHAT, see fail_nth.c, and lets the first allocation of
-# TASK fail, or number $begin_at, then the next and so on until there was none left to fail.
-# After each, DONE looks at what was done and takes it back, or FAILED at what is left.
-in_turn() {
-	task=$1
-	when_done=$2
-	when_failed=$3
-	shift 3
-	nth=${begin_at-1}
-	injected=0
-	failed=0
-	while :; do
-		./fail_nth "$task" "$nth" "$@" >"$tmp/injected" || fail "cannot try: $*"
-		read -r left errno <"$tmp/injected"
-		if [ "$errno" = 0 ]; then
-			$when_done
-		else
-			failed=$((failed + 1))
-			[ "$left" = 0 ] || fail "'$*' failed with errno $errno, and no allocation had"
-			is_promised "'$*', when allocation $nth had failed,"
-			$when_failed
-		fi
-		[ "$left" = 0 ] || break
-		injected=$((injected + 1))
-		nth=$((nth + 1))
-	done
-	echo "'$*': $injected allocations, $failed of them not to do without"
-	[ "$injected" -gt 0 ] || fail "no allocation was met"
-}
-
-nothing() {
-	:
-}
-
-kthreadd=2
-
-# ---------------------------------------------------------------- by interval
-
-# With faults in worker threads, and in what creates them: those that are there now, and all
-# that come later, for a thread's mark is inherited from kthreadd.
-mark_workers() {
-	for process in /proc/[0-9]*; do
-		read -r comm 2>/dev/null <"$process/comm" || continue
-		case $1$comm in
-		?kthreadd | ?kworker/u* | 0kworker/*) echo "$1" 2>/dev/null >"$process/make-it-fail" || true ;;
-		esac
-	done
-}
-
-# faults_each INTERVAL failslab|fail_page_alloc: every INTERVALth allocation fails, of who is marked,
-# when $space bytes or pages have been had.
-faults_each() {
-	echo "${space-0}" >"$faults/$2/space"
-	echo 1 >"$faults/$2/task-filter"
-	echo -1 >"$faults/$2/times"
-	echo "$1" >"$faults/$2/interval"
-	echo 100 >"$faults/$2/probability"
-}
-
-no_faults() {
-	# Who calls it may be in a loop over the kinds.
-	for which in failslab fail_page_alloc; do
-		echo 0 >"$faults/$which/probability"
-		echo 0 >"$faults/$which/task-filter"
-	done
-}
-
-# at_intervals DONE FAILED WHAT...: as in_turn, but every $intervals-th allocation of $kinds fails.
-at_intervals() {
-	when_done=$1
-	when_failed=$2
-	shift 2
-	succeeded=0
-	failed=0
-	for kind in ${kinds-failslab fail_page_alloc}; do
-		for interval in $intervals; do
-			faults_each "$interval" "$kind"
-			./fail_nth self each "$@" >"$tmp/injected" || fail "cannot try: $*"
-			no_faults
-			read -r _ errno <"$tmp/injected"
-			if [ "$errno" = 0 ]; then
-				succeeded=$((succeeded + 1))
-				$when_done
-				continue
-			fi
-			is_promised "'$*', at interval $interval of $kind,"
-			failed=$((failed + 1))
-			$when_failed
-		done
-	done
-	echo "'$*': succeeded $succeeded times, failed $failed times"
-}
+. ./lib/all.sh
+. ./lib/faults.sh
 
 # ---------------------------------------------------------------- what must be left
 #
-# Looked at after each allocation, on a slow kernel, and so without another process.
+# Checked after each allocation, on a slow kernel, and so without another process.
 
 order() {
 	echo "$1" >"$test_dir/control" || fail "$1: $(cat "$test_dir/control")"
@@ -167,7 +22,7 @@ calm() {
 
 # reads FILE VALUE
 reads() {
-	value=
+	local value=
 	read -r value <"$1" || [ -z "$value" ] || fail "$1 cannot be read"
 	equal "$1" "$2" "$value"
 }
@@ -182,6 +37,7 @@ set_file() {
 }
 
 workers() {
+	local all
 	read -r all <"$system/cpu/online"
 	reads "$dhp/pools/t/workers" "$all"
 }
@@ -231,7 +87,7 @@ unregistering() {
 		not_registered
 	done
 }
-test_case unregistering 'R5 no memory is no reason not to be unregistered'
+test_case unregistering 'R5 clients are unregistered without memory'
 
 # ---------------------------------------------------------------- pools
 
@@ -261,8 +117,7 @@ no_threads() {
 	! cat /proc/[0-9]*/comm 2>/dev/null | grep -q '^t/\|^dhp/'
 }
 
-# Of pools that have gone, or have never been: neither a thread, nor memory that the kernel does not
-# have back.
+# Pools that were destroyed, or never created, have left neither threads nor memory behind.
 nothing_left() {
 	wait_for 30 no_threads || fail "a pool has left threads behind"
 	! logged 'which are lost' || fail "a pool has left buffers behind"
@@ -281,7 +136,7 @@ pool_destroyed() {
 	not_created
 	nothing_left
 }
-test_case pool_destroyed 'E5 no memory is no reason for a pool to stay'
+test_case pool_destroyed 'E5 a pool is destroyed without memory'
 
 put_back() {
 	order "put t"
@@ -303,7 +158,7 @@ pool_at_work() {
 }
 test_case pool_at_work 'E3 no memory while a pool works: nothing is lost'
 
-# ---------------------------------------------------------------- processors
+# ---------------------------------------------------------------- CPUs
 
 came() {
 	calm
@@ -329,7 +184,7 @@ went_not() {
 	workers
 }
 
-# Each client's calls, one by one: none comes without what it must follow.
+# The calls of each client: each follows one that it may follow.
 calls_fit() {
 	awk '
 	BEGIN {
@@ -344,8 +199,7 @@ calls_fit() {
 	END { exit bad }' "$test_dir/log" || fail "calls that do not fit"
 }
 
-# Where the kernel itself has no memory for a processor, it says so as it likes.
-processors() {
+cpus() {
 	begin_faults
 	cpu=$(pick_cpu)
 	switch=$system/cpu/cpu$cpu/online
@@ -362,10 +216,10 @@ processors() {
 	ctl "destroy t"
 	nothing_left
 }
-test_case processors 'P1 E1 E5 no memory while a processor comes or goes'
+test_case cpus 'P1 E1 E5 no memory while a CPU comes online or goes offline'
 
-# A worker that could not be had is tried for every ten seconds.
-processors_late() {
+# The pool tries every ten seconds to create a worker that is missing.
+cpus_late() {
 	begin_faults
 	cpu=$(pick_cpu)
 	ctl "pool t buffer_size=4096 permille=1"
@@ -383,16 +237,16 @@ processors_late() {
 		ctl "submit t cpu=$cpu count=10"
 		ctl "flush t"
 	done
-	logged 'pool t: no worker for processor' || fail "there was memory all the time"
+	logged 'pool t: no worker for CPU' || fail "there was memory all the time"
 	calls_fit
 }
-test_case processors_late 'E5 no memory in worker threads for a processor that comes: its worker follows'
+test_case cpus_late 'E5 no memory in worker threads while a CPU comes online: its worker is created later'
 
 # ---------------------------------------------------------------- memory
 
-# What the kernel has no memory for when memory comes or goes, it calls busy, too, and what KASAN
-# has none for, not permitted.
-kernels="$enomem 16 1"
+# When the kernel has no memory to take a block offline or online, the error may also be EBUSY, and
+# from KASAN EPERM.
+block_errnos="$enomem 16 1"
 
 gone() {
 	has_buffers "$without"
@@ -408,8 +262,7 @@ gone_not() {
 giving_back() {
 	begin_faults
 	take_pool_block
-	promised=$kernels
-	in_turn self gone gone_not write "$state" offline
+	in_turn -e "$block_errnos" self gone gone_not write "$state" offline
 	set_block "$block" offline
 	has_buffers "$without"
 }
@@ -431,12 +284,11 @@ arriving() {
 	take_pool_block
 	set_block "$block" offline
 	settle
-	promised=$kernels
-	in_turn self come come_not write "$state" online_kernel
+	in_turn -e "$block_errnos" self come come_not write "$state" online_kernel
 	set_block "$block" online_kernel
 	has_buffers "$with"
 }
-test_case arriving 'E2 no memory while memory comes'
+test_case arriving 'E2 no memory while memory comes online'
 
 growing() {
 	begin_faults
@@ -450,12 +302,13 @@ growing() {
 			set_file "$state" online_kernel
 			calm
 			read -r some <"$dhp/pools/t/buffers"
-			# Never the reason why a DIMM cannot go, here neither.
+			# A pool never keeps a block online, not even now.
 			set_file "$state" offline
 			calm
 			no_faults
 			has_buffers "$without"
-			# Fewer than without it if the kernel, short of memory, has asked for some back.
+			# There may be fewer than without the block: the kernel may have reclaimed
+			# some.
 			[ "$some" -le "$with" ] || fail "$some buffers: it should be at most $with"
 			set_file "$state" online_kernel
 			has_buffers "$with"
@@ -470,8 +323,8 @@ was_offline() {
 	set_file "$state" online
 }
 
-# The client is held in its first event, so that those that follow stay queued. The first one
-# that finds no memory has the reserve, the next one is merged with it.
+# The client is held in its first event, so that later ones stay queued. The first event that gets
+# no memory uses the reserve, and the next one is merged with it.
 merged() {
 	begin_faults
 	# shellcheck disable=SC2046 # an option and its value
@@ -480,13 +333,12 @@ merged() {
 	state=$system/memory/memory$block/state
 	[ "$(cat "$state")" = offline ] || set_block "$block" offline
 	settle
-	promised=$kernels
 	ctl "event e1 category=memory"
 	ctl "inside e1 state=arrival action=hold"
 	set_block "$block" online
 	wait_or_fail 60 grep -q '^e1 ARRIVAL' "$test_dir/log"
 	for _ in 1 2; do
-		in_turn self was_offline nothing write "$state" offline
+		in_turn -e "$block_errnos" self was_offline nothing write "$state" offline
 	done
 	set_block "$block" offline
 	ctl "release e1"
@@ -495,17 +347,18 @@ merged() {
 	equal "last event" REMOVAL "$(grep '^e1 [AR]' "$test_dir/log" | tail -n 1 | cut -d' ' -f2)"
 	! grep '!' "$test_dir/log" || fail "an event is not as it should be"
 }
-test_case merged 'A10 no memory for events: they are merged, and say so'
+test_case merged 'A10 no memory for events: they are merged, and are marked as merged'
 
 # ---------------------------------------------------------------- loading
 #
-# Loading a module begins with a great many allocations of the kernel's own, which are left out.
+# Loading a module begins with many allocations of the kernel's own, which are left out.
 
 plenty=1000000	# allocations; there are some hundreds
 
-# count_left ERRNO FILE PARAMETERS: loads it, with that errno, and sets $left: $plenty without those
-# that it took.
+# count_left ERRNO FILE PARAMETERS: loads it, which gives this errno, and sets $left to $plenty less
+# the number of its allocations.
 count_left() {
+	local errno
 	./fail_nth self "$plenty" load "$2" "$3" >"$tmp/injected"
 	read -r left errno <"$tmp/injected"
 	equal "errno of loading $2 $3" "$1" "$errno"
@@ -521,29 +374,27 @@ sample_not_loaded() {
 	clients 0
 }
 
-# The sample's own are among the last.
+# load_sample SAMPLE ERRNOS: the sample's own allocations are among the last.
 load_sample() {
+	local file="$DHP_DIR/$1.ko"
 	sample=$1
-	count_left 0 "$DHP_DIR/$sample.ko" ""
+	count_left 0 "$file" ""
 	sample_loaded
-	begin_at=$((plenty - left - 80))
-	in_turn self sample_loaded sample_not_loaded load "$DHP_DIR/$sample.ko" ""
-	begin_at=1
-	in_turn "$kthreadd" sample_loaded sample_not_loaded load "$DHP_DIR/$sample.ko" ""
+	in_turn -e "$2" -n $((plenty - left - 80)) self sample_loaded sample_not_loaded load "$file" ""
+	in_turn -e "$2" "$kthreadd" sample_loaded sample_not_loaded load "$file" ""
 }
 
 samples() {
 	begin_faults
-	# A thread that cannot be had may be EAGAIN, by the kernel, and so may the veto.
-	promised="$enomem 11"
-	load_sample dhp_sample_native
-	# NULL, which is what KeRegisterProcessorChangeCallback() has returned, cannot say why.
-	promised="$enomem 11 5"
-	load_sample dhp_sample_wdm
+	# From the kernel, a thread that cannot be created may be EAGAIN, and so may the veto.
+	load_sample dhp_sample_native "$enomem 11"
+	# KeRegisterProcessorChangeCallback() returns NULL, which does not say why.
+	load_sample dhp_sample_wdm "$enomem 11 5"
 }
-test_case samples 'W2 no memory for a driver is an error of its insmod, and leaves nothing registered'
+test_case samples 'W2 no memory for a driver fails its insmod, and leaves nothing registered'
 
 none_loaded() {
+	local module
 	for module in dhp_test dhp; do
 		! module_loaded "$module" || unload "$module"
 	done
@@ -567,19 +418,25 @@ load_again() {
 	load dhp buffer_permille=1
 }
 
+# ---------------------------------------------------------------- at intervals
+
+# intervals_of_clients INTERVALS
 intervals_of_clients() {
+	local client
 	for client in "processor c1 flags=existing,removals" "event c1 category=processor flags=existing" \
 		"event c1 category=memory flags=existing" "memory c1"; do
-		at_intervals registered not_registered write "$test_dir/control" "$client"
+		at_intervals "$1" registered not_registered write "$test_dir/control" "$client"
 		[ "$failed" -gt 0 ] || fail "'$client' never failed"
 		register_again() { order "$client"; }
 		register_again
-		at_intervals register_again nothing write "$test_dir/control" "unregister c1"
+		at_intervals "$1" register_again nothing write "$test_dir/control" "unregister c1"
 		ctl "unregister c1"
 	done
 }
 
-intervals_of_processors() {
+# intervals_of_cpus INTERVALS
+intervals_of_cpus() {
+	local cpu
 	cpu=$(pick_cpu)
 	switch=$system/cpu/cpu$cpu/online
 	settle
@@ -589,81 +446,75 @@ intervals_of_processors() {
 	ctl "event e1 category=processor"
 	offline "$cpu"
 	settle
-	at_intervals came came_not write "$switch" 1
+	at_intervals "$1" came came_not write "$switch" 1
 	[ "$failed" -gt 0 ] || fail "it was never refused"
 	online "$cpu"
-	at_intervals went went_not write "$switch" 0
+	at_intervals "$1" went went_not write "$switch" 0
 	calls_fit
 }
 
-# spend PARAMETERS: sets $spent, the bytes of slabs that loading dhp takes
+# spend PARAMETERS: sets $spent, the bytes of slabs that loading dhp takes.
 spend() {
-	space=2000000000
-	faults_each 1 failslab
+	local space=2000000000 left
+	faults_each 1 failslab "$space"
 	./fail_nth self each load "$DHP_DIR/dhp.ko" "$1" >"$tmp/injected" || fail "cannot load dhp"
 	no_faults
 	read -r left <"$faults/failslab/space"
 	spent=$((space - left))
 }
 
-# There is enough for most of the kernel's own part of it, and then for more and more. Not of pages:
-# how many it takes depends on what the slabs still have.
+# There is enough memory for most of the kernel's own part of loading, and then for more and more.
+# Only slabs are limited, because how many pages it takes depends on what is free in the slabs.
 intervals_of_loading() {
+	local least part
 	none_loaded
-	kinds=failslab
-	intervals='1 2 3'
 	spend pool=maybe
 	least=$spent
 	spend buffer_permille=1
 	loaded
 	for part in 2 3 4 5 6 7; do
-		space=$((least + (spent - least) * part / 8))
-		at_intervals loaded not_loaded load "$DHP_DIR/dhp.ko" buffer_permille=1
+		at_intervals -k failslab -s $((least + (spent - least) * part / 8)) '1 2 3' \
+			loaded not_loaded load "$DHP_DIR/dhp.ko" buffer_permille=1
 	done
-	logged 'dhp: [a-z]* did not start: error -12' || fail "no allocation of dhp's own has failed"
-	unset kinds space
+	logged 'dhp: [a-z ]* did not start: (-12|-ENOMEM)' || fail "no allocation of dhp's own has failed"
 	load dhp buffer_permille=1
-	intervals='1 3 10'
-	promised=none
-	at_intervals load_again nothing unload dhp
+	at_intervals -e none '1 3 10' load_again nothing unload dhp
 	unload dhp
 	nothing_left
 }
 
 all_at_intervals() {
 	begin_faults
-	intervals='1 2 3 5 10'
-	intervals_of_clients
-	at_intervals created not_created write "$test_dir/control" \
+	intervals_of_clients '1 2 3 5 10'
+	at_intervals '1 2 3 5 10' created not_created write "$test_dir/control" \
 		"pool t buffer_size=4096 min=100 max=1000"
 	[ "$failed" -gt 0 ] || fail "no pool was ever refused"
-	intervals_of_processors
+	intervals_of_cpus '1 2 3 5 10'
 	intervals_of_loading
 }
-test_case all_at_intervals 'R1 R5 P1 E1 E5 load no memory now and again: clients, pools, processors, loading and unloading'
+test_case all_at_intervals 'R1 R5 P1 E1 E5 load no memory now and then: clients, pools, CPUs, loading and unloading'
 
-# A bad parameter shows how many there are before dhp's own.
+# ---------------------------------------------------------------- dhp itself
+
+# Loading with a bad parameter shows how many allocations there are before dhp's own.
 loading() {
 	begin_faults
 	none_loaded
 	count_left 22 "$DHP_DIR/dhp.ko" pool=maybe
-	begin_at=$((plenty - left + 1))
-	in_turn self loaded not_loaded load "$DHP_DIR/dhp.ko" buffer_permille=1
-	begin_at=1
+	in_turn -n $((plenty - left + 1)) self loaded not_loaded load "$DHP_DIR/dhp.ko" buffer_permille=1
 	in_turn "$kthreadd" loaded not_loaded load "$DHP_DIR/dhp.ko" buffer_permille=1
 	nothing_left
 }
-test_case loading 'load no memory for dhp is an error of the insmod, and leaves nothing'
+test_case loading 'load no memory for dhp fails its insmod, and leaves nothing'
 
 unloading() {
 	begin_faults
 	none_loaded
 	load dhp buffer_permille=1
-	promised=none
-	in_turn self load_again nothing unload dhp
+	in_turn -e none self load_again nothing unload dhp
 	unload dhp
 	nothing_left
 }
-test_case unloading 'load no memory is no reason not to be unloaded'
+test_case unloading 'load dhp is unloaded without memory'
 
 run_tests

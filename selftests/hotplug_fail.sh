@@ -1,52 +1,50 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# A failure at every step of the kernel's hotplug machine that can be made to fail, up and down:
-# whatever is told of the way there is told of the way back, exactly.
+# If this fails, a driver that prepared for a change that then failed does not learn that it failed.
+#
+# A failure at each failable step of the kernel's CPU hotplug state machine, up and down. Clients
+# get the notifications of an operation up to the step that fails, and then those that undo them.
+# fault.sh has allocations that fail.
 
-. ./lib.sh
-
-# number_of NAME: a step's number
-number_of() {
-	sed -n "s/^ *\\([0-9]*\\): $1\$/\\1/p" "$system/cpu/hotplug/states"
-}
+. ./lib/all.sh
 
 steps() {
 	sed -n 's/^ *\([0-9]*\): .*/\1/p' "$system/cpu/hotplug/states"
 }
 
+# Sets, for its caller: $cpu, a CPU that can go offline; $prepare, $online and $active, the numbers
+# of dhp's steps and of sched:active, which some kernels lack.
 take_cpu() {
 	cpu=$(pick_cpu)
-	prepare=$(number_of dhp:prepare)
-	online=$(number_of dhp:online)
+	prepare=$(step_number dhp:prepare)
+	online=$(step_number dhp:online)
 	[ -n "$prepare" ] || fail "no dhp:prepare in cpu/hotplug/states"
 	[ -n "$online" ] || fail "no dhp:online in cpu/hotplug/states"
-	active=$(number_of sched:active)
-}
-
-arm() {
-	put "$system/cpu/cpu$cpu/hotplug/fail" "$1"
+	active=$(step_number sched:active)
 }
 
 # ---------------------------------------------------------------- the sweep
 #
-# A good removal and a good add are recorded first, call by call, from the kernel's tracepoints.
-# An operation that fails at a step must then be the beginning of the good one, up to that step,
-# and what the good one of the other direction has for the steps that were done: its mirror
-# image. What clients are told follows from where it failed.
+# The kernel's tracepoints record each call of a good removal and of a good add first. An operation
+# that fails at a step must then make the calls of the good one up to that step, and undo them by
+# the calls that the good one of the other direction makes for these steps. The step also determines
+# the notifications that clients get.
 #
-# There are some fifty operations to a sweep. So what is done for each is done without any other
-# process, and judged at the end.
+# A sweep has about fifty operations. So an operation starts no process, and all are judged at the
+# end.
 
-# begin_trace: the calls of $cpu's steps go to $trace, whichever processor makes them, in order.
+# begin_trace CPU: calls of the CPU's steps go to $trace, in order, whichever CPU makes them. Sets
+# $trace for its caller, and for the trap that removes it when the test ends.
 begin_trace() {
+	local cpu="$1"
 	[ -d /sys/kernel/tracing/events/cpuhp ] || skip "needs the tracepoints cpuhp:*"
 	trace=/sys/kernel/tracing/instances/dhp_hotplug_fail
 	[ ! -d "$trace" ] || rmdir "$trace"
-	mkdir "$trace" || fail "no trace of our own"
+	mkdir "$trace" || fail "cannot make a trace instance"
 	trap 'rmdir "$trace"' EXIT
 	trap 'exit 130' INT TERM HUP
-	# Clocks of processors differ; this one counts.
+	# The CPUs' clocks differ; this one is a common counter.
 	put "$trace/trace_clock" counter || fail "no trace clock that orders: $why"
 	put "$trace/events/cpuhp/filter" "cpu == $cpu" || fail "the trace cannot be filtered: $why"
 	put "$trace/events/cpuhp/cpuhp_exit/filter" "cpu == $cpu && ret != 0" ||
@@ -54,50 +52,48 @@ begin_trace() {
 	put "$trace/events/cpuhp/enable" 1 || fail "cpuhp cannot be traced: $why"
 }
 
-# attempt 1|0 STEP VETOER: one add or removal, with STEP armed (-1: none) and client number VETOER
-# to veto (0: none). Sets $said to "done" or the kernel's word, and $left to the step that is
-# armed still.
+# attempt CPU 1|0 STEP VETOER: one add or removal, with STEP armed (-1: none) and client number
+# VETOER to veto (0: none). Counts it in $attempts. Sets, for its caller: $said, "done" or the
+# kernel's error; $left, the step that is still armed.
 attempt() {
+	local is_now
 	attempts=$((attempts + 1))
 	echo "attempt $attempts" >"$trace/trace_marker"
 	echo "note attempt:$attempts" >"$test_dir/control"
 	said="done"
-	echo "$1" 2>"$tmp/said" >"$system/cpu/cpu$cpu/online" || read -r said <"$tmp/said"
-	read -r left <"$system/cpu/cpu$cpu/hotplug/fail"
-	read -r is_now <"$system/cpu/cpu$cpu/online"
+	echo "$2" 2>"$tmp/said" >"$system/cpu/cpu$1/online" || read -r said <"$tmp/said"
+	read -r left <"$system/cpu/cpu$1/hotplug/fail"
+	read -r is_now <"$system/cpu/cpu$1/online"
 	read -r _ <"$dhp/settle"
-	echo "$attempts $1 $2 $3 $left $is_now $said" >>"$tmp/attempts"
+	echo "$attempts $2 $3 $4 $left $is_now $said" >>"$tmp/attempts"
 }
 
-# choose_vetoer 1|0 STEP: sets $vetoer to a client's number or, in half of the cases, 0, if the
-# clients are asked before the machine comes to STEP.
+# choose_vetoer CLIENTS: chooses one of the clients to veto or, in half of the cases, none. Sets,
+# for its caller: $seed, from which the next choice comes; $vetoer, the client's number or 0.
 choose_vetoer() {
-	vetoer=0
-	if [ "$1" = 1 ]; then
-		[ "$2" -gt "$prepare" ] || return 0
-	else
-		[ "$2" -lt "$online" ] || return 0
-	fi
 	seed=$(((seed * 1103515245 + 12345) & 0x7fffffff))
-	vetoer=$(((seed >> 16) % (2 * clients)))
-	[ "$vetoer" -le "$clients" ] || vetoer=0
-	[ "$vetoer" = 0 ] ||
-		echo "veto c$vetoer state=$veto_state errno=-12" >"$test_dir/control"
+	vetoer=$(((seed >> 16) % (2 * $1)))
+	[ "$vetoer" -le "$1" ] || vetoer=0
 }
 
-# sweep 1|0 CLIENTS [random]: adds or removals that fail at each step that can be made to, with that
-# many clients, of which one vetoes at random.
-sweep() {
-	take_cpu
-	begin_trace
-	clients=$2
-	random=${3-}
-	attempts=0
-	: >"$tmp/attempts"
-	vetoer=0
-	flags=existing,removals
-	veto_state=remove_start
+# asked_before UP PREPARE ONLINE STEP: are clients called before the operation comes to STEP?
+asked_before() {
 	if [ "$1" = 1 ]; then
+		[ "$4" -gt "$2" ]
+	else
+		[ "$4" -lt "$3" ]
+	fi
+}
+
+# sweep 1|0 CLIENTS [random]: adds (1) or removals (0) that fail at each failable step, with that
+# many clients; with "random", one of these vetoes at random.
+sweep() {
+	local up="$1" clients="$2" random="${3-}" attempts=0 vetoer=0 seed="$DHP_SEED" i step said left
+	local flags=existing,removals veto_state=remove_start cpu prepare online active
+	take_cpu
+	begin_trace "$cpu"
+	: >"$tmp/attempts"
+	if [ "$up" = 1 ]; then
 		flags=removals
 		veto_state=start
 		offline "$cpu"
@@ -107,30 +103,34 @@ sweep() {
 	done
 	settle
 	ctl clear
-	seed=$DHP_SEED
 	[ -z "$random" ] || echo "DHP_SEED=$seed"
 
-	attempt "$1" -1 0
-	attempt $((1 - $1)) -1 0
+	attempt "$cpu" "$up" -1 0
+	attempt "$cpu" $((1 - up)) -1 0
 	for step in $(steps); do
 		echo "$step" 2>/dev/null >"$system/cpu/cpu$cpu/hotplug/fail" || continue
-		[ -z "$random" ] || choose_vetoer "$1" "$step"
-		attempt "$1" "$step" "$vetoer"
+		vetoer=0
+		if [ -n "$random" ] && asked_before "$up" "$prepare" "$online" "$step"; then
+			choose_vetoer "$clients"
+			[ "$vetoer" = 0 ] ||
+				echo "veto c$vetoer state=$veto_state errno=-12" >"$test_dir/control"
+		fi
+		attempt "$cpu" "$up" "$step" "$vetoer"
 		[ "$left" = -1 ] || echo -1 >"$system/cpu/cpu$cpu/hotplug/fail"
-		[ "$said" != "done" ] || attempt $((1 - $1)) -1 0
+		[ "$said" != "done" ] || attempt "$cpu" $((1 - up)) -1 0
 	done
-	attempt "$1" -1 0
+	attempt "$cpu" "$up" -1 0
 
 	echo 0 >"$trace/tracing_on"
-	judge
+	judge "$cpu" "$prepare" "$online" "$clients" "$random" "$trace"
 }
 
-# judge: is what is in $tmp/attempts as the trace and the clients' log have it?
+# judge CPU PREPARE ONLINE CLIENTS RANDOM TRACE: compares $tmp/attempts with the trace and the log
+# of the clients' calls.
 judge() {
-	awk -v prepare="$prepare" -v online="$online" -v cpu="$cpu" -v clients="$clients" \
-		-v random="$random" -v again='Resource temporarily unavailable' \
-		-v vetoed='Cannot allocate memory' '
-	# Does the machine come to step a sooner than to b on its way up or down?
+	awk -v prepare="$2" -v online="$3" -v cpu="$1" -v clients="$4" -v random="$5" \
+		-v again='Resource temporarily unavailable' -v vetoed='Cannot allocate memory' '
+	# Does the state machine come to step a sooner than to b, up or down?
 	function sooner(up, a, b) { return up ? a < b : a > b }
 
 	function wrong(n, text) {
@@ -139,7 +139,7 @@ judge() {
 				name[step[n]] ", vetoer " vetoer[n] ": " text
 	}
 
-	# differ(NUMBER, WHAT, EXPECTED, SEEN): lists of lines; says where they part
+	# differ(NUMBER, WHAT, EXPECTED, SEEN): prints where two lists of lines first differ
 	function differ(n, what, expected, seen,    nr, a, b, i) {
 		if (expected == seen)
 			return
@@ -152,8 +152,8 @@ judge() {
 
 	function max(a, b) { return a > b ? a : b }
 
-	# The calls that are to be made when it fails at a step, whose own is made if it was called;
-	# a negative one is no step.
+	# The calls of an operation that fails at a step; the one of that step itself only if "called".
+	# A negative step: it does not fail.
 	function calls_expected(n, at, called,    i, line, text) {
 		for (i = 1; i <= nr_calls[good[up[n]]]; i++) {
 			line = call[good[up[n]], i]
@@ -174,8 +174,8 @@ judge() {
 		return text
 	}
 
-	# tell(WHAT, FROM, TO, STATUS, BACKWARDS): the lines of clients FROM to TO
-	function tell(what, from, to, status, backwards,    i, text) {
+	# notify(WHAT, FROM, TO, STATUS, BACKWARDS): the lines of clients FROM to TO
+	function notify(what, from, to, status, backwards,    i, text) {
 		if (backwards)
 			for (i = from; i >= to; i--)
 				text = text "c" i " " what " " cpu " " status "\n"
@@ -185,28 +185,28 @@ judge() {
 		return text
 	}
 
-	# The contract: P1, P4 to P7, X2, X3.
-	function told_expected(n, at, called) {
+	# The clauses P1, P4 to P7, X2, X3.
+	function notified_expected(n, at, called) {
 		if (at >= 0 && !called && !sooner(up[n], up[n] ? prepare : online, at))
 			return ""
 		if (up[n]) {
 			if (called)
-				return tell("START", 1, vetoer[n], 0) \
-					tell("FAILURE", vetoer[n] - 1, 1, -12, 1)
-			return tell("START", 1, clients, 0) \
-				(at < 0 ? tell("COMPLETE", 1, clients, 0) :
-					tell("FAILURE", clients, 1, -125, 1))
+				return notify("START", 1, vetoer[n], 0) \
+					notify("FAILURE", vetoer[n] - 1, 1, -12, 1)
+			return notify("START", 1, clients, 0) \
+				(at < 0 ? notify("COMPLETE", 1, clients, 0) :
+					notify("FAILURE", clients, 1, -125, 1))
 		}
 		if (called)
-			return tell("REMOVE_START", clients, vetoer[n], 0, 1) \
-				tell("REMOVE_FAILURE", vetoer[n] + 1, clients, -12)
-		return tell("REMOVE_START", clients, 1, 0, 1) \
-			(at < 0 ? tell("REMOVE_COMPLETE", clients, 1, 0, 1) :
-				tell("REMOVE_FAILURE", 1, clients, -125))
+			return notify("REMOVE_START", clients, vetoer[n], 0, 1) \
+				notify("REMOVE_FAILURE", vetoer[n] + 1, clients, -12)
+		return notify("REMOVE_START", clients, 1, 0, 1) \
+			(at < 0 ? notify("REMOVE_COMPLETE", clients, 1, 0, 1) :
+				notify("REMOVE_FAILURE", 1, clients, -125))
 	}
 
-	# Callbacks that return an error: that of a veto, and the one that waits for what the
-	# processor does itself, on its way up or down. A step that is armed is not called.
+	# Callbacks that return an error: the one with the veto, and the one that waits for the steps
+	# that the CPU does itself. A step that is armed is not called.
 	function errors_expected(n, at, called,    waits, text) {
 		if (called)
 			text = at " -12\n"
@@ -221,12 +221,12 @@ judge() {
 		at = -1
 		if (said[n] == "done") {
 			if (vetoer[n])
-				wrong(n, "it was not vetoed")
+				wrong(n, "it succeeded in spite of a veto")
 			if (left[n] != step[n])
-				wrong(n, "step " left[n] " is armed still")
+				wrong(n, "step " left[n] " is still armed")
 			for (i = 1; step[n] >= 0 && i <= nr_calls[n]; i++)
 				if (call[n, i] + 0 == step[n])
-					wrong(n, "it has not failed")
+					wrong(n, "it did not fail")
 		} else if (step[n] >= 0 && left[n] < 0) {
 			at = step[n]
 			failures++
@@ -243,20 +243,20 @@ judge() {
 			wrong(n, "online is " is_up[n])
 		differ(n, "call", calls_expected(n, at, called), calls_made(n))
 		differ(n, "error", errors_expected(n, at, called), errors[n])
-		differ(n, "notification", told_expected(n, at, called), told[n])
+		differ(n, "notification", notified_expected(n, at, called), notified[n])
 	}
 
-	# Can it be made to fail at this call? Not at STARTING steps, nor at PREPARE steps on the way
-	# down; and waiting for what the processor does itself is no step.
+	# Can an operation be made to fail at this call? Not at STARTING steps, nor at PREPARE steps
+	# when a CPU goes offline; and waiting for the steps that the CPU does itself is not a step.
 	function failable(up, line) {
 		return (line + 0 >= teardown || up && line + 0 <= bringup) &&
 			line !~ /cpuhp_kick_ap_work/
 	}
 
-	# A good one comes to each step in order.
+	# A good operation comes to each step in order.
 	function judge_good(n,    i) {
 		if (said[n] != "done" || !nr_calls[n])
-			wrong(n, "it is no good: " said[n])
+			wrong(n, "it failed without a fault: " said[n])
 		for (i = 2; i <= nr_calls[n]; i++)
 			if (sooner(up[n], call[n, i] + 0, call[n, i - 1] + 0))
 				wrong(n, "\"" call[n, i] "\" comes after \"" call[n, i - 1] "\"")
@@ -304,14 +304,14 @@ judge() {
 	}
 
 	file == 4 && /^attempt:/ { now = substr($0, 9); next }
-	file == 4 { told[now] = told[now] $0 "\n" }
+	file == 4 { notified[now] = notified[now] $0 "\n" }
 
 	END {
 		judge_good(1)
 		judge_good(2)
 		for (i = 1; i <= nr_calls[1]; i++)
 			if (failable(up[1], call[1, i]) && !((call[1, i] + 0) in tried))
-				wrong(1, "it was not made to fail at \"" call[1, i] "\"")
+				wrong(1, "no attempt was made to fail at \"" call[1, i] "\"")
 		for (n = 1; n <= nr; n++)
 			judge(n)
 		print nr " operations, of which " failures " failed at a step and " vetoes + 0 \
@@ -320,42 +320,42 @@ judge() {
 		if (failures + vetoes <= 5)
 			wrong(nr, "only " failures + vetoes " operations have failed")
 		if (random && !vetoes)
-			wrong(nr, "nobody has vetoed")
+			wrong(nr, "no client has vetoed")
 		if (wrongs)
 			print wrongs " findings"
 		exit wrongs != 0
-	}' "$system/cpu/hotplug/states" "$tmp/attempts" "$trace/trace" "$test_dir/log"
+	}' "$system/cpu/hotplug/states" "$tmp/attempts" "$6/trace" "$test_dir/log"
 }
 
 up_alone() {
 	sweep 1 0
 }
-test_case up_alone 'P5 an add that fails at every failable step is undone step by step'
+test_case up_alone 'P5 an add that fails at each failable step is undone step by step'
 
 up_one() {
 	sweep 1 1
 }
-test_case up_one 'P1 P5 P6 an add that fails at every failable step, with one client'
+test_case up_one 'P1 P5 P6 an add that fails at each failable step, with one client'
 
 up_five() {
 	sweep 1 5 random
 }
-test_case up_five 'P1 P4 P6 P7 an add that fails at every failable step, with five clients, of which one vetoes at random'
+test_case up_five 'P1 P4 P6 P7 an add that fails at each failable step, with five clients, of which one vetoes at random'
 
 down_alone() {
 	sweep 0 0
 }
-test_case down_alone 'X2 a removal that fails at every failable step is undone step by step'
+test_case down_alone 'X2 a removal that fails at each failable step is undone step by step'
 
 down_one() {
 	sweep 0 1
 }
-test_case down_one 'X2 a removal that fails at every failable step, with one client'
+test_case down_one 'X2 a removal that fails at each failable step, with one client'
 
 down_five() {
 	sweep 0 5 random
 }
-test_case down_five 'X2 X3 a removal that fails at every failable step, with five clients, of which one vetoes at random'
+test_case down_five 'X2 X3 a removal that fails at each failable step, with five clients, of which one vetoes at random'
 
 # ---------------------------------------------------------------- one step
 
@@ -368,7 +368,7 @@ up_active() {
 	seq=$(sequence)
 	ctl clear
 	for _ in 1 2 3; do
-		arm "$active" || fail "sched:active cannot be armed: $why"
+		arm_step "$cpu" "$active"
 		online_refused "$cpu" EAGAIN
 	done
 	online "$cpu"
@@ -384,9 +384,9 @@ up_active() {
 	e1 ARRIVAL cpu $cpu seq $((seq + 1))
 	END
 }
-test_case up_active 'P5 A1 an add that fails at sched:active is no COMPLETE, no removal and no event'
+test_case up_active 'P5 A1 an add that fails at sched:active causes no COMPLETE, no removal and no event'
 
-# For a processor that is held already, an add that fails is nothing.
+# An add that fails does not concern a client that already holds the CPU.
 up_held() {
 	take_cpu
 	[ -n "$active" ] || skip "this kernel has no step sched:active"
@@ -394,13 +394,13 @@ up_held() {
 	offline "$cpu"
 	settle
 	ctl clear
-	arm "$active" || fail "sched:active cannot be armed: $why"
+	arm_step "$cpu" "$active"
 	online_refused "$cpu" EAGAIN
 	online "$cpu"
 	expect_log <<-END
 	END
 }
-test_case up_held 'P11 an add that fails is nothing to who holds the processor already'
+test_case up_held 'P11 a client that already holds a CPU gets nothing of an add that fails'
 
 down_active() {
 	take_cpu
@@ -409,15 +409,14 @@ down_active() {
 	ctl "event e1 category=processor"
 	settle
 	ctl clear
-	arm "$active" || fail "sched:active cannot be armed: $why"
+	arm_step "$cpu" "$active"
 	offline_refused "$cpu" EAGAIN
 	expect_log <<-END
 	END
 	is_online "$cpu" || fail "CPU$cpu is not online"
 }
-test_case down_active 'X2 A9 a removal that fails at sched:active is nothing to anybody'
+test_case down_active 'X2 A9 a removal that fails at sched:active causes no notification'
 
-# A failure and a veto one after the other, up and down.
 mixed() {
 	take_cpu
 	[ -n "$active" ] || skip "this kernel has no step sched:active"
@@ -428,7 +427,7 @@ mixed() {
 	ctl clear
 	ctl "veto c2 state=start errno=-12"
 	online_refused "$cpu" ENOMEM
-	arm "$active" || fail "sched:active cannot be armed: $why"
+	arm_step "$cpu" "$active"
 	online_refused "$cpu" EAGAIN
 	online "$cpu"
 	ctl "veto c1 state=remove_start errno=-16"

@@ -1,10 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Has any of the tests that ran before leaked memory? Comes last, when their modules have gone, for
-# what only they still knew shows then.
+# Has any of the tests that ran before leaked memory? This script comes last, when their modules are
+# unloaded: what only the modules pointed to is unreferenced then. Not here: which test it was, see
+# lib/leaks.sh.
 
-. ./lib.sh
+. ./lib/all.sh
 
 setup() {
 	:
@@ -14,19 +15,19 @@ leaks() {
 	[ -w "$kmemleak" ] || skip "this kernel has no kmemleak"
 	scan
 	now
-	old_enough=$((now + 6))	# five, and what this clock rounds off
+	old_enough=$((now + 6))	# five seconds, and what this clock rounds off
 	wait_or_fail 30 over
 	scan
 	cat "$kmemleak" >"$tmp/leaks"
 	blame "$journal" "$tmp/leaks" >"$tmp/blame"
 	cat "$tmp/blame"
-	echo "$(wc -l <"$journal") tests, set-ups and tear-downs were looked at"
+	echo "$(wc -l <"$journal") tests, setups and teardowns were checked"
 	rm "$journal"
 	[ ! -s "$tmp/blame" ] || fail "$(grep -c ' leaked:$' "$tmp/blame") objects were leaked"
 }
 
 scan() {
-	put "$kmemleak" scan || fail "kmemleak has switched itself off; why is in the kernel's log"
+	put "$kmemleak" scan || fail "kmemleak has switched itself off; the kernel's log says why"
 }
 
 over() {

@@ -1,9 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Memory that comes and goes, and the synchronous callbacks before it goes.
+# Memory that comes online and goes offline, and the synchronous callbacks before it goes offline.
+# Not here: more about asynchronous events, see event.sh; the buffers of pools, see
+# buffer_memory.sh.
 
-. ./lib.sh
+. ./lib/all.sh
 
 # A DIMM of one block, offline: $block, and $range as dhp_test prints it.
 take_block() {
@@ -28,7 +30,7 @@ removal() {
 	m2 REMOVE_COMPLETE $range
 	END
 }
-test_case removal 'E4 A9 a block that goes is REMOVE_START and REMOVE_COMPLETE'
+test_case removal 'E4 A9 a block that goes offline is REMOVE_START and REMOVE_COMPLETE'
 
 unplugged() {
 	take_block
@@ -45,7 +47,7 @@ unplugged() {
 }
 test_case unplugged 'E4 A9 a DIMM that is unplugged'
 
-# inject PRIORITY ACTION [ERRNO]: the kernel's own notifier, before ours or behind it, refuses
+# inject PRIORITY ACTION [ERRNO]: the kernel's own notifier, called before ours or after it, refuses
 inject() {
 	modprobe memory-notifier-error-inject priority="$1" 2>"$tmp/said" ||
 		skip "needs CONFIG_MEMORY_NOTIFIER_ERROR_INJECT: $(tail -n 1 "$tmp/said")"
@@ -71,7 +73,7 @@ offline_in_front() {
 	e1 REMOVAL $range seq $((seq + 1))
 	END
 }
-test_case offline_in_front 'E4 a removal refused in front of us is nothing'
+test_case offline_in_front 'E4 a removal refused before dhp is called is not notified'
 
 offline_behind() {
 	take_block
@@ -99,7 +101,7 @@ offline_behind() {
 	e1 REMOVAL $range seq $((seq + 1))
 	END
 }
-test_case offline_behind 'E4 a removal refused behind us is REMOVE_FAILURE'
+test_case offline_behind 'E4 a removal refused after dhp was called is REMOVE_FAILURE'
 
 # online_refused_by PRIORITY
 online_refused_by() {
@@ -121,15 +123,15 @@ online_refused_by() {
 online_in_front() {
 	online_refused_by 100
 }
-test_case online_in_front 'A1 an arrival refused in front of us is no event'
+test_case online_in_front 'A1 an arrival refused before dhp is called is no event'
 
 online_behind() {
 	online_refused_by -100
 }
-test_case online_behind 'A1 an arrival refused behind us is no event'
+test_case online_behind 'A1 an arrival refused after dhp was called is no event'
 
-# refused_to_pool PRIORITY: memory that a pool has buffers in is refused to go, and to come, twice
-# each, for the first refusal may have left something half done.
+# refused_to_pool PRIORITY: memory that a pool has buffers in is refused to go offline, and online,
+# twice each, because the first refusal may have left something half done.
 refused_to_pool() {
 	take_pool_block
 	range="mem $(block_start "$block")+$(block_size) node $(block_node "$block")"
@@ -140,8 +142,8 @@ refused_to_pool() {
 	inject "$1" MEM_GOING_OFFLINE -28
 	for _ in 1 2; do
 		refused ENOSPC "$state" offline
-		equal "state of the block that was refused to go" online "$(cat "$state")"
-		equal "buffers when memory was refused to go" "$with" "$(pool_buffers)"
+		equal "state of the block that was refused to go offline" online "$(cat "$state")"
+		equal "buffers when memory was refused to go offline" "$with" "$(pool_buffers)"
 	done
 	rmmod memory_notifier_error_inject
 	set_block "$block" offline
@@ -150,8 +152,8 @@ refused_to_pool() {
 	inject "$1" MEM_GOING_ONLINE -28
 	for _ in 1 2; do
 		refused ENOSPC "$state" online_kernel
-		equal "state of the block that was refused to come" offline "$(cat "$state")"
-		equal "buffers when memory was refused to come" "$without" "$(pool_buffers)"
+		equal "state of the block that was refused to go online" offline "$(cat "$state")"
+		equal "buffers when memory was refused to go online" "$without" "$(pool_buffers)"
 	done
 	rmmod memory_notifier_error_inject
 	set_block "$block" online_kernel
@@ -175,15 +177,15 @@ refused_to_pool() {
 pool_in_front() {
 	refused_to_pool 100
 }
-test_case pool_in_front 'E4 a removal and an arrival refused in front of us leave a pool as it is'
+test_case pool_in_front 'E4 a removal and an arrival refused before dhp is called leave a pool as it is'
 
 pool_behind() {
 	refused_to_pool -100
 }
-test_case pool_behind 'E4 a pool whose memory is refused to go behind us has its buffers again'
+test_case pool_behind 'E4 a pool has its buffers again after a removal refused after dhp was called'
 
-# Who registers while a block is on its way out hears the end of what it was told the beginning of.
-registers_between() {
+# dhp_test logs the errno of each refusal.
+refused_inside() {
 	take_block
 	set_block "$block" online_movable
 	settle
@@ -205,9 +207,9 @@ registers_between() {
 	END
 	equal "clients" 3 "$(cat "$dhp/clients")"
 }
-test_case registers_between 'R6 what waits for other kinds of callbacks is refused inside a memory callback'
+test_case refused_inside 'R6 what waits for other kinds of callbacks is refused inside a memory callback'
 
-# The first of them, the one that is called, and the last one.
+# The callback of the second one unregisters the first one, itself, and the third one.
 unregister_inside() {
 	take_block
 	for state in remove_start remove_complete; do
@@ -243,7 +245,7 @@ unregister_inside() {
 }
 test_case unregister_inside 'R6 memory clients that are unregistered inside a memory callback get no further call'
 
-others_go() {
+unload_meanwhile() {
 	take_block
 	load dhp_helper
 	set_block "$block" online_movable
@@ -252,7 +254,7 @@ others_go() {
 	ctl "inside m1 state=remove_start action=hold"
 	put "$system/memory/memory$block/state" offline &
 	await_line "m1 REMOVE_START $range"
-	timeout 60 rmmod dhp_helper || fail "a module without clients did not go while a callback ran"
+	timeout 60 rmmod dhp_helper || fail "a module without clients was not unloaded while a callback ran"
 	ctl "note gone"
 	ctl "release m1"
 	wait
@@ -263,7 +265,7 @@ others_go() {
 	m1 REMOVE_COMPLETE $range
 	END
 }
-test_case others_go 'R8 a module without clients goes while a memory callback runs'
+test_case unload_meanwhile 'R8 a module without clients is unloaded while a memory callback runs'
 
 unregister_waits() {
 	take_block
@@ -278,7 +280,7 @@ unregister_waits() {
 	ctl "release m1"
 	wait
 	settle
-	# Whether the end still came depends on who was faster.
+	# Whether REMOVE_COMPLETE was still called depends on which was faster.
 	grep -v "^m1 REMOVE_COMPLETE" "$test_dir/log" >"$tmp/seen"
 	cat >"$tmp/expected" <<-END
 	m1 REMOVE_START $range
@@ -292,7 +294,7 @@ unregister_waits() {
 }
 test_case unregister_waits 'R5 unregistering waits for a running memory callback'
 
-# A block that goes cannot belong to the run of blocks that come.
+# A block that goes offline cannot belong to the run of blocks that come online.
 not_held() {
 	take_block
 	set_block "$block" online_movable
@@ -310,7 +312,7 @@ not_held() {
 	ctl "release m1"
 	wait
 }
-test_case not_held 'A1 an arrival does not wait for a block that has nothing to do with it'
+test_case not_held 'A1 an arrival does not wait for a block that goes offline'
 
 dimm_again() {
 	put "$system/memory/auto_online_blocks" online_movable
@@ -330,6 +332,6 @@ dimm_again() {
 	done
 	echo "$round rounds"
 }
-test_case dimm_again 'A5 a DIMM plugged and pulled again and again'
+test_case dimm_again 'A5 a DIMM is plugged and unplugged again and again'
 
 run_tests

@@ -1,11 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Contract P: synchronous notification of processors that come.
+# If this fails, a driver misses a CPU that comes online, or uses one that failed to.
+#
+# Clauses P: synchronous notification of CPUs that are brought online.
 
-. ./lib.sh
+. ./lib/all.sh
 
-# A processor that is offline to begin with, in $cpu.
+# Sets $cpu to a CPU that is offline from here on.
 take_cpu() {
 	cpu=$(pick_cpu)
 	offline "$cpu"
@@ -14,6 +16,7 @@ take_cpu() {
 }
 
 five_clients() {
+	local i
 	for i in 1 2 3 4 5; do
 		ctl "processor c$i"
 	done
@@ -52,9 +55,9 @@ twice_failed() {
 	c2 COMPLETE $cpu 0
 	END
 }
-test_case twice_failed 'P1 an add that fails is START and FAILURE, the next one is as good as new'
+test_case twice_failed 'P1 an add that fails is START and FAILURE, the next one is an ordinary add'
 
-# dhp_test itself marks a START of a processor that is online already.
+# dhp_test itself marks a START for a CPU that is online already.
 start_before() {
 	take_cpu
 	ctl "processor c1"
@@ -73,7 +76,7 @@ start_before() {
 	c1 COMPLETE $cpu 0
 	END
 }
-test_case start_before 'P2 START comes before the processor starts, and may sleep'
+test_case start_before 'P2 START comes before the CPU starts, and may sleep'
 
 veto_errno() {
 	take_cpu
@@ -88,9 +91,9 @@ veto_errno() {
 		END
 	done
 }
-test_case veto_errno 'P3 whoever asked for the processor sees the errno of the veto'
+test_case veto_errno 'P3 the caller that onlines a CPU gets the errno of the veto'
 
-# Newer kernels ask again after EBUSY, a few times.
+# Newer kernels retry after EBUSY, a few times.
 veto_busy() {
 	take_cpu
 	ctl "processor c1"
@@ -99,7 +102,7 @@ veto_busy() {
 	settle
 	equal "calls" "c1 START $cpu 0" "$(sort -u "$test_dir/log")"
 }
-test_case veto_busy 'P3 a veto with EBUSY is seen when the kernel has given up'
+test_case veto_busy 'P3 a veto with EBUSY reaches the caller when the kernel stops retrying'
 
 veto_no_errno() {
 	take_cpu
@@ -111,7 +114,7 @@ veto_no_errno() {
 	c1 COMPLETE $cpu 0
 	END
 }
-test_case veto_no_errno 'P3 a status that is no negative errno is no veto'
+test_case veto_no_errno 'P3 a status that is not a negative errno is not a veto'
 
 veto_first() {
 	take_cpu
@@ -178,10 +181,10 @@ veto_two() {
 	c1 FAILURE $cpu -1
 	END
 }
-test_case veto_two 'P4 the first veto wins, and the second comes to its turn the next time'
+test_case veto_two 'P4 the first veto wins, and the second one ends the next add'
 
-# dhp_test marks a COMPLETE whose processor is not active, or where a thread that is bound to it
-# does not get to run.
+# dhp_test marks a COMPLETE whose CPU is not active, or on which a thread that is bound to it does
+# not run.
 in_use() {
 	take_cpu
 	ctl "processor c1 probe=1"
@@ -191,7 +194,7 @@ in_use() {
 	c1 COMPLETE $cpu 0
 	END
 }
-test_case in_use 'P5 threads run on the processor in COMPLETE'
+test_case in_use 'P5 threads run on the CPU in COMPLETE'
 
 late_failure() {
 	take_cpu
@@ -208,7 +211,7 @@ late_failure() {
 	c1 FAILURE $cpu -125
 	END
 }
-test_case late_failure 'P5 P6 a step behind ours that fails is FAILURE with -ECANCELED, never COMPLETE'
+test_case late_failure 'P5 P6 a later step that fails is FAILURE with -ECANCELED, never COMPLETE'
 
 failure_errno() {
 	take_cpu
@@ -272,7 +275,7 @@ order() {
 }
 test_case order 'P7 START and COMPLETE in the order of registration'
 
-# It is the registration that counts, not a name or an address.
+# The order is that of the registrations, not of names or addresses.
 order_changed() {
 	take_cpu
 	five_clients
@@ -295,10 +298,10 @@ order_changed() {
 	c1 FAILURE $cpu -5
 	END
 }
-test_case order_changed 'P7 FAILURE in the reverse order, also after some have come and gone'
+test_case order_changed 'P7 FAILURE in the reverse order, also after some clients were unregistered and registered'
 
-# dhp_test marks a call that begins while another one runs, and one that may not sleep. The two
-# sources of calls here are an add and the replay of a new client.
+# dhp_test marks a call that begins while another one runs, and one that may not sleep. Calls come
+# from two sources here: an add, and the replay for a new client.
 serialised() {
 	take_cpu
 	ctl "processor c1"
@@ -319,11 +322,11 @@ serialised() {
 	END
 	same "$tmp/expected" "$tmp/seen"
 	! grep '!' "$test_dir/log" || fail "a call was not as it should be"
-	grep -q "^c2 COMPLETE $cpu 0" "$test_dir/log" || fail "c2 was not told of CPU$cpu"
+	grep -q "^c2 COMPLETE $cpu 0" "$test_dir/log" || fail "c2 was not notified of CPU$cpu"
 }
 test_case serialised 'P8 no two callbacks at once, and all may sleep'
 
-# The change's node, and the status that is handed over, are checked by dhp_test in every call.
+# dhp_test checks the change's node and the status argument in every call.
 change() {
 	take_cpu
 	ctl "processor c1 flags=removals"
@@ -336,7 +339,7 @@ change() {
 	c1 REMOVE_COMPLETE $cpu 0
 	END
 }
-test_case change 'P9 the change says state, processor, node and status'
+test_case change 'P9 the change has state, CPU, node and status'
 
 back() {
 	take_cpu
@@ -351,7 +354,7 @@ back() {
 	c1 COMPLETE $cpu 0
 	END
 }
-test_case back 'P11 who did not ask for removals hears nothing when a processor goes and comes back'
+test_case back 'P11 a client without removals gets no notification when its CPU goes offline and comes back'
 
 first_failed() {
 	take_cpu
@@ -367,9 +370,9 @@ first_failed() {
 	c1 COMPLETE $cpu 0
 	END
 }
-test_case first_failed 'P11 if the first add failed, a later one is an add like any other'
+test_case first_failed 'P11 after a first add that failed, a later one is an ordinary add'
 
-# It was online before the client came and the client did not ask for it.
+# The CPU was online before the client registered, and the client asked for no replay.
 online_before() {
 	cpu=$(pick_cpu)
 	ctl "processor c1"
@@ -380,7 +383,7 @@ online_before() {
 	c1 COMPLETE $cpu 0
 	END
 }
-test_case online_before 'P11 a processor that the client never held is an add when it comes back'
+test_case online_before 'P11 a CPU that the client never held is an add when it comes back'
 
 plugged() {
 	ctl "processor c1 probe=1"
@@ -388,7 +391,7 @@ plugged() {
 	expect_log <<-END
 	END
 	online "$plugged_cpu"
-	# Scheduling ends there before we are asked: not in the middle of COMPLETE.
+	# Offlining ends scheduling there before it notifies us, so it must not meet the probe in COMPLETE.
 	await_line "c1 COMPLETE $plugged_cpu 0"
 	offline "$plugged_cpu"
 	unplug_cpu "$plugged_cpu"
@@ -397,9 +400,9 @@ plugged() {
 	c1 COMPLETE $plugged_cpu 0
 	END
 }
-test_case plugged 'P1 P5 a processor that is plugged'
+test_case plugged 'P1 P5 a CPU that is plugged'
 
-# Nobody can refuse there.
+# The kernel does not allow a refusal there.
 shutdown() {
 	cpu=$(pick_cpu)
 	for i in 1 2 3; do
@@ -428,17 +431,18 @@ shutdown() {
 }
 test_case shutdown 'P3 X3 on the way to a reboot a veto is ignored'
 
-# The number of the state of that name, in the kernel's list.
+# state_number NAME: of the CPU hotplug state, in the kernel's list
 state_number() {
 	sed -n "s/^ *\([0-9]*\): $1\$/\1/p" "$system/cpu/hotplug/states"
 }
 
+# set_target CPU STATE
 set_target() {
-	put "$system/cpu/cpu$cpu/hotplug/target" "$1" || fail "CPU$cpu does not go to state $1: $why"
+	put "$system/cpu/cpu$1/hotplug/target" "$2" || fail "CPU$1 does not reach state $2: $why"
 }
 
-# can_stop_halfway: sets $cpu, which is offline, $half, dhp's own state, in which it is online and
-# not in use, and $up, the one in which it is.
+# Sets, for its caller: $cpu, a CPU that is offline; $half, the number of dhp's own state, in which
+# it is online and not in use; $up, that of the state in which it is in use.
 can_stop_halfway() {
 	cpu=$(pick_cpu)
 	half=$(state_number dhp:online)
@@ -446,15 +450,15 @@ can_stop_halfway() {
 	offline "$cpu"
 	put "$system/cpu/cpu$cpu/hotplug/target" "$half" ||
 		skip "needs CONFIG_CPU_HOTPLUG_STATE_CONTROL"
-	set_target 0
+	set_target "$cpu" 0
 	settle
 	ctl clear
 }
 
-# The CPU is in use, and its device knows it.
-leave_halfway() {
-	set_target "$up"
-	put "$system/cpu/cpu$cpu/online" 1
+# finish_online CPU STATE: takes it to STATE, in which it is in use, and its device knows it.
+finish_online() {
+	set_target "$1" "$2"
+	put "$system/cpu/cpu$1/online" 1
 }
 
 halfway() {
@@ -462,39 +466,39 @@ halfway() {
 	ctl "processor c1 flags=removals"
 	ctl "event e1 category=processor"
 	seq=$(sequence)
-	set_target "$half"
+	set_target "$cpu" "$half"
 	case " $(online_cpus) " in
 	*" $cpu "*) ;;
-	*) fail "CPU$cpu is not half-way up, it is offline" ;;
+	*) fail "CPU$cpu is not half-way online, it is offline" ;;
 	esac
 	expect_log <<-END
 	c1 START $cpu 0
 	END
-	# Another CPU's operation changes nothing, nor does a client that comes.
+	# Neither an operation on another CPU nor a new client changes that.
 	ctl "processor c2 flags=existing"
 	settle
-	grep -Fxq "c2 START $cpu 0" "$test_dir/log" || fail "c2 is not prepared for CPU$cpu"
-	! grep -q "COMPLETE $cpu 0" "$test_dir/log" || fail "COMPLETE of a CPU that is half-way"
-	set_target "$up"
+	grep -Fxq "c2 START $cpu 0" "$test_dir/log" || fail "c2 got no START for CPU$cpu"
+	! grep -q "COMPLETE $cpu 0" "$test_dir/log" || fail "COMPLETE for a CPU that is half-way"
+	set_target "$cpu" "$up"
 	await_line "c1 COMPLETE $cpu 0"
 	await_line "c2 COMPLETE $cpu 0"
 	await_line "e1 ARRIVAL cpu $cpu seq $((seq + 1))"
-	leave_halfway
+	finish_online "$cpu" "$up"
 }
 test_case halfway 'P5 a CPU that hotplug/target has left half-way is not in use until it is'
 
 halfway_back() {
 	can_stop_halfway
 	ctl "processor c1 flags=removals"
-	set_target "$half"
+	set_target "$cpu" "$half"
 	settle
-	set_target 0
+	set_target "$cpu" 0
 	expect_log <<-END
 	c1 START $cpu 0
 	c1 FAILURE $cpu -125
 	END
-	leave_halfway
+	finish_online "$cpu" "$up"
 }
-test_case halfway_back 'P5 P1 a CPU that goes back from half-way has failed to come'
+test_case halfway_back 'P5 P1 a CPU that goes back from half-way is a failed add'
 
 run_tests

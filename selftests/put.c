@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * One write to a file of the kernel's, and what came of it: shells write in pieces as they like,
- * and few of them say which errno it was.
+ * Writes to a sysfs or debugfs file with one write(), and reports its errno. A shell may split a
+ * write, and few shells report the errno.
  *
  *   put FILE TEXT	writes TEXT and a newline
- *   put FILE		writes what there is on standard input
+ *   put FILE		writes what is on standard input
  *
- * If it fails, prints the errno's name; the exit status is 1 then.
+ * If the write fails, prints the errno's name and exits with status 1.
  */
 #define _GNU_SOURCE
 #include <errno.h>

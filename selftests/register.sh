@@ -1,14 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Contract R: registering and unregistering.
+# If this fails, a driver that is loaded misses CPUs, or is called after it has unregistered.
+#
+# Clauses R: registering, the replay, unregistering. modules.sh has modules that are loaded and
+# unloaded meanwhile.
 
-. ./lib.sh
+. ./lib/all.sh
 
 # replayed NAME STATE CPU...: the lines of one pass of a replay
 replayed() {
-	client=$1
-	state=$2
+	local client="$1" state="$2" one
 	shift 2
 	for one in "$@"; do
 		echo "$client $state $one 0"
@@ -50,12 +52,12 @@ refusals() {
 	expect_log <<-END
 	END
 }
-test_case refusals 'R1 what is refused has its errno, and nothing stays registered'
+test_case refusals 'R1 each refusal has its errno, and nothing stays registered'
 
 replay() {
 	cpus=$(online_cpus)
 	ctl "processor c1 flags=existing probe=1"
-	# No settle: the replay is over when the registration returns.
+	# No settle: the replay ends before the registration returns.
 	cat "$test_dir/log" >"$tmp/seen"
 	# shellcheck disable=SC2086 # a list of numbers
 	{
@@ -71,9 +73,9 @@ no_replay() {
 	expect_log <<-END
 	END
 }
-test_case no_replay 'R2 who did not ask for a replay gets none'
+test_case no_replay 'R2 a client that does not ask for a replay gets none'
 
-# Four processors, where some can be plugged.
+# Four CPUs, one of them offline, where two can be plugged.
 replay_gap() {
 	plug_cpu
 	online "$plugged_cpu"
@@ -96,10 +98,11 @@ replay_gap() {
 	cat "$test_dir/log" >"$tmp/seen"
 	same "$tmp/expected" "$tmp/seen"
 }
-test_case replay_gap 'R2 processors that are present and offline are not replayed'
+test_case replay_gap 'R2 CPUs that are present and offline are not replayed'
 
-# veto_replay PROCESSORS
+# veto_replay CPU...: those that are online; a client vetoes each of them in turn.
 veto_replay() {
+	local victim one before
 	for victim in "$@"; do
 		ctl reset
 		ctl "veto c1 state=start cpu=$victim errno=-16"
@@ -124,7 +127,7 @@ veto_each() {
 	# shellcheck disable=SC2046 # a list of numbers
 	veto_replay $(online_cpus)
 }
-test_case veto_each 'R3 a veto in the replay, at each processor that is online'
+test_case veto_each 'R3 a veto in the replay, at each CPU that is online'
 
 veto_each_plugged() {
 	for i in 1 2; do
@@ -134,9 +137,9 @@ veto_each_plugged() {
 	# shellcheck disable=SC2046 # a list of numbers
 	veto_replay $(online_cpus)
 }
-test_case veto_each_plugged 'R3 a veto in the replay, at each processor, with two more plugged'
+test_case veto_each_plugged 'R3 a veto in the replay, at each CPU, with two more plugged'
 
-# Other clients do not notice that somebody could not register.
+# Other clients do not notice a registration that fails.
 veto_alone() {
 	cpu=$(pick_cpu)
 	ctl "processor c1"
@@ -154,9 +157,9 @@ veto_alone() {
 	c1 COMPLETE $cpu 0
 	END
 }
-test_case veto_alone 'R3 a replay that failed leaves nobody behind'
+test_case veto_alone 'R3 a replay that fails leaves no client behind'
 
-comes_while_registering() {
+online_during_replay() {
 	cpu=$(pick_cpu)
 	offline "$cpu"
 	settle
@@ -180,9 +183,9 @@ c1 released"
 	cat "$test_dir/log" >"$tmp/seen"
 	same "$tmp/expected" "$tmp/seen"
 }
-test_case comes_while_registering 'R4 a processor that comes during a replay is seen once, afterwards'
+test_case online_during_replay 'R4 a CPU that comes online during a replay is seen once, afterwards'
 
-registers_while_coming() {
+register_during_online() {
 	cpu=$(pick_cpu)
 	offline "$cpu"
 	settle
@@ -204,10 +207,10 @@ registers_while_coming() {
 	grep '^c2' "$test_dir/log" >"$tmp/seen" || true
 	same "$tmp/expected" "$tmp/seen"
 }
-test_case registers_while_coming 'R4 who registers while a processor comes sees it once, in the replay'
+test_case register_during_online 'R4 a client that registers while a CPU comes online sees it once, in the replay'
 
-# The processor goes down while it is being replayed: it must wait.
-goes_while_registering() {
+# Taking the CPU offline waits for the replay.
+offline_during_replay() {
 	cpu=$(pick_cpu)
 	cpus=$(online_cpus)
 	first=${cpus%% *}
@@ -229,9 +232,8 @@ c1 released"
 	cat "$test_dir/log" >"$tmp/seen"
 	same "$tmp/expected" "$tmp/seen"
 }
-test_case goes_while_registering 'R4 a processor that goes during a replay is seen once, afterwards'
+test_case offline_during_replay 'R4 a CPU that goes offline during a replay is seen once, afterwards'
 
-# Is process $1 asleep in the kernel?
 waits() {
 	cpu=$(pick_cpu)
 	offline "$cpu"
@@ -245,7 +247,7 @@ waits() {
 	ctl "release c1"
 	wait
 	settle
-	# Whether COMPLETE still came depends on who was faster.
+	# Whether COMPLETE comes first is a race.
 	grep -v "^c1 COMPLETE $cpu 0" "$test_dir/log" >"$tmp/seen"
 	cat >"$tmp/expected" <<-END
 	c1 START $cpu 0
@@ -270,10 +272,10 @@ silent() {
 	c1 unregistered
 	END
 }
-test_case silent 'R5 unregistering makes no callbacks itself, and nothing is called any more'
+test_case silent 'R5 unregistering makes no callbacks itself, and none comes after it'
 
-# In the middle of an add: those who stay are told the end of it, who has gone is not.
-gone_between() {
+# In the middle of an add: the clients that stay get its end.
+unregister_during_add() {
 	cpu=$(pick_cpu)
 	offline "$cpu"
 	settle
@@ -290,7 +292,7 @@ gone_between() {
 	settle
 	grep '^c2' "$test_dir/log" | tail -n 1 | grep -Fxq "c2 unregistered" ||
 		fail "a call after unregistering: $(grep '^c2' "$test_dir/log")"
-	# Whether COMPLETE still came depends on who was faster.
+	# Whether COMPLETE comes first is a race.
 	grep -v "^c2 COMPLETE $cpu 0\|^c2 unregister" "$test_dir/log" >"$tmp/seen"
 	cat >"$tmp/expected" <<-END
 	c1 START $cpu 0
@@ -302,13 +304,13 @@ gone_between() {
 	END
 	same "$tmp/expected" "$tmp/seen"
 }
-test_case gone_between 'R5 who unregisters during an add is not told its end, the others are'
+test_case unregister_during_add 'R5 a client that unregisters during an add does not get its end, the others do'
 
-# leaves_in STATE EXPECTED...: c1 unregisters itself in STATE, and hears nothing more; EXPECTED are
-# its calls.
-leaves_in() {
-	state=$1
-	shift
+# unregister_in CPU STATE EXPECTED...: c1 unregisters itself in STATE and gets no further call;
+# EXPECTED are its calls.
+unregister_in() {
+	local cpu="$1" state="$2" i call
+	shift 2
 	ctl reset
 	for i in 0 1 2; do
 		ctl "processor c$i flags=existing,removals"
@@ -342,14 +344,14 @@ leaves_in() {
 
 self_from_inside() {
 	cpu=$(pick_cpu)
-	leaves_in remove_start REMOVE_START
-	leaves_in remove_complete REMOVE_START REMOVE_COMPLETE
-	leaves_in start REMOVE_START REMOVE_COMPLETE START
-	leaves_in complete REMOVE_START REMOVE_COMPLETE START COMPLETE
+	unregister_in "$cpu" remove_start REMOVE_START
+	unregister_in "$cpu" remove_complete REMOVE_START REMOVE_COMPLETE
+	unregister_in "$cpu" start REMOVE_START REMOVE_COMPLETE START
+	unregister_in "$cpu" complete REMOVE_START REMOVE_COMPLETE START COMPLETE
 }
 test_case self_from_inside 'R6 a client that unregisters itself in a callback gets no further call'
 
-# Before it in the order, and behind it.
+# A client before it in the order, and one after it.
 other_from_inside() {
 	cpu=$(pick_cpu)
 	offline "$cpu"
@@ -378,7 +380,7 @@ other_from_inside() {
 }
 test_case other_from_inside 'R6 a client that another one unregisters in a callback gets no further call'
 
-# Those that are undone are those that were started and are still there.
+# FAILURE is for clients that got START and are still registered.
 inside_failure() {
 	cpu=$(pick_cpu)
 	offline "$cpu"
@@ -402,28 +404,7 @@ inside_failure() {
 	END
 	equal "clients" 2 "$(clients)"
 }
-test_case inside_failure 'R6 P4 a client that has gone in the middle of an add is not told that it failed'
-
-# Its handle is gone when it returns, its code is still needed.
-leaves_in_callback() {
-	cpu=$(pick_cpu)
-	unload dhp_test
-	load dhp_test forget=1
-	ctl "processor c1 flags=existing"
-	ctl "inside c1 state=start action=unregister_self"
-	ctl "inside c1 state=start action=sleep_ms arg=3000"
-	offline "$cpu"
-	ctl "processor c2"
-	ctl "inside c2 state=start action=unregister_self"
-	ctl "inside c2 state=start action=sleep_ms arg=3000"
-	put "$system/cpu/cpu$cpu/online" 1 &
-	await_line "c2 unregister_self: 0"
-	unload dhp_test
-	wait
-	is_online "$cpu" || fail "CPU$cpu did not come online"
-	load dhp_test
-}
-test_case leaves_in_callback 'R6 R8 a module stays until a callback that has unregistered itself returns'
+test_case inside_failure 'R6 P4 a client that unregistered in the middle of an add does not get its FAILURE'
 
 register_from_inside() {
 	cpu=$(pick_cpu)
@@ -441,8 +422,8 @@ register_from_inside() {
 	c1 COMPLETE $cpu 0
 	c1 register c3: -35
 	END
-	logged 'registering a processor callback from inside a synchronous .* is refused' ||
-		fail "nothing in the kernel's log about the refusal"
+	logged 'registering a CPU callback from inside a synchronous .* is refused' ||
+		fail "the kernel's log does not name the refusal"
 	equal "clients" 1 "$(clients)"
 }
 test_case register_from_inside 'R1 registering from inside a synchronous callback is refused'
@@ -464,7 +445,8 @@ c1 unregister c2: 0"
 }
 test_case inside_replay 'R6 unregistering another client from inside a replay'
 
-# Registering an event's client waits for nobody, unregistering may wait for who waits for us.
+# Registering an event client waits for nothing. Unregistering one waits for its callback, which may
+# wait for this one.
 event_from_inside() {
 	cpu=$(pick_cpu)
 	offline "$cpu"
@@ -485,7 +467,7 @@ event_from_inside() {
 	e2 ARRIVAL cpu $cpu seq $((seq + 1))
 	END
 }
-test_case event_from_inside 'R6 event clients may be registered in a synchronous callback, and not unregistered'
+test_case event_from_inside 'R6 a synchronous callback can register event clients, and cannot unregister them'
 
 hotplug_states() {
 	grep -c ': dhp:' "$system/cpu/hotplug/states"
@@ -529,163 +511,5 @@ many_veto() {
 	expect_log <"$tmp/in"
 }
 test_case many_veto 'R7 a veto by the last of 500 clients'
-
-forgetful() {
-	unload dhp_test
-	load dhp_test forget=1
-	ctl "processor c1 flags=existing"
-	ctl "event c2 category=processor"
-	ctl "event c3 category=memory"
-	ctl "memory c4"
-	unload dhp_test
-	logged 'dhp: .*dhp_test.*unregister' || fail "the log does not name who forgot"
-	equal "clients" 0 "$(clients)"
-	cpu=$(pick_cpu)
-	offline "$cpu"
-	online "$cpu"
-	settle
-	load dhp_test
-}
-test_case forgetful 'R8 a client that leaves without unregistering is named, and nothing crashes'
-
-# It returns into the module's code, which must be there still.
-leaves_running() {
-	cpu=$(pick_cpu)
-	unload dhp_test
-	load dhp_test forget=1
-	ctl "event e1 category=processor"
-	ctl "inside e1 state=removal action=unregister_self"
-	ctl "inside e1 state=removal action=sleep_ms arg=3000"
-	settle
-	seq=$(sequence)
-	offline "$cpu"
-	await_line "e1 unregister_self: 0"
-	unload dhp_test
-	equal "clients" 0 "$(clients)"
-	online "$cpu"
-	settle
-	load dhp_test
-}
-test_case leaves_running 'A7 R8 a module that leaves is not gone before its last callback has ended'
-
-# set_modprobe INSMOD-ARGUMENT...: request_module() loads dhp_helper, with these parameters.
-set_modprobe() {
-	modprobe=/proc/sys/kernel/modprobe
-	[ -e "$modprobe" ] || skip "this kernel has no $modprobe"
-	echo "$modprobe $(cat "$modprobe")" >>"$tmp/states"
-	cat >"$tmp/modprobe" <<-END
-		#!/bin/sh
-		[ -d /sys/module/dhp_helper ] || exec insmod $DHP_DIR/dhp_helper.ko $*
-	END
-	chmod 755 "$tmp/modprobe"
-	put "$modprobe" "$tmp/modprobe"
-}
-
-# What is asked for in a callback is there when it returns, whatever its init says.
-requests() {
-	set_modprobe "$@"
-	answer=loaded
-	[ $# = 0 ] || answer=refused
-	cpu=$(pick_cpu)
-	cpus=$(online_cpus)
-	first=${cpus%% *}
-	ctl "inside c1 state=start cpu=$first action=request_module arg=dhp_helper"
-	ctl "inside c1 state=complete cpu=$first action=request_module arg=dhp_helper"
-	timeout 60 ./put "$test_dir/control" "processor c1 flags=existing,removals" ||
-		fail "the replay did not end within a minute"
-	equal "answers in the replay" 2 "$(grep -c "request_module dhp_helper: $answer" "$test_dir/log")"
-	ctl clear
-	offline "$cpu"
-	ctl "inside c1 state=complete action=request_module arg=dhp_helper"
-	online "$cpu"
-	await_line "c1 request_module dhp_helper: $answer"
-	ctl clear
-	ctl "processor c2 flags=existing,removals"
-	settle
-	ctl "veto c1 state=remove_start errno=-16"
-	ctl "inside c2 state=remove_failure action=request_module arg=dhp_helper"
-	offline_refused "$cpu" EBUSY
-	await_line "c2 request_module dhp_helper: $answer"
-	settle
-	! module_loaded dhp_helper || unload dhp_helper
-}
-
-requests_module() {
-	requests
-}
-test_case requests_module 'P8 a callback may load a module in a replay, COMPLETE and REMOVE_FAILURE'
-
-requests_in_vain() {
-	requests refuse=1
-}
-test_case requests_in_vain 'P8 R8 the same for a module whose init fails'
-
-# Loading waits for the hotplug lock, which an operation has that waits for the callback. It
-# gives up, and nothing hangs.
-request_meets_operation() {
-	set_modprobe
-	cpu=$(pick_cpu)
-	offline "$cpu"
-	ctl "processor c1 flags=existing,removals"
-	settle
-	ctl clear
-	ctl "inside c1 state=complete action=hold"
-	ctl "inside c1 state=complete action=request_module arg=dhp_helper"
-	online "$cpu"
-	await_line "c1 COMPLETE $cpu 0"
-	(offline_refused "$cpu" EBUSY) >"$tmp/operation" 2>&1 &
-	operation=$!
-	wait_or_fail 30 blocked_in turn_begin_in_operation
-	ctl "release c1"
-	await_line "c1 request_module dhp_helper: loaded"
-	wait "$operation" || fail "$(cat "$tmp/operation")"
-	logged "CPU$cpu: a callback of dhp_test/.* has been running for [0-9]+ s" ||
-		fail "the log does not name the callback that an operation waited for"
-	is_online "$cpu" || fail "CPU$cpu is not online"
-	settle
-	unload dhp_helper
-	offline "$cpu"
-	expect_log <<-END
-	c1 START $cpu 0
-	c1 COMPLETE $cpu 0
-	c1 released
-	c1 request_module dhp_helper: loaded
-	c1 REMOVE_START $cpu 0
-	c1 REMOVE_COMPLETE $cpu 0
-	END
-}
-test_case request_meets_operation 'P8 an operation that waits for a callback that loads a module gives up'
-
-# While the CPU hotplug lock is held the kernel itself lets no module go, so it is COMPLETE.
-others_go() {
-	cpu=$(pick_cpu)
-	load dhp_helper
-	offline "$cpu"
-	settle
-	ctl clear
-	ctl "processor c1"
-	ctl "inside c1 state=complete action=hold"
-	online "$cpu"
-	await_line "c1 COMPLETE $cpu 0"
-	timeout 60 rmmod dhp_helper || fail "a module without clients did not go while a callback ran"
-	ctl "note gone"
-	ctl "release c1"
-	expect_log <<-END
-	c1 START $cpu 0
-	c1 COMPLETE $cpu 0
-	gone
-	c1 released
-	END
-}
-test_case others_go 'R8 a module without clients goes while a callback runs'
-
-dhp_in_use() {
-	ctl "processor c1"
-	if rmmod dhp 2>/dev/null; then
-		fail "dhp could be unloaded with a client registered"
-	fi
-	equal "clients" 1 "$(clients)"
-}
-test_case dhp_in_use 'R8 dhp cannot go while it has clients'
 
 run_tests

@@ -1,12 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Contract X: removal of processors.
+# Contract X: removal of CPUs. Not here: failures at every step, see hotplug_fail.sh.
 
-. ./lib.sh
+. ./lib/all.sh
 
-# clients COUNT [WORD]: that many, which follow removals and hold everything that is online
+# clients COUNT [WORD]: registers that many, which follow removals and hold every CPU that is
+# online.
 clients() {
+	local i
 	for i in $(seq "$1"); do
 		ctl "processor c$i flags=existing,removals ${2-}"
 	done
@@ -27,7 +29,7 @@ opt_in() {
 	c2 REMOVE_COMPLETE $cpu 0
 	END
 }
-test_case opt_in 'X1 only who opts in sees a removal'
+test_case opt_in 'X1 only clients that opt in are notified of a removal'
 
 not_held() {
 	cpu=$(pick_cpu)
@@ -36,10 +38,10 @@ not_held() {
 	expect_log <<-END
 	END
 }
-test_case not_held 'X1 a removal is reported only to who holds the processor'
+test_case not_held 'X1 only clients that hold the CPU are notified of a removal'
 
-# dhp_test marks a REMOVE_START where a thread that it has bound to the processor in COMPLETE does
-# not run any more, and a REMOVE_COMPLETE while the processor is online.
+# dhp_test marks a REMOVE_START if a thread that it has bound to the CPU in COMPLETE does not run
+# any more, and a REMOVE_COMPLETE if the CPU is online.
 order() {
 	cpu=$(pick_cpu)
 	for i in 1 2 3 4 5; do
@@ -63,8 +65,8 @@ order() {
 }
 test_case order 'X2 REMOVE_START while threads run there, REMOVE_COMPLETE when it is gone, both in reverse'
 
-# A step that the machine takes on the way down behind ours. It is ours that says whether the
-# removal has failed. dhp_test marks a REMOVE_FAILURE where a bound thread does not get to run.
+# The CPU hotplug state machine comes to the step after dhp's on the way down. dhp_test marks a
+# REMOVE_FAILURE if a bound thread does not get to run.
 late_failure() {
 	cpu=$(pick_cpu)
 	clients 3 probe=1
@@ -72,7 +74,7 @@ late_failure() {
 		while read -r number; do
 			put "$system/cpu/cpu$cpu/hotplug/fail" "$number" && echo "$number" && break
 		done)
-	[ -n "$state" ] || skip "no step below ours can be made to fail"
+	[ -n "$state" ] || skip "no step below dhp's can be made to fail"
 	offline_refused "$cpu" EAGAIN
 	expect_log <<-END
 	c3 REMOVE_START $cpu 0
@@ -84,10 +86,11 @@ late_failure() {
 	END
 	is_online "$cpu" || fail "CPU$cpu is not online"
 }
-test_case late_failure 'X2 a removal that fails behind ours is REMOVE_FAILURE, in the order of registration'
+test_case late_failure 'X2 a removal that fails after REMOVE_START is REMOVE_FAILURE, in the order of registration'
 
 # vetoed VETOER ERRNO-NUMBER ERRNO-NAME
 vetoed() {
+	local cpu i
 	cpu=$(pick_cpu)
 	clients 5
 	ctl "veto c$1 state=remove_start errno=$2"
@@ -118,7 +121,7 @@ vetoed() {
 veto_first() {
 	vetoed 1 -16 EBUSY
 }
-test_case veto_first 'X3 a removal vetoed by the first of five clients, who is asked last'
+test_case veto_first 'X3 a removal vetoed by the first of five clients, which is asked last'
 
 veto_middle() {
 	vetoed 3 -5 EIO
@@ -128,7 +131,7 @@ test_case veto_middle 'X3 a removal vetoed by the middle one of five clients'
 veto_last() {
 	vetoed 5 -1 EPERM
 }
-test_case veto_last 'X3 a removal vetoed by the last of five clients, who is asked first'
+test_case veto_last 'X3 a removal vetoed by the last of five clients, which is asked first'
 
 veto_unplug() {
 	plug_cpu
@@ -136,12 +139,12 @@ veto_unplug() {
 	ctl "processor c1 flags=existing,removals"
 	settle
 	ctl clear
-	# The kernel tries twice before it believes that the processor is to stay.
+	# The kernel tries twice before it accepts the veto.
 	ctl "veto c1 state=remove_start errno=-16 count=2"
 	id=$(cat "$tmp/cpus")
 	if hotplug cpu del "$id" >"$tmp/said" 2>&1; then
 		: >"$tmp/cpus"
-		fail "a processor could be unplugged over a veto"
+		fail "a CPU was unplugged despite a veto"
 	fi
 	expect_log <<-END
 	c1 REMOVE_START $plugged_cpu 0
@@ -156,9 +159,9 @@ veto_unplug() {
 	c1 REMOVE_COMPLETE $plugged_cpu 0
 	END
 }
-test_case veto_unplug 'X3 a veto keeps a processor from being unplugged'
+test_case veto_unplug 'X3 a veto keeps a CPU from being unplugged'
 
-# The unload path: dhp may go while a processor is up that a client has followed.
+# dhp may be unloaded while a CPU is online that a client has followed.
 unload_after() {
 	cpu=$(pick_cpu)
 	clients 1
@@ -172,7 +175,7 @@ unload_after() {
 	online "$cpu"
 	setup
 }
-test_case unload_after 'X3 unloading refuses nothing and takes nothing down'
+test_case unload_after 'X3 unloading refuses nothing and takes no CPU offline'
 
 again() {
 	cpu=$(pick_cpu)

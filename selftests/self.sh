@@ -1,11 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# The tests' own means: that what must fail a test does.
+# If this fails, other tests may pass although dhp is broken.
+#
+# The framework itself: everything that has to fail a test does, and a test leaves the machine as it
+# was. The guest's `hotplug` is here, too. No test of dhp's is here.
 
-. ./lib.sh
+. ./lib/all.sh
 
-# must_fail COMMAND...: it has to end the test; in a subshell, it ends that.
+# must_fail COMMAND...: COMMAND has to end the test; here it ends a subshell.
 must_fail() {
 	if ("$@") >"$tmp/said" 2>&1; then
 		fail "this should have failed: $*"
@@ -24,7 +27,7 @@ clean_log() {
 	: >"$tmp/none"
 	same "$tmp/none" "$tmp/found"
 }
-test_case clean_log 'self a clean log is clean, whatever was before the mark'
+test_case clean_log 'self: a clean log is clean, whatever was before the mark'
 
 bad_log() {
 	cat >"$tmp/bad_lines" <<-END
@@ -59,14 +62,14 @@ bad_log() {
 	} | badness 'the mark' >"$tmp/found"
 	same "$tmp/bad_lines" "$tmp/found"
 }
-test_case bad_log 'self every kind of bad line is found'
+test_case bad_log 'self: every kind of bad line is found'
 
 lost_mark() {
 	echo 'WARNING: CPU: 1 PID: 12 at kernel/cpu.c:1 f+0x1/0x2' >"$tmp/expected"
 	badness 'the mark' <"$tmp/expected" >"$tmp/found"
 	same "$tmp/expected" "$tmp/found"
 }
-test_case lost_mark 'self without the mark all of the log counts'
+test_case lost_mark 'self: without the mark, the whole log counts'
 
 announced() {
 	cat <<-END | badness 'the mark' >"$tmp/found"
@@ -86,9 +89,9 @@ announced() {
 	END
 	same "$tmp/expected" "$tmp/found"
 }
-test_case announced 'self a warning that was announced is excused, once'
+test_case announced 'self: a warning that was announced is excused, once'
 
-# The same, through the real log. What looks at the console from outside has to be told, too.
+# The same with the real log. The console scanner outside the guest reads the announcement, too.
 real_log() {
 	expect_warning 'dhp selftest: on purpose'
 	echo 'WARNING: dhp selftest: on purpose' >/dev/kmsg
@@ -98,7 +101,7 @@ real_log() {
 	[ -z "$(dmesg | badness "$mark")" ] || fail "an announced WARNING was not excused"
 	logged 'on purpose' || fail "'logged' does not see the log"
 }
-test_case real_log "self the kernel's log is read"
+test_case real_log "self: the kernel's log is read"
 
 compare() {
 	echo a >"$tmp/one"
@@ -112,7 +115,7 @@ compare() {
 	echo seen >"$tmp/one"
 	expect_log <"$tmp/one"
 }
-test_case compare 'self a sequence that is not as expected fails'
+test_case compare 'self: a sequence that is not as expected fails'
 
 refusals() {
 	must_fail ctl "processor c1 fn=none"
@@ -121,11 +124,11 @@ refusals() {
 	must_fail put "$system/cpu/nothing" 1
 	must_fail wait_or_fail 1 false
 }
-test_case refusals 'self a command that fails, succeeds, or fails otherwise than expected fails'
+test_case refusals 'self: a command that does not do what is expected fails'
 
-# inner_fails: the script inner says what was expected, and that something has failed.
+# inner_fails: the script $tmp/inner prints what is in $tmp/expected, and has status 1.
 inner_fails() {
-	code=0
+	local code=0
 	sh "$tmp/inner" >"$tmp/said" 2>&1 || code=$?
 	grep -v '^# took' "$tmp/said" >"$tmp/seen"
 	same "$tmp/expected" "$tmp/seen"
@@ -134,7 +137,7 @@ inner_fails() {
 
 nested() {
 	cat >"$tmp/inner" <<-'END'
-	. ./lib.sh
+	. ./lib/all.sh
 	setup() { :; }
 	teardown() { :; }
 	module_loaded() { false; }
@@ -166,12 +169,12 @@ nested() {
 	sh "$tmp/inner3" >/dev/null 2>&1 || code=$?
 	equal "exit status of skipped tests" 4 "$code"
 }
-test_case nested 'self results and exit statuses'
+test_case nested 'self: results and exit statuses'
 
-# The log is bad while no test runs.
+# The bad lines are logged before and after the test.
 bad_around() {
 	cat >"$tmp/inner" <<-'END'
-	. ./lib.sh
+	. ./lib/all.sh
 	setup() { :; }
 	teardown() { :; }
 	module_loaded() { false; }
@@ -196,7 +199,7 @@ bad_around() {
 	END
 	inner_fails
 }
-test_case bad_around 'self what is bad in the log before the first test or after the last one is a failure'
+test_case bad_around 'self: a bad line before the first test or after the last one is a failure'
 
 leaks() {
 	cat >"$tmp/journal" <<-END
@@ -234,13 +237,12 @@ leaks() {
 	blame "$tmp/journal" "$tmp/leaks" >"$tmp/found"
 	same "$tmp/expected" "$tmp/found"
 }
-test_case leaks 'self a leak is the fault of the test that it was allocated in'
+test_case leaks 'self: a leak counts for the test that allocated it'
 
-# A test that is interrupted in the middle leaves everything as it was, and has failed by name.
 interrupted() {
 	cpu=$(pick_cpu)
 	cat >"$tmp/inner" <<-END
-	. ./lib.sh
+	. ./lib/all.sh
 	setup() { :; }
 	module_loaded() { false; }
 	teardown() { :; }
@@ -256,13 +258,13 @@ interrupted() {
 	END
 	ready=/tmp/dhp-selftest-ready
 	rm -f "$ready"
-	# What a shell says of its children that end by a signal is its own affair.
+	# Shells differ in what they print when a signal ends a child.
 	setsid sh "$tmp/inner" >"$tmp/said" 2>"$tmp/shell_said" &
 	pid=$!
 	wait_or_fail 30 test -e "$ready"
 	rm -f "$ready"
 	is_online "$cpu" && fail "CPU$cpu is online"
-	# As timeout does it: the whole group.
+	# timeout(1) signals the whole group, too.
 	group=$(awk '{ print $5 }' "/proc/$pid/stat")
 	kill -TERM "-$group"
 	wait "$pid" || true
@@ -278,7 +280,7 @@ interrupted() {
 	END
 	same "$tmp/expected" "$tmp/seen"
 }
-test_case interrupted 'self an interrupted test leaves everything as it was, and has failed by name'
+test_case interrupted 'self: an interrupted test restores the machine, and is named as failed'
 
 hotplug_help() {
 	command -v hotplug >/dev/null || impossible "nothing to plug here: no 'hotplug' command"
@@ -291,26 +293,27 @@ hotplug_help() {
 		hotplug "$word" >"$tmp/same" || fail "hotplug $word ended with $?"
 		same "$tmp/help" "$tmp/same"
 	done
-	# Who says nothing is shown the same, as a complaint.
+	# Without words it prints the same on stderr.
 	code=0
 	hotplug >"$tmp/said" 2>"$tmp/complaint" || code=$?
 	equal "exit status of hotplug without words" 2 "$code"
 	sed '1s/^hotplug: //' "$tmp/complaint" >"$tmp/same"
 	same "$tmp/help" "$tmp/same"
 }
-test_case hotplug_help 'self hotplug --help says which words there are'
+test_case hotplug_help 'self: hotplug --help lists the words'
 
-# blind_hotplug WORDS...: `hotplug` in a guest whose kernel has what $tmp/kernel says, and no more.
+# blind_hotplug WORDS...: runs a `hotplug` that takes $tmp/kernel for the kernel's sysfs. It must
+# fail.
 blind_hotplug() {
+	local code=0
 	command -v hotplug >/dev/null || impossible "nothing to plug here: no 'hotplug' command"
 	sed "s|^system=.*|system=$tmp/kernel|" "$(command -v hotplug)" >"$tmp/blind"
 	chmod +x "$tmp/blind"
-	code=0
 	"$tmp/blind" "$@" >"$tmp/said" 2>"$tmp/reason" || code=$?
 	equal "status of $*" 1 "$code"
 }
 
-# taken_out ID: so it said.
+# taken_out ID: the blind hotplug has plugged it, and taken it out again.
 taken_out() {
 	equal "what was plugged" "$1" "$(cat "$tmp/said")"
 	grep -q "refused $1: " "$tmp/reason" || fail "not refused: $(cat "$tmp/reason")"
@@ -323,13 +326,13 @@ unused_cpu() {
 	cp "$system/cpu/present" "$tmp/kernel/cpu"
 	blind_hotplug cpu add
 	taken_out "$(hotplug cpu list | awk '$2 == "free" { print $1 }' | head -n 1)"
-	# The kernel's own words are what it has logged meanwhile.
+	# hotplug shows what the kernel has logged meanwhile.
 	grep -q 'hotplug: kernel: .*hot-added' "$tmp/reason" || fail "no log: $(cat "$tmp/reason")"
 	equal 'CPUs that are present' "$before" "$(present_cpus)"
 }
-test_case unused_cpu 'self hotplug takes out a CPU again that the kernel does not use'
+test_case unused_cpu 'self: hotplug unplugs a CPU that the kernel does not use'
 
-# A DIMM of two blocks, the first one of which the kernel has taken.
+# A DIMM of two blocks, of which the kernel uses the first one.
 half_a_dimm() {
 	before=$(memory_blocks)
 	plug dimm add 256M
@@ -345,7 +348,7 @@ half_a_dimm() {
 		fail "memory${new##*[!0-9]} is not named: $(cat "$tmp/reason")"
 	equal 'memory blocks' "$before" "$(memory_blocks)"
 }
-test_case half_a_dimm 'self hotplug takes out a DIMM again that the kernel uses a part of'
+test_case half_a_dimm 'self: hotplug unplugs a DIMM of which the kernel uses only a part'
 
 several_cpus() {
 	plug cpu add 2
@@ -356,6 +359,53 @@ several_cpus() {
 	done <"$tmp/plugged"
 	: >"$tmp/cpus"
 }
-test_case several_cpus 'self hotplug names each of several CPUs'
+test_case several_cpus 'self: hotplug names each of several CPUs'
+
+chosen() {
+	cat >"$tmp/inner" <<-'END'
+	. ./lib/all.sh
+	setup() { :; }
+	teardown() { :; }
+	module_loaded() { false; }
+	one() { :; }
+	two() { :; }
+	three() { :; }
+	test_case one 'P1 E3 R8 is one'
+	test_case two 'E3 X4 is two'
+	test_case three 'is three, E5'
+	run_tests
+	END
+	sh "$tmp/inner" -t two -t one >"$tmp/said"
+	grep -v '^# took' "$tmp/said" >"$tmp/seen"
+	cat >"$tmp/expected" <<-END
+	TAP version 13
+	1..2
+	# P1 E3 R8 X4: clauses of module/CONTRACT.md
+	ok 1 P1 E3 R8 is one
+	ok 2 E3 X4 is two
+	END
+	same "$tmp/expected" "$tmp/seen"
+	cat >"$tmp/names" <<-END
+	one P1 E3 R8 is one
+	two E3 X4 is two
+	three is three, E5
+	END
+	sh "$tmp/inner" -l >"$tmp/seen"
+	same "$tmp/names" "$tmp/seen"
+	code=0
+	sh "$tmp/inner" -t four >"$tmp/said" 2>"$tmp/seen" || code=$?
+	equal "status for a name that no test has" 2 "$code"
+	[ ! -s "$tmp/said" ] || fail "something ran: $(cat "$tmp/said")"
+	sed -i 1d "$tmp/seen"
+	same "$tmp/names" "$tmp/seen"
+	for bad in one '-t' '-t no,name' '-x' '-l one'; do
+		code=0
+		# shellcheck disable=SC2086 # a list
+		sh "$tmp/inner" $bad >"$tmp/said" 2>&1 || code=$?
+		equal "status for '$bad'" 2 "$code"
+		grep -q '^usage: ' "$tmp/said" || fail "'$bad': $(cat "$tmp/said")"
+	done
+}
+test_case chosen 'self: -t runs some of the tests, -l lists them, and bad arguments are refused'
 
 run_tests

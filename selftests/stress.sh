@@ -1,17 +1,20 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Much of it, and at the same time. What each client has seen is still compared as a whole.
+# If this fails, a busy machine that changes makes a driver miss a CPU, or loses its work or memory.
+#
+# Many changes, and several at the same time. Each client's whole log of calls is still checked.
+# torture.sh does all of it at random.
 
-. ./lib.sh
+. ./lib/all.sh
 
 setup() {
 	load dhp pool=1
 	load dhp_test
 }
 
-# legal: checks the log (standard input) of processor clients. Per client and processor, only what
-# can follow may follow; nothing comes to who has unregistered.
+# legal: checks the log (standard input) of CPU clients. For each client and CPU, each call must be
+# allowed after the one before, and none follows unregistering.
 legal() {
 	awk '
 	function bad(why) { print NR ": " $0 ": " why; failed = 1 }
@@ -32,7 +35,7 @@ legal() {
 	END { exit failed }' || fail "an impossible sequence"
 }
 
-# No process is started in the loop, so that nothing comes between the two.
+# No process is started in the loop, so that there is no pause between the two.
 straight_after() {
 	cpu=$(pick_cpu)
 	offline "$cpu"
@@ -73,8 +76,10 @@ straight_after() {
 }
 test_case straight_after 'P1 X4 offline straight after online, again and again without a pause'
 
-# toggle COUNT: a processor goes and comes so many times, meanwhile
+# toggle COUNT: in the background, takes a CPU offline and online COUNT times, and then creates
+# $tmp/over. `toggled` waits for it.
 toggle() {
+	local cpu
 	cpu=$(pick_cpu)
 	rm -f "$tmp/over"
 	(
@@ -91,7 +96,7 @@ toggled() {
 	[ ! -s "$tmp/toggle" ] || fail "$(cat "$tmp/toggle")"
 }
 
-come_and_go() {
+clients_come_and_go() {
 	ctl "processor c0 flags=existing,removals"
 	toggle "$(portion 60)"
 	i=0
@@ -106,7 +111,7 @@ come_and_go() {
 	settle
 	legal <"$test_dir/log"
 	echo "$i times"
-	# Whoever registers now finds what is online.
+	# The replay for a new client has the CPUs that are online.
 	ctl clear
 	ctl "processor last flags=existing"
 	{
@@ -119,7 +124,7 @@ come_and_go() {
 	} >"$tmp/in"
 	expect_log <"$tmp/in"
 }
-test_case come_and_go 'R4 registering and unregistering in a loop while processors go and come'
+test_case clients_come_and_go 'R4 registering and unregistering in a loop while a CPU goes offline and online'
 
 events_come_and_go() {
 	toggle "$(portion 60)"
@@ -135,18 +140,18 @@ events_come_and_go() {
 	done
 	toggled
 	settle
-	! grep '!' "$test_dir/log" || fail "a call was not as it should be"
+	! grep '!' "$test_dir/log" || fail "dhp_test has found fault with a call"
 	awk '
 	$2 == "unregistered" { gone[$1] = 1 }
 	($2 == "ARRIVAL" || $2 == "REMOVAL") && gone[$1] { print; failed = 1 }
 	END { exit failed }' "$test_dir/log" || fail "an event after unregistering"
-	# The one that stayed has all of them, arrivals and removals in turn.
+	# e0, which stays, gets all events, arrivals and removals in turn.
 	grep '^e0 ' "$test_dir/log" | awk '
 	{ if (last && $6 != last + 1 || $2 == before) { print; failed = 1 }; last = $6; before = $2 }
 	END { exit failed }' || fail "a gap, or two of the same kind"
 	echo "$i times"
 }
-test_case events_come_and_go 'A6 A7 event clients come and go while processors do'
+test_case events_come_and_go 'A6 A7 event clients register and unregister while a CPU goes offline and online'
 
 vetoes() {
 	cpu=$(pick_cpu)
@@ -155,7 +160,7 @@ vetoes() {
 	done
 	settle
 	ctl clear
-	# In turn, from each client, in each direction.
+	# Each client in turn, for each direction.
 	for _ in 1 2 3 4 5; do
 		for i in 1 2 3; do
 			ctl "veto c$i state=remove_start errno=-16"
@@ -196,7 +201,7 @@ vetoes() {
 	done >"$tmp/in"
 	expect_log <"$tmp/in"
 }
-test_case vetoes 'P4 X3 vetoes of everybody in turn'
+test_case vetoes 'P4 X3 vetoes of each client in turn'
 
 five_hundred() {
 	cpu=$(pick_cpu)
@@ -218,9 +223,9 @@ five_hundred() {
 	expect_log <"$tmp/in"
 	ctl "unregister c*"
 }
-test_case five_hundred 'R7 500 clients while a processor goes and comes'
+test_case five_hundred 'R7 500 clients while a CPU goes offline and online'
 
-# Every slot there is.
+# Fills every slot that the machine has.
 to_the_maximum() {
 	ctl "processor c1 flags=removals"
 	ctl "event e1 category=processor"
@@ -241,7 +246,7 @@ to_the_maximum() {
 		END
 	done
 	[ -n "$new" ] || skip "nothing could be plugged: $(cat "$tmp/refusal")"
-	equal "processors that are present and not online" '' "$(cat "$dhp/present_offline")"
+	equal "CPUs that are present and not online" '' "$(cat "$dhp/present_offline")"
 	equal workers "$(cat "$system/cpu/online")" "$(cat "$dhp/pools/dhp/workers")"
 	for one in $new; do
 		unplug_cpu "$one"
@@ -257,17 +262,19 @@ to_the_maximum() {
 	equal workers "$(cat "$system/cpu/online")" "$(cat "$dhp/pools/dhp/workers")"
 }
 
-# As plug_cpu, but for the end.
+# plug_or_full: like plug_cpu; fails when every slot is in use, and then a further CPU must be
+# refused.
 plug_or_full() {
+	local free
 	command -v hotplug >/dev/null || impossible "nothing to plug here: no 'hotplug' command"
-	full=$(hotplug cpu list | awk '$2 == "free"' | wc -l)
-	[ "$full" -gt 0 ] || {
-		hotplug cpu add >/dev/null 2>"$tmp/refusal" && fail "one more than there are slots"
+	free=$(hotplug cpu list | awk '$2 == "free"' | wc -l)
+	[ "$free" -gt 0 ] || {
+		hotplug cpu add >/dev/null 2>"$tmp/refusal" && fail "a CPU was plugged although no slot is free"
 		return 1
 	}
 	plug_cpu
 }
-test_case to_the_maximum 'P1 A8 plugged to the maximum and back'
+test_case to_the_maximum 'P1 A8 CPUs are plugged up to the maximum, and unplugged'
 
 again_and_again() {
 	ctl "processor c1 flags=removals"
@@ -285,9 +292,8 @@ again_and_again() {
 	done
 	expect_log <"$tmp/in"
 }
-test_case again_and_again 'X4 the same processor plugged and unplugged again and again'
+test_case again_and_again 'X4 the same CPU is plugged and unplugged again and again'
 
-# Everything at once: processors, a DIMM, clients, and a pool under load.
 everything() {
 	ctl "pool t buffer_size=4096 permille=10"
 	ctl "load t buffers=100"
@@ -311,9 +317,10 @@ everything() {
 	ctl "flush t"
 	sound_pools
 }
-test_case everything 'E3 E4 processors, DIMMs, clients and a pool under load, all at once'
+test_case everything 'E3 E4 CPUs, DIMMs, clients and a pool under load, all at once'
 
-# Producers on every processor and buffers in use, two pools, in a DIMM too where that can be.
+# Two pools with producers on every CPU and buffers in use; also buffers in a DIMM, where the
+# machine has a node for it.
 for_minutes() {
 	cpu=$(pick_cpu)
 	online_as=online_movable
@@ -347,7 +354,7 @@ for_minutes() {
 	ctl "flush t"
 	ctl "flush s"
 	settle
-	echo "$i DIMMs and processors in $(portion 120) s"
+	echo "$i DIMMs and CPUs in $(portion 120) s"
 	sound_pools
 	for pool in t s; do
 		for count in submitted completed; do
@@ -356,11 +363,11 @@ for_minutes() {
 				"$(cat "$dhp/pools/$pool/$count")"
 		done
 		equal "buffers of $pool in use" 0 "$(cat "$dhp/pools/$pool/buffers_in_use")"
-		# None is missing: all can be had.
+		# All buffers are available again.
 		ctl "get $pool count=$(cat "$dhp/pools/$pool/buffers")"
 		ctl "put $pool"
 	done
 }
-test_case for_minutes 'E2 E3 E4 load on every processor for minutes, while processors and DIMMs come and go'
+test_case for_minutes 'E2 E3 E4 load on every CPU for minutes, while CPUs and DIMMs are plugged and unplugged'
 
 run_tests

@@ -1,36 +1,36 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Suspend and resume, at the level that parks all processors but one.
+# Suspend and resume, at the level that freezes all CPUs but one, and at the level of devices.
 
-. ./lib.sh
+. ./lib/all.sh
 
-# can_nap mem|disk: skips the test where the kernel cannot
+# can_nap mem|disk: skips the test if the kernel cannot.
 can_nap() {
 	[ -w /sys/power/pm_test ] || skip "needs CONFIG_PM_SLEEP_DEBUG"
 	grep -q "$1" /sys/power/state || skip "this kernel has no '$1' in /sys/power/state"
 	[ "$1" = disk ] || [ ! -e /sys/power/mem_sleep ] || grep -q deep /sys/power/mem_sleep ||
-		skip "no deep sleep here, which parks processors"
+		skip "no deep sleep here, which freezes CPUs"
 }
 
-# virtio_mem_devices bind|unbind: its driver lets no machine suspend, even without any memory.
+# virtio_mem_devices bind|unbind: the driver refuses every suspend, even of a device without memory.
 virtio_mem_devices() {
-	driver=/sys/bus/virtio/drivers/virtio_mem
+	local device driver=/sys/bus/virtio/drivers/virtio_mem
 	[ "$1" = bind ] || virtio_mems=$(cd "$driver" 2>/dev/null && find . -name 'virtio[0-9]*')
 	for device in $virtio_mems; do
 		put "$driver/$1" "${device#./}" || fail "virtio_mem does not $1 ${device#./}: $why"
 	done
 }
 
-# try_nap mem|disk [LEVEL]: everything that suspend, or hibernation, does up to LEVEL of
-# /sys/power/pm_test (processors), and back; fails with $why if that was refused. With `nap` it
-# must not be.
+# try_nap mem|disk [LEVEL]: does everything that suspend, or hibernation, does up to LEVEL of
+# /sys/power/pm_test (processors), and resumes; fails with $why if that was refused.
 try_nap() {
+	local delay old_delay image_size slept refusal mem_sleep=
 	can_nap "$1"
 	delay=/sys/module/suspend/parameters/pm_test_delay
 	if [ "$1" = disk ]; then
 		delay=/sys/module/hibernate/parameters/pm_test_delay
-		# If no memory is to be freed for the image, it has all that is in use.
+		# With this size, the kernel frees no memory first, and the image holds all of it.
 		image_size=$(cat /sys/power/image_size)
 		awk '/^MemTotal:/ { printf "%d\n", $2 * 1024 }' /proc/meminfo >/sys/power/image_size ||
 			fail "image_size cannot be set to all of the memory"
@@ -38,7 +38,7 @@ try_nap() {
 		mem_sleep=$(sed 's/.*\[\(.*\)\].*/\1/' /sys/power/mem_sleep)
 		echo deep >/sys/power/mem_sleep
 	fi
-	# How long it stays there; nobody looks meanwhile.
+	# How long the machine stays at LEVEL. The default only wastes time.
 	[ ! -w "$delay" ] || {
 		old_delay=$(cat "$delay")
 		echo 1 >"$delay"
@@ -52,15 +52,17 @@ try_nap() {
 	virtio_mem_devices bind
 	[ ! -w "$delay" ] || echo "$old_delay" >"$delay"
 	[ "$1" = mem ] || echo "$image_size" >/sys/power/image_size
-	[ -z "${mem_sleep-}" ] || echo "$mem_sleep" >/sys/power/mem_sleep
+	[ -z "$mem_sleep" ] || echo "$mem_sleep" >/sys/power/mem_sleep
 	why=$refusal
 	[ -n "$slept" ]
 }
 
+# nap [mem|disk]: as try_nap, and must not be refused.
 nap() {
-	parked=$(dmesg | grep -c 'is now offline' || true)
+	local frozen
+	frozen=$(dmesg | grep -c 'is now offline' || true)
 	try_nap "${1-mem}" || fail "${1-mem}: $why"
-	[ "$(dmesg | grep -c 'is now offline')" -gt "$parked" ] || fail "no processor was parked"
+	[ "$(dmesg | grep -c 'is now offline')" -gt "$frozen" ] || fail "no CPU was frozen"
 }
 
 no_add() {
@@ -75,9 +77,9 @@ no_add() {
 	nap
 	expect_log <<-END
 	END
-	equal "processors online" "$before" "$(online_cpus)"
+	equal "CPUs online" "$before" "$(online_cpus)"
 }
-test_case no_add 'P10 processors that suspend parks and resume brings back are not reported'
+test_case no_add 'P10 CPUs that suspend freezes and resume brings back are not reported'
 
 veto() {
 	cpu=$(pick_cpu)
@@ -90,7 +92,7 @@ veto() {
 	nap
 	expect_log <<-END
 	END
-	equal "processors online" "$before" "$(online_cpus)"
+	equal "CPUs online" "$before" "$(online_cpus)"
 }
 test_case veto 'P10 X3 suspend and resume cannot be vetoed'
 
@@ -110,9 +112,9 @@ afterwards() {
 	c1 COMPLETE $cpu 0
 	END
 }
-test_case afterwards 'P10 after a suspend, processors come and go as before'
+test_case afterwards 'P10 after a suspend, CPUs go offline and online as before'
 
-# One that was offline before stays it, and is an add afterwards.
+# A CPU that was offline stays offline. Bringing it online later is an add.
 offline_before() {
 	cpu=$(pick_cpu)
 	plug_cpu
@@ -129,9 +131,9 @@ offline_before() {
 	c1 COMPLETE $cpu 0
 	END
 }
-test_case offline_before 'P10 a processor that was offline before is none of the business of suspend'
+test_case offline_before 'P10 suspend and resume do not touch a CPU that was offline before'
 
-# The COMPLETE of an add is due just when everything is frozen.
+# The COMPLETE of an add is due just when all tasks are frozen.
 right_after_add() {
 	cpu=$(pick_cpu)
 	offline "$cpu"
@@ -153,12 +155,12 @@ right_after_add() {
 	done >"$tmp/in"
 	expect_log <"$tmp/in"
 }
-test_case right_after_add 'P10 suspend straight after an add and before a removal'
+test_case right_after_add 'P10 suspend directly after an add and before a removal'
 
-# Its way up fails; a veto of what has happened comes too late. With a third processor, for the
-# kernel lets nobody touch one that seems to be the last.
+# A step fails when resume brings the CPU online, and a veto comes too late. A third CPU is online,
+# because the kernel refuses to take the last one offline.
 lost() {
-	step=$(sed -n 's,^ *\([0-9]*\): irq/affinity:online$,\1,p' "$system/cpu/hotplug/states")
+	step=$(step_number irq/affinity:online)
 	[ -n "$step" ] || skip "this kernel has no step irq/affinity:online"
 	cpu=$(pick_cpu)
 	plug_cpu
@@ -173,9 +175,9 @@ lost() {
 		skip "step irq/affinity:online cannot be armed: $why"
 	nap
 	case " $(online_cpus) " in
-	*" $cpu "*) fail "CPU$cpu has come back, though a step was to fail" ;;
+	*" $cpu "*) fail "CPU$cpu is online, although a step was to fail" ;;
 	esac
-	# It marks that the processor is offline already.
+	# dhp_test marks that the CPU is offline already.
 	expect_log <<-END
 	c1 REMOVE_START $cpu 0 !offline
 	c1 REMOVE_COMPLETE $cpu 0
@@ -191,9 +193,9 @@ lost() {
 	e1 ARRIVAL cpu $cpu seq $((seq + 2))
 	END
 }
-test_case lost 'P10 A9 X4 a processor that resume does not bring back is a removal'
+test_case lost 'P10 A9 X4 a CPU that resume does not bring back is a removal'
 
-# Who comes while some of three processors are back, and who before or after it.
+# dhp_test registers clients while resume has brought back some of three CPUs, and before and after.
 newcomers() {
 	plug_cpu
 	online "$plugged_cpu"
@@ -202,11 +204,11 @@ newcomers() {
 		nap
 	done
 	ctl "newcomers stop"
-	grep '^newcomers told [1-9].* wrong 0$' "$test_dir/log" ||
-		fail "who came was told of too few: $(cat "$test_dir/log")"
-	! grep -q ' refused 0 ' "$test_dir/log" || fail "none has come at the time in question"
+	grep '^newcomers notified [1-9].* wrong 0$' "$test_dir/log" ||
+		fail "clients were notified of too few CPUs: $(cat "$test_dir/log")"
+	! grep -q ' refused 0 ' "$test_dir/log" || fail "no client registered while CPUs were frozen"
 }
-test_case newcomers 'R2 R4 who registers while processors are parked is refused, and misses none'
+test_case newcomers 'R2 R4 registering while CPUs are frozen is refused, and later misses no CPU'
 
 pool() {
 	ctl "pool t buffer_size=4096"
@@ -229,7 +231,7 @@ pool() {
 }
 test_case pool 'P10 E1 E3 a pool under load survives a suspend'
 
-# What is pending when tasks are frozen. Devices go to sleep then, and so does dhp_test's.
+# dhp_test has a device. Devices are suspended when tasks are frozen; dhp_test registers then.
 pending_asleep() {
 	can_nap mem
 	seq=$(sequence)
@@ -248,7 +250,7 @@ pending_asleep() {
 }
 test_case pending_asleep 'A3 an event that is pending while tasks are frozen is delivered afterwards'
 
-# No callback runs then, so there is none to wait for.
+# No callback runs while tasks are frozen, so unregistering waits for none.
 unregister_asleep() {
 	can_nap mem
 	ctl "asleep start register=e1 unregister=e1"
@@ -265,13 +267,13 @@ unregister_asleep() {
 }
 test_case unregister_asleep 'A3 A7 unregistering while tasks are frozen, with an event pending'
 
-# asleep_order: what came when in the last suspend, in one line
+# asleep_order: in which order things happened in the last suspend, in one line
 asleep_order() {
 	sed 's/^e1 \([A-Z]*\) .*/\1/' "$test_dir/log" | tr '\n' ' '
 }
 
-# The event is due half a second after its block, which is when devices are asleep; if freezing was
-# slow, it has come before that, and the suspend is tried again.
+# The event is due half a second after its block, when devices are asleep. If freezing was slow, the
+# event came before that, and the test tries again.
 due_asleep() {
 	can_nap mem
 	put "$system/memory/auto_online_blocks" offline
@@ -293,8 +295,8 @@ due_asleep() {
 }
 test_case due_asleep 'A3 a run of memory blocks that ends while tasks are frozen is delivered afterwards'
 
-# Freezing waits for the callback, and gives up. Who reads settle meanwhile is frozen at once, and
-# gets its answer afterwards.
+# Freezing waits for the callback, and gives up. A task that reads settle meanwhile is frozen at
+# once, and gets its answer afterwards.
 callback_runs() {
 	can_nap mem
 	cpu=$(pick_cpu)
@@ -311,22 +313,22 @@ callback_runs() {
 	slept=1
 	try_nap mem || slept=
 	echo "$freeze_timeout" >/sys/power/pm_freeze_timeout
-	[ -z "$slept" ] || fail "it has slept, and an event callback was running"
+	[ -z "$slept" ] || fail "the machine suspended while an event callback was running"
 	equal "refused with" EBUSY "$why"
 	! logged 'refusing to freeze, wq_busy=0' || fail "a task was in the way, not the callback"
 	ctl "release e1"
-	wait "$reader" || fail "who reads settle has got no answer"
+	wait "$reader" || fail "the reader of settle got no answer"
 	equal "settled at" "$((seq + 1))" "$(cat "$tmp/settled")"
 	online "$cpu"
 	nap
 }
-test_case callback_runs 'A3 a callback that runs is waited for, and who reads settle is not'
+test_case callback_runs 'A3 suspend waits for a callback that runs, and not for a reader of settle'
 
 item_runs() {
 	grep -q '^t submitted 1 ran 1 ' "$test_dir/pools"
 }
 
-# An item that does not end keeps its processor.
+# An item that does not end keeps its CPU online.
 long_item() {
 	cpu=$(pick_cpu)
 	ctl "pool t"
@@ -334,18 +336,18 @@ long_item() {
 	ctl "submit t cpu=$cpu sleep_us=30000000"
 	wait_or_fail 10 item_runs
 	if try_nap mem; then
-		fail "it has slept, and an item was running on CPU$cpu"
+		fail "the machine suspended while an item was running on CPU$cpu"
 	fi
 	equal "refused with" EBUSY "$why"
-	logged "dhp: pool t: an item has been running on processor $cpu" ||
-		fail "the log does not name the pool and the processor"
+	logged "dhp: pool t: an item has been running on CPU$cpu" ||
+		fail "the log does not name the pool and the CPU"
 	ctl "flush t"
 	settle
 	equal "workers" "$workers" "$(cat "$dhp/pools/t/workers")"
 	nap
 	sound_pools
 }
-test_case long_item 'E3 an item that runs for long keeps a suspend from beginning, and is named'
+test_case long_item 'E3 a suspend fails while an item runs for long, and the log names its pool'
 
 load_and_unload() {
 	while going_on; do
@@ -355,7 +357,7 @@ load_and_unload() {
 	done
 }
 
-# While dhp is being loaded, no suspend can begin.
+# No suspend can begin while dhp is being loaded.
 nap_or_busy() {
 	try_nap mem && return 0
 	equal "refused with" EBUSY "$why"
@@ -373,14 +375,15 @@ while_loading() {
 	done
 	enough
 	wait $! || fail "$(cat "$tmp/loading")"
-	echo "loaded $(wc -l <"$tmp/loaded") times, slept $naps times"
+	echo "loaded $(wc -l <"$tmp/loaded") times, suspended $naps times"
 	load dhp pool=0
 	load dhp_test
 }
-test_case while_loading 'P10 E1 suspends while dhp is being loaded and unloaded'
+test_case while_loading 'P10 E1 the machine suspends while dhp is loaded and unloaded again and again'
 
-# hibernate: sets $image, KiB, which is allocated before the processors are parked.
+# hibernate: sets $image, the size of the image in KiB, which is allocated before CPUs are frozen.
 hibernate() {
+	local before
 	before=$(images | wc -l)
 	nap disk
 	image=$(images | tail -n "+$((before + 1))")
@@ -405,7 +408,7 @@ hibernation() {
 	without=$image
 	expect_log <<-END
 	END
-	# With KASAN, an image with more in it takes minutes, and not all of it is to be had.
+	# With KASAN, a larger image takes minutes, and there is not enough memory for all of it.
 	if ! kasan; then
 		ctl "destroy t"
 		ctl "pool t buffer_size=4096 permille=150"
@@ -426,7 +429,7 @@ hibernation() {
 }
 test_case hibernation 'P10 E1 E2 a pool under load survives a hibernation, and its buffers are in the image'
 
-# Firmware adds a processor while devices are asleep, when the kernel brings none online.
+# Firmware adds a CPU while devices are asleep, when the kernel brings none online.
 auto_online_asleep() {
 	can_nap mem
 	cpu=$(pick_cpu)
@@ -444,8 +447,8 @@ auto_online_asleep() {
 	awake
 	END
 	is_online "$cpu" || fail "CPU$cpu has become present and is not online"
-	! logged 'bringing it online failed' || fail "it was tried when it could not succeed"
+	! logged 'bringing it online failed' || fail "dhp tried when it could not succeed"
 }
-test_case auto_online_asleep 'P10 a processor that is added in the middle of a suspend is brought online afterwards'
+test_case auto_online_asleep 'P10 a CPU that is added in the middle of a suspend is brought online afterwards'
 
 run_tests

@@ -1,9 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# What dhp shows: /sys/kernel/dhp, debugfs, tracepoints, uevents.
+# If this fails, an administrator or udev cannot see what dhp does.
+#
+# What dhp shows: /sys/kernel/dhp, debugfs, tracepoints, uevents. They have no clause.
 
-. ./lib.sh
+. ./lib/all.sh
 
 setup() {
 	load dhp pool=1
@@ -21,7 +23,7 @@ files() {
 		fi
 	done
 }
-test_case files 'sysfs every file is there, has one value, and is read-only'
+test_case files 'sysfs: every file exists, has one value, and is read-only'
 
 clients() {
 	before=$(cat "$dhp/clients")
@@ -32,7 +34,7 @@ clients() {
 	ctl "unregister c1"
 	equal clients $((before + 2)) "$(cat "$dhp/clients")"
 }
-test_case clients 'sysfs clients counts them'
+test_case clients 'sysfs: clients is the number of clients'
 
 sequences() {
 	cpu=$(pick_cpu)
@@ -42,7 +44,7 @@ sequences() {
 	equal settle $((seq + 2)) "$(sequence)"
 	equal sequence $((seq + 2)) "$(cat "$dhp/sequence")"
 }
-test_case sequences 'sysfs sequence and settle have the number of the last event'
+test_case sequences 'sysfs: sequence and settle are the number of the last event'
 
 settles() {
 	cpu=$(pick_cpu)
@@ -59,7 +61,7 @@ settles() {
 	wait
 	equal settle $((seq + 1)) "$(cat "$tmp/settled")"
 }
-test_case settles 'sysfs settle returns when nothing is pending any more'
+test_case settles 'sysfs: settle returns when nothing is pending'
 
 settle_interrupted() {
 	cpu=$(pick_cpu)
@@ -76,7 +78,7 @@ settle_interrupted() {
 	ctl "release e1"
 	settle
 }
-test_case settle_interrupted 'sysfs a read of settle can be interrupted'
+test_case settle_interrupted 'sysfs: a read of settle can be interrupted'
 
 present_offline() {
 	cpu=$(pick_cpu)
@@ -86,7 +88,7 @@ present_offline() {
 	online "$cpu"
 	equal present_offline '' "$(cat "$dhp/present_offline")"
 }
-test_case present_offline 'sysfs present_offline lists processors that are offline'
+test_case present_offline 'sysfs: present_offline lists CPUs that are offline'
 
 present_offline_plugged() {
 	plug_cpu
@@ -94,7 +96,7 @@ present_offline_plugged() {
 	online "$plugged_cpu"
 	equal present_offline '' "$(cat "$dhp/present_offline")"
 }
-test_case present_offline_plugged 'sysfs present_offline lists a processor that was plugged'
+test_case present_offline_plugged 'sysfs: present_offline lists a CPU that was plugged'
 
 debug_clients() {
 	cpu=$(pick_cpu)
@@ -102,7 +104,7 @@ debug_clients() {
 	ctl "processor c1 flags=existing"
 	ctl "event e1 category=memory"
 	ctl "memory m1"
-	grep -q 'dhp_test.*on_processor' "$file" || fail "$file does not name the processor client"
+	grep -q 'dhp_test.*on_processor' "$file" || fail "$file does not name the CPU client"
 	grep -q 'dhp_test.*on_event' "$file" || fail "$file does not name the event client"
 	grep -q 'dhp_test.*on_memory' "$file" || fail "$file does not name the memory client"
 	grep -q '^dhp.*processor\|[^_]dhp/.*processor' "$file" || fail "$file does not name the pool"
@@ -110,11 +112,11 @@ debug_clients() {
 	settle
 	cat "$file"
 	ctl "unregister c1"
-	! grep -q 'dhp_test.*on_processor' "$file" || fail "$file names a client that has gone"
+	! grep -q 'dhp_test.*on_processor' "$file" || fail "$file names a client that has unregistered"
 }
-test_case debug_clients 'debugfs clients names who is registered'
+test_case debug_clients 'debugfs: clients names each client'
 
-# last_logged COUNT: calls of dhp_test's, without what differs from run to run
+# last_logged COUNT: the last calls of dhp_test's clients, without what differs from run to run
 last_logged() {
 	grep "dhp_test" /sys/kernel/debug/dhp/log | tail -n "$1" |
 		sed -E 's/^[0-9]+\.[0-9]+ //; s/client=[^ ]*on_([a-z]*)[^ ]*/\1/; s/ node=-?[0-9]+//; s/ took=[0-9]+us$//'
@@ -140,7 +142,7 @@ debug_log() {
 	END
 	same "$tmp/expected" "$tmp/seen"
 }
-test_case debug_log 'debugfs log has the last notifications, with their durations'
+test_case debug_log 'debugfs: log has the last notifications, with their durations'
 
 debug_log_memory() {
 	put "$system/memory/auto_online_blocks" offline
@@ -162,13 +164,13 @@ debug_log_memory() {
 	END
 	same "$tmp/expected" "$tmp/seen"
 }
-test_case debug_log_memory 'debugfs log has memory, too'
+test_case debug_log_memory 'debugfs: log has those of memory, too'
 
 tracing=/sys/kernel/tracing
 tracepoints() {
 	cpu=$(pick_cpu)
 	[ -d "$tracing/events" ] || skip "no tracefs at $tracing"
-	[ -d "$tracing/events/dhp" ] || fail "no tracepoints of dhp's"
+	[ -d "$tracing/events/dhp" ] || fail "no tracepoints dhp:*"
 	ctl "processor c1 flags=existing,removals"
 	ctl "event e1 category=processor"
 	settle
@@ -185,10 +187,19 @@ tracepoints() {
 		'dhp_event:.*ARRIVAL'; do
 		grep -q "$what" "$tmp/trace" || fail "no $what in the trace: $(cat "$tmp/trace")"
 	done
+	# trace-cmd and perf take the names from the format, in which the kernel replaces only enums
+	# that the tracepoints define.
+	for what in '{ 0, "START" }' '{ 5, "REMOVE_FAILURE" }'; do
+		grep -qF "$what" "$tracing/events/dhp/dhp_processor/format" ||
+			fail "no $what in the format of dhp_processor"
+	done
+	grep -qF '{ 1, "REMOVAL" }' "$tracing/events/dhp/dhp_event/format" ||
+		fail "no { 1, \"REMOVAL\" } in the format of dhp_event"
 }
 test_case tracepoints 'tracepoints of notifications and events'
 
-# listen: uevents as lines of variables into $tmp/uevents, from busybox's listener
+# listen: busybox writes each uevent as a line of variables into $tmp/uevents. Sets $listener, its
+# process, for the caller.
 listen() {
 	busybox uevent --help >/dev/null 2>&1 || skip "needs busybox's uevent to listen with"
 	: >"$tmp/uevents"
@@ -201,8 +212,8 @@ listen() {
 	wait_or_fail 30 grep -q '^State:.S' "/proc/$listener/status"
 }
 
-# heard NUMBER: so many lines, complete
-heard() {
+# have_uevents NUMBER: are there so many lines?
+have_uevents() {
 	[ "$(wc -l <"$tmp/uevents")" -ge "$1" ]
 }
 
@@ -213,7 +224,7 @@ uevents() {
 	offline "$cpu"
 	online "$cpu"
 	settle
-	wait_for 60 heard 2 || {
+	wait_for 60 have_uevents 2 || {
 		kill "$listener"
 		fail "uevents: $(cat "$tmp/uevents")"
 	}

@@ -1,32 +1,34 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Everything at random and at the same time, for TORTURE_MINUTES (5), from TORTURE_SEED (the
-# time). modules/torture_main.c and its likes do what a module can; this script does what takes
-# user space: sysfs, real hardware by way of `hotplug`, modules that come and go.
+# If this fails, a driver on a busy machine gets a call that the contract forbids, or dhp crashes.
 #
-# The first test is the torture itself. The others look whether each kind of it has happened, and
-# are skipped where the machine has nothing to plug.
+# Everything at random and at the same time, for TORTURE_MINUTES (5), from TORTURE_SEED (the
+# time). modules/torture_*.c do what a module can do, with an oracle that checks each call; this
+# script does what takes user space: sysfs, `hotplug`, loading and unloading modules.
+#
+# The first test is the torture itself. Each other one checks that one kind of change has happened,
+# and is skipped where the machine has nothing to plug.
 
-. ./lib.sh
+. ./lib/all.sh
 
 torture_dir=/sys/kernel/debug/dhp_torture
 minutes=${TORTURE_MINUTES:-5}
 seed=${TORTURE_SEED:-$(date +%s)}
-retries=50	# of a removal that is vetoed; each time by chance
-# QEMU's emulation keeps a context for each thread that ever ran a processor, and has 255 or so: the
+retries=50	# of a removal that clients veto at random
+# QEMU's emulation keeps a context for each thread that ever ran a CPU. It has about 255, and the
 # 253rd plug ended it.
 plugs=200
 
 setup() {
 	load dhp
-	# With its driver, for the kernel refuses to take processors offline while one is loaded.
+	# This loads virtio-mem's driver, since the kernel refuses to take CPUs offline while a driver loads.
 	! command -v hotplug >/dev/null || hotplug virtio-mem list >/dev/null
 }
 
-# ---------------------------------------------------------------- what the loops share
+# ---------------------------------------------------------------- shared by the loops
 
-# draws LOOP: numbers below 1000, the same for the same seed, as long as somebody reads
+# draws LOOP: numbers below 1000, the same for the same seed, until the reader ends
 draws() {
 	awk -v seed="$seed" -v loop="$1" 'BEGIN {
 		srand(seed * 10 + loop)
@@ -35,7 +37,7 @@ draws() {
 	}'
 }
 
-# did KIND: once more
+# did KIND: counts one more of it
 did() {
 	echo >>"$tmp/$1"
 }
@@ -49,55 +51,55 @@ how_often() {
 	fi
 }
 
-# wrong TEXT: it ends all loops
+# wrong TEXT: notes a finding, and ends all loops
 wrong() {
 	echo "$*" >>"$tmp/wrong"
 	enough
 }
 
-# count_vetoes CPU: sets $vetoes, without a process: it would be most of what a loop does.
+# count_vetoes CPU: sets $vetoes for its caller. It starts no process, which would take most of a
+# loop's time.
 count_vetoes() {
+	local name
 	while read -r name vetoes; do
 		[ "$name" != "vetoes_of_cpu$1" ] || return 0
 	done <"$torture_dir/statistics"
 	vetoes=gone
 }
 
-# refusal KIND STATUS COMMAND...: has it failed because it was refused? By `hotplug`, 3 says that there
-# was no answer, which is wrong.
+# refusal KIND STATUS COMMAND...: was COMMAND refused? Another status, as of a `hotplug` that got no
+# answer, is a finding.
 refusal() {
-	[ "$2" != 1 ] || return 0
-	failed=$1
-	status=$2
+	local kind="$1" status="$2"
+	[ "$status" != 1 ] || return 0
 	shift 2
-	wrong "$*: status $status: $(cat "$tmp/$failed.out")"
+	wrong "$*: status $status: $(cat "$tmp/$kind.out")"
 	return 1
 }
 
-# vetoable KIND CPU COMMAND...: what it does to CPU a client may veto; nobody else may. Fails with it.
+# vetoable KIND CPU COMMAND...: COMMAND changes CPU. A client may veto that; another refusal is a
+# finding.
 vetoable() {
-	kind=$1
-	vetoed=$2
+	local kind="$1" cpu="$2" code=0 before vetoes
 	shift 2
-	count_vetoes "$vetoed"
+	count_vetoes "$cpu"
 	before=$vetoes
-	code=0
 	"$@" >"$tmp/$kind.out" 2>&1 || code=$?
 	if [ "$code" = 0 ]; then
 		did "$kind"
 		return 0
 	fi
 	refusal "$kind" "$code" "$@" || return 1
-	count_vetoes "$vetoed"
+	count_vetoes "$cpu"
 	if [ "$vetoes" != gone ] && [ "$before" != "$vetoes" ]; then
 		did "$kind.vetoed"
 	else
-		wrong "$*: refused, and nobody has vetoed: $(cat "$tmp/$kind.out")"
+		wrong "$*: refused without a veto: $(cat "$tmp/$kind.out")"
 	fi
 	return 1
 }
 
-# lacks KIND: has a `hotplug` that failed said that there is nothing to plug into?
+# lacks KIND: did a `hotplug` fail because the machine has no such slot?
 lacks() {
 	grep -q 'QEMU has no \|QEMU has 0 ' "$tmp/$1.out" || return 1
 	tail -n 1 "$tmp/$1.out" >"$tmp/$1.lacks"
@@ -109,8 +111,9 @@ write_state() {
 	echo "$2" >"$system/cpu/cpu$1/online"
 }
 
-# The processors that the machine was booted with, as an administrator.
+# toggle_cpus CPU...: takes CPUs that the machine was booted with offline and online, by sysfs.
 toggle_cpus() {
+	local toggled="$*" one state
 	draws 1 | while read -r one && read -r state && going_on; do
 		# shellcheck disable=SC2086 # a list
 		set -- $toggled
@@ -119,8 +122,9 @@ toggle_cpus() {
 	done
 }
 
-# A real one comes, is online for a moment, and goes while it is online.
+# A CPU is plugged, is online for a moment, and is unplugged while it is online.
 plug_cpus() {
+	local more present id cpu try
 	draws 2 | head -n "$plugs" | while read -r more && going_on; do
 		present=$(present_cpus)
 		if ! hotplug cpu add >"$tmp/cpu_add.out" 2>&1; then
@@ -136,15 +140,16 @@ plug_cpus() {
 		try=0
 		until vetoable cpu_del "$cpu" hotplug cpu del "$id" || ! going_on; do
 			try=$((try + 1))
-			[ "$try" -lt "$retries" ] || wrong "$retries times, CPU$cpu was kept by vetoes"
+			[ "$try" -lt "$retries" ] || wrong "vetoes kept CPU$cpu $retries times"
 		done
 		present_cpus | grep -qw "$cpu" || : >"$tmp/cpus"
 	done
 }
 
-# plug_dimm_once NUMBER: pulls $dimm, or plugs one if there is none. Memory can be in use, so that
-# it stays for now; it must go at the end.
+# plug_dimm_once NUMBER: unplugs $dimm, or plugs one and sets $dimm, for plug_memory. Memory in use
+# may keep the DIMM here, but not at the end.
 plug_dimm_once() {
+	local code online_as blocks
 	if [ -n "$dimm" ]; then
 		code=0
 		hotplug dimm del "$dimm" >"$tmp/dimm_del.out" 2>&1 || code=$?
@@ -172,8 +177,9 @@ plug_dimm_once() {
 	fi
 }
 
-# resize_once NUMBER: what is in use must stay, hence only memory that can be moved away.
+# resize_once NUMBER: only movable memory, since other memory in use would keep its blocks.
 resize_once() {
+	local code size
 	echo online_movable >"$system/memory/auto_online_blocks"
 	size=$(($1 % 5 * 128))M
 	code=0
@@ -186,7 +192,7 @@ resize_once() {
 }
 
 plug_memory() {
-	dimm=
+	local dimm='' which how
 	draws 3 | while read -r which && read -r how && going_on; do
 		if [ $((which % 2)) = 0 ]; then
 			[ -e "$tmp/dimm_add.lacks" ] || plug_dimm_once "$how"
@@ -197,8 +203,10 @@ plug_memory() {
 	done
 }
 
-# Drivers come and go. Not all the time, as reading below: processes are slow to make.
+# Loads and unloads drivers. Not all the time, nor does read_files read all the time, since
+# processes are slow to start.
 load_clients() {
+	local which sample
 	draws 4 | while read -r which && going_on; do
 		sample=dhp_sample_native
 		[ $((which % 2)) = 0 ] || sample=dhp_sample_wdm
@@ -211,8 +219,9 @@ load_clients() {
 	done
 }
 
-# Pools come and go, so a file may be gone when its turn comes.
+# A pool may be destroyed before its files are read, so errors do not count.
 read_files() {
+	local which
 	draws 5 | while read -r which && going_on; do
 		case $((which % 4)) in
 		0) cat "$dhp/pools"/*/* ;;
@@ -227,10 +236,12 @@ read_files() {
 
 # ---------------------------------------------------------------- the torture
 
+# figure NAME: of the module's statistics
 figure() {
 	awk -v name="$1" '$1 == name { print $2 }' "$tmp/figures"
 }
 
+# Has the oracle a finding?
 found() {
 	[ "$(awk '$1 == "findings" { print $2 }' "$torture_dir/statistics")" != 0 ]
 }
@@ -241,12 +252,14 @@ torture() {
 	for number in $(online_cpus); do
 		[ ! -w "$system/cpu/cpu$number/online" ] || toggled="$toggled $number"
 	done
-	[ -n "$toggled" ] || skip "no processor here can be taken offline"
+	[ -n "$toggled" ] || skip "no CPU here can be taken offline"
 	! command -v hotplug >/dev/null || prop_lonely_node
 	load dhp_torture "seed=$seed"
 
 	set +e
-	loops="toggle_cpus load_clients read_files"
+	# shellcheck disable=SC2086 # a list
+	toggle_cpus $toggled &
+	loops="load_clients read_files"
 	! command -v hotplug >/dev/null || loops="$loops plug_cpus plug_memory"
 	for loop in $loops; do
 		$loop &
@@ -276,63 +289,65 @@ torture() {
 }
 test_case torture 'P R A X E everything at random, and no call that the contract does not allow'
 
-# happened FIGURE...
+# happened FIGURE...: fails unless each is above 0
 happened() {
-	[ -s "$tmp/figures" ] || fail "the torture has not come to its end"
+	local one
+	[ -s "$tmp/figures" ] || fail "the torture did not end"
 	for one in "$@"; do
 		echo "$one $(figure "$one")"
 	done
 	for one in "$@"; do
-		[ "$(figure "$one")" -gt 0 ] || fail "$one: none, so nothing was tried"
+		[ "$(figure "$one")" -gt 0 ] || fail "$one: none, so it was not tested"
 	done
 }
 
-# was_done KIND...: by this script
+# was_done KIND...: fails unless this script has done each of them
 was_done() {
-	[ -s "$tmp/figures" ] || fail "the torture has not come to its end"
+	local kind
+	[ -s "$tmp/figures" ] || fail "the torture did not end"
 	command -v hotplug >/dev/null || impossible "nothing to plug here: no 'hotplug' command"
 	for kind in "$@"; do
 		[ ! -e "$tmp/$kind.lacks" ] || impossible "$(cat "$tmp/$kind.lacks")"
 	done
 	for kind in "$@"; do
 		echo "$kind $(how_often "$kind")"
-		[ "$(how_often "$kind")" -gt 0 ] || fail "$kind: none, so nothing was tried"
+		[ "$(how_often "$kind")" -gt 0 ] || fail "$kind: none, so it was not tested"
 	done
 }
 
-processors() {
+cpus() {
 	happened online_successes offline_successes processor_events processor_calls audits
-	[ "$(how_often sysfs)" -gt 0 ] || fail "none by way of sysfs"
+	[ "$(how_often sysfs)" -gt 0 ] || fail "none by sysfs"
 }
-test_case processors 'P1 R4 X2 A9 processors went and came'
+test_case cpus 'P1 R4 X2 A9 CPUs went offline and online'
 
 vetoed() {
 	happened start_vetoes remove_vetoes replay_vetoes
 }
-test_case vetoed 'P3 P4 R3 X3 clients have vetoed, live and in a replay'
+test_case vetoed 'P3 P4 R3 X3 clients vetoed, live and in a replay'
 
 clients() {
 	happened client_successes clients_left clients_left_inside event_calls
 	[ "$(how_often sample)" -gt 0 ] || fail "no driver was loaded and unloaded"
 }
-test_case clients 'R5 A6 A7 clients of all kinds came and went, and drivers with them'
+test_case clients 'R5 A6 A7 clients of all kinds and drivers registered and unregistered'
 
 pools() {
 	happened pools_destroyed items_ran items_cancelled items_refused buffers_taken
-	[ "$(how_often read)" -gt 0 ] || fail "nobody has looked at sysfs"
+	[ "$(how_often read)" -gt 0 ] || fail "sysfs was not read"
 }
-test_case pools 'E1 E2 E3 pools came and went, under work and with buffers in use'
+test_case pools 'E1 E2 E3 pools were created and destroyed, with work and buffers in use'
 
 plugged_cpus() {
 	was_done cpu_add cpu_toggle cpu_del
 }
-test_case plugged_cpus 'X3 X4 real processors were plugged and pulled'
+test_case plugged_cpus 'X3 X4 CPUs were plugged and unplugged'
 
 plugged_dimms() {
 	was_done dimm_add dimm_del
 	happened memory_events memory_calls
 }
-test_case plugged_dimms 'A1 A9 E4 DIMMs were plugged and pulled'
+test_case plugged_dimms 'A1 A9 E4 DIMMs were plugged and unplugged'
 
 resized() {
 	was_done resize

@@ -1,9 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Contract W: Windows' names. What the listings have seen is in their parameters.
+# If this fails, a driver that was ported from Windows does not load, or gets wrong notifications.
+#
+# Clauses W: Windows' names. The drivers here show in their parameters what they were notified of.
 
-. ./lib.sh
+. ./lib/all.sh
 
 setup() {
 	load dhp pool=0
@@ -17,8 +19,8 @@ has() {
 	equal "$1: $2" "$3" "$(cat "/sys/module/$1/parameters/$2")"
 }
 
-# counts MODULE STARTS COMPLETES FAILURES
-counts() {
+# has_counts MODULE STARTS COMPLETES FAILURES
+has_counts() {
 	has "$1" starts "$2"
 	has "$1" completes "$3"
 	has "$1" failures "$4"
@@ -33,18 +35,18 @@ sync_listings() {
 	number=$(online_cpus | wc -w)
 	for listing in $listings; do
 		load "$listing"
-		counts "$listing" "$number" "$number" 0
+		has_counts "$listing" "$number" "$number" 0
 	done
 	online "$cpu"
 	settle
 	for listing in $listings; do
-		counts "$listing" $((number + 1)) $((number + 1)) 0
+		has_counts "$listing" $((number + 1)) $((number + 1)) 0
 	done
 	offline "$cpu"
 	online "$cpu"
 	settle
 	for listing in $listings; do
-		counts "$listing" $((number + 1)) $((number + 1)) 0
+		has_counts "$listing" $((number + 1)) $((number + 1)) 0
 		unload "$listing"
 	done
 	equal "clients" 0 "$(cat "$dhp/clients")"
@@ -60,18 +62,19 @@ sync_plugged() {
 	online "$plugged_cpu"
 	settle
 	for listing in $listings; do
-		counts "$listing" $((number + 1)) $((number + 1)) 0
+		has_counts "$listing" $((number + 1)) $((number + 1)) 0
 	done
 	unplug_cpu "$plugged_cpu"
 	settle
 	for listing in $listings; do
-		counts "$listing" $((number + 1)) $((number + 1)) 0
+		has_counts "$listing" $((number + 1)) $((number + 1)) 0
 		unload "$listing"
 	done
 }
-test_case sync_plugged 'W1 a processor plugged under the listings of synchronous notification'
+test_case sync_plugged 'W1 a CPU that is plugged, with the listings of synchronous notification'
 
-# One vetoes: STATUS_INSUFFICIENT_RESOURCES and its twin. The one that came first is told of the failure.
+# The second driver vetoes with STATUS_INSUFFICIENT_RESOURCES; the first one is notified of the
+# failure.
 sync_veto() {
 	cpu=$(pick_cpu)
 	offline "$cpu"
@@ -83,21 +86,20 @@ sync_veto() {
 	echo $((0xC000009A)) >/sys/module/wdm_listing_sync_ru/parameters/veto_status
 	online_refused "$cpu" ENOMEM
 	settle
-	counts wdm_listing_sync_en $((number + 1)) "$number" 1
+	has_counts wdm_listing_sync_en $((number + 1)) "$number" 1
 	has wdm_listing_sync_en last_failure $((0xC000009A))
 	echo -1 >/sys/module/wdm_listing_sync_ru/parameters/veto_cpu
 	online "$cpu"
 	settle
-	counts wdm_listing_sync_en $((number + 2)) $((number + 1)) 1
+	has_counts wdm_listing_sync_en $((number + 2)) $((number + 1)) 1
 	unload wdm_listing_sync_ru
 	unload wdm_listing_sync_en
 }
-test_case sync_veto 'W1 W2 a veto is an NTSTATUS to drivers and an errno to everybody else'
+test_case sync_veto 'W1 W2 a veto is an NTSTATUS for drivers and an errno for all others'
 
 # insmod_fails MODULE ERRNO PARAMETER...: with that errno in the log
 insmod_fails() {
-	module=$1
-	errno=$2
+	local module="$1" errno="$2"
 	shift 2
 	if try_load "$module" "$@" 2>"$tmp/said"; then
 		fail "$module $* could be loaded"
@@ -113,12 +115,12 @@ failed_entry() {
 	first=${cpus%% *}
 	insmod_fails wdm_listing_sync_en ENOMEM "veto_cpu=$first"
 	insmod_fails wdm_listing_sync_en EBUSY "veto_cpu=$first" veto_status=0x80000011
-	# The last one that is online: the others are told of the failure.
+	# The last CPU that is online: the others get a FAILURE.
 	insmod_fails wdm_listing_sync_zh EACCES "veto_cpu=${cpus##* }" veto_status=0xC0000022
-	# No twin
+	# Not in the errno table
 	insmod_fails wdm_listing_sync_ru EIO "veto_cpu=$first" veto_status=0xC0FFEE00
 }
-test_case failed_entry 'W2 W3 a DriverEntry that fails is an insmod that fails, with the twin of its status'
+test_case failed_entry 'W2 W3 a DriverEntry that fails is an insmod that fails, with the errno of its status'
 
 async_listing() {
 	cpu=$(pick_cpu)
@@ -140,7 +142,7 @@ async_listing() {
 	has wdm_listing_async_zh processor_arrivals 1
 	unload wdm_listing_async_zh
 }
-test_case async_listing 'W1 W4 the listing of asynchronous notification, and an arrival of a processor'
+test_case async_listing 'W1 W4 the listing of asynchronous notification, and the arrival of a CPU'
 
 async_plugged() {
 	load wdm_listing_async_zh
@@ -156,7 +158,7 @@ async_plugged() {
 	has wdm_listing_async_zh memory_arrivals 1
 	unload wdm_listing_async_zh
 }
-test_case async_plugged 'W1 W4 a processor and a DIMM plugged under the listing of asynchronous notification'
+test_case async_plugged 'W1 W4 a CPU and a DIMM that are plugged, with the listing of asynchronous notification'
 
 async_existing() {
 	load wdm_listing_async_zh existing=1
@@ -166,13 +168,13 @@ async_existing() {
 		fail "no memory was there already"
 	unload wdm_listing_async_zh
 }
-test_case async_existing 'W4 what is there already is reported to who asks'
+test_case async_existing 'W4 what is there already is reported to a driver that asks for it'
 
 values() {
 	load wdm_values
 	unload wdm_values
 }
-test_case values 'W2 W4 W5 values, status twins and counting'
+test_case values 'W2 W4 W5 values, the errno table and counting'
 
 values_gap() {
 	plug_cpu
@@ -183,19 +185,20 @@ values_gap() {
 	offline "$first"
 	load wdm_values
 	unload wdm_values
-	# An emulated processor that is offline can take a minute to be taken out.
+	# Unplugging an emulated CPU that is offline can take a minute.
 	online "$first"
 }
-test_case values_gap 'W5 counting with a gap between the processors'
+test_case values_gap 'W5 counting with a gap between the CPUs'
 
 hold=/sys/module/wdm_deregister/parameters/hold
 submit=/sys/module/wdm_deregister/parameters/submit
 
-# deregister WHERE [PARAMETER]: loads a driver that deregisters its callback there.
+# deregister WHERE [PARAMETER]: loads a driver that deregisters its callback there. Sets, for its
+# caller, $cpu to a CPU that is offline.
 deregister() {
+	local place="$1"
 	cpu=$(pick_cpu)
 	offline "$cpu"
-	place=$1
 	shift
 	load wdm_deregister "where=$place" "$@"
 	settle
@@ -205,34 +208,35 @@ has_deregistered() {
 	[ "$(cat /sys/module/wdm_deregister/parameters/deregistered)" = Y ]
 }
 
-# deregistered CALLS: it has happened, after that many calls, and no call comes any more.
+# deregistered CPU CALLS: waits until the driver has deregistered; it got CALLS calls until then,
+# and changes of CPU cause no more.
 deregistered() {
 	wait_or_fail 30 has_deregistered
-	has wdm_deregister calls "$1"
-	is_online "$cpu" && offline "$cpu"
-	online "$cpu"
+	has wdm_deregister calls "$2"
+	is_online "$1" && offline "$1"
+	online "$1"
 	settle
-	has wdm_deregister calls "$1"
+	has wdm_deregister calls "$2"
 	has wdm_deregister late 0
 	unload wdm_deregister
 	equal "clients" 0 "$(cat "$dhp/clients")"
-	! logged 'dhp: .*(refused|leaves without)' || fail "the log says that something was refused or left"
+	! logged 'dhp: .*(refused|is removed without)' || fail "dhp has refused or released something"
 }
 
 deregister_in_callback() {
 	deregister start
 	online "$cpu"
-	deregistered 1
+	deregistered "$cpu" 1
 	deregister complete
 	online "$cpu"
-	deregistered 2
+	deregistered "$cpu" 2
 }
 test_case deregister_in_callback 'W8 a Windows callback deregisters itself'
 
 deregister_in_event() {
 	deregister event
 	online "$cpu"
-	deregistered 2
+	deregistered "$cpu" 2
 }
 test_case deregister_in_event 'W8 a Windows callback is deregistered inside an asynchronous event'
 
@@ -242,18 +246,18 @@ deregister_in_memory() {
 	plug_dimm 128M
 	set_block "$plugged_blocks" online_movable
 	set_block "$plugged_blocks" offline
-	deregistered 0
+	deregistered "$cpu" 0
 }
 test_case deregister_in_memory 'W8 a Windows callback is deregistered inside a memory callback'
 
 deregister_in_item() {
 	deregister item
 	put "$submit" 1
-	deregistered 0
+	deregistered "$cpu" 0
 }
 test_case deregister_in_item 'W8 a Windows callback is deregistered inside a work item'
 
-# The item has to wait for the callback, and nothing else.
+# The item waits for the callback, and for nothing else.
 deregister_running() {
 	deregister item
 	put "$hold" 1
@@ -267,34 +271,34 @@ deregister_running() {
 	! has_deregistered || fail "deregistered while its callback runs"
 	put "$hold" 0
 	wait
-	deregistered 1
+	deregistered "$cpu" 1
 }
 test_case deregister_running 'W8 R5 deregistering inside a work item waits for a running callback'
 
-# The item runs when the module goes, and its handle is not good any more.
+# The item runs while the module is being removed; dhp has released its registration by then.
 deregister_left_behind() {
 	deregister item forget=1
 	put "$hold" 1
 	put "$submit" 1
 	rmmod wdm_deregister &
-	wait_or_fail 30 logged 'wdm_deregister leaves without dhp_pool_destroy'
+	wait_or_fail 30 logged 'wdm_deregister is removed without dhp_pool_destroy'
 	put "$hold" 0
 	wait
-	logged 'leaves without KeDeregisterProcessorChangeCallback\(\) for on_processor' ||
-		fail "the log does not name what was left behind"
-	logged 'KeDeregister.* not what KeRegister' || fail "a handle that was dropped was good"
+	logged 'is removed without KeDeregisterProcessorChangeCallback\(\) for on_processor' ||
+		fail "the log does not name the callback that was left registered"
+	logged 'KeDeregister.* not what KeRegister' || fail "a handle that was released is still good"
 	equal "clients" 0 "$(cat "$dhp/clients")"
 	online "$cpu"
 	settle
 }
-test_case deregister_left_behind 'R8 W8 a work item of a module that is going deregisters what has been dropped'
+test_case deregister_left_behind 'R8 W8 a work item of a module that is being removed deregisters what was released'
 
-# says SAMPLE WHAT...: has it told the log, each, and the budget for all CPUs?
+# says SAMPLE WHAT...: fails unless the sample has logged each of them, and its budget for all CPUs
 says() {
-	said_by=$1
+	local sample="$1" what
 	shift
 	for what in "$@" "budget: [1-9][0-9]* pages for each of $(online_cpus | wc -w) CPUs"; do
-		logged "$said_by: $what" || fail "$said_by does not say '$what' in the log"
+		logged "$sample: $what" || fail "$sample has not logged '$what'"
 	done
 }
 

@@ -16,48 +16,46 @@
 
 struct module;
 
-/* ---- Synchronous processor notification ------------------------------- */
+/* ---- Synchronous CPU notification --------------------------------------- */
 
 /**
- * enum dhp_processor_state - what is happening to a processor
- * @DHP_PROCESSOR_START: the processor is about to be brought into use.
- *	Prepare for it: allocate, create threads without waking them. The
- *	client may veto by writing a negative errno into its status argument.
- *	After -EBUSY, newer kernels try again a few times before they give up.
- * @DHP_PROCESSOR_COMPLETE: the processor is in use; the online operation as a
- *	whole has succeeded and ordinary threads run there.
- * @DHP_PROCESSOR_FAILURE: the processor did not come into use. Undo what START
- *	did.
- * @DHP_PROCESSOR_REMOVE_START: the processor is about to go; per-CPU threads and
- *	threads with migration disabled can still run there. Stop them. Others, even
- *	if they were bound to it, the scheduler may have moved away already, for
- *	good. The client may veto. Sent only with %DHP_PROCESSOR_REMOVALS, as are
- *	the next two. Firmware that unplugs a processor asks twice, so a veto that
- *	is to keep it must be given twice.
- * @DHP_PROCESSOR_REMOVE_COMPLETE: the processor is gone; free its resources.
- * @DHP_PROCESSOR_REMOVE_FAILURE: the removal as a whole is over and has failed;
- *	the processor stays in use. Undo what REMOVE_START did.
+ * enum dhp_processor_state - what is happening to a CPU
+ * @DHP_PROCESSOR_START: the CPU is about to be brought into use. Prepare for it: allocate,
+ *	create threads without waking them. The client may veto by writing a negative errno
+ *	into its status argument. After -EBUSY, newer kernels try again a few times before
+ *	they give up.
+ * @DHP_PROCESSOR_COMPLETE: the CPU is in use; the online operation as a whole has
+ *	succeeded and ordinary threads run there.
+ * @DHP_PROCESSOR_FAILURE: the CPU did not come into use. Undo what START did.
+ * @DHP_PROCESSOR_REMOVE_START: the CPU is about to go offline; per-CPU threads and threads
+ *	with migration disabled can still run there. Stop them. The scheduler may already
+ *	have moved other threads away for good, even if they were bound to the CPU. The
+ *	client may veto. Sent only with %DHP_PROCESSOR_REMOVALS, as are the next two.
+ *	Firmware that unplugs a CPU asks twice, so a client that wants to keep the CPU must
+ *	veto twice.
+ * @DHP_PROCESSOR_REMOVE_COMPLETE: the CPU is offline; free its resources.
+ * @DHP_PROCESSOR_REMOVE_FAILURE: the removal as a whole is over and has failed; the CPU
+ *	stays in use. Undo what REMOVE_START did.
  *
  * For each add a client gets START and then exactly one of COMPLETE or FAILURE;
  * for each removal REMOVE_START and then exactly one of REMOVE_COMPLETE or
  * REMOVE_FAILURE. A client whose own veto ended an operation gets nothing more
  * for it.
  *
- * A client *holds* a processor from START until FAILURE or REMOVE_COMPLETE.
- * Removals are reported for held processors only, and a held processor is not
- * started again: a client without %DHP_PROCESSOR_REMOVALS hears nothing when
- * such a processor goes offline and comes back. Processors that suspend parks
- * and resume brings back are not reported to anybody; one that resume fails to bring
- * back is, afterwards: nothing runs there any more, and REMOVE_START cannot veto. Nor
- * can it, or START, on the way to a reboot or kexec.
+ * A client *holds* a CPU from START until FAILURE or REMOVE_COMPLETE. Removals are reported
+ * for held CPUs only, and a held CPU is not started again: a client without
+ * %DHP_PROCESSOR_REMOVALS is not notified when such a CPU goes offline and comes back. CPUs
+ * that suspend freezes and resume brings back are not reported to any client. A CPU that
+ * resume fails to bring back is reported afterwards: nothing runs there any more, and
+ * REMOVE_START cannot veto. Nor can REMOVE_START, or START, on the way to a reboot or kexec.
  *
  * A CPU that cpuN/hotplug/target has left half-way is not in use: COMPLETE waits until
  * it is.
  *
- * COMPLETE and REMOVE_FAILURE wait for the end of their operation. When the next
- * operation is faster they are told at its beginning, in the right order; if it is
- * about the same processor, that one may be on its way out again by then, and a
- * thread that is woken for it may not get there.
+ * COMPLETE and REMOVE_FAILURE wait for the end of their operation. When the next operation
+ * is faster, they come at its beginning, in the right order; if it is about the same CPU,
+ * that CPU may be going offline again by then, and a thread that is woken for it may not
+ * get there.
  */
 enum dhp_processor_state {
 	DHP_PROCESSOR_START,
@@ -69,10 +67,10 @@ enum dhp_processor_state {
 };
 
 /**
- * struct dhp_processor_change - one synchronous notification
+ * struct dhp_processor_change - one synchronous notification of a CPU
  * @state: what is happening
  * @cpu: Linux CPU number
- * @nid: NUMA node of the processor, NUMA_NO_NODE where the kernel does not know
+ * @nid: NUMA node of the CPU, NUMA_NO_NODE where the kernel does not know
  * @status: 0, but for FAILURE and REMOVE_FAILURE: the negative errno that ended
  *	the operation. It is the vetoing client's errno, or -ECANCELED where a
  *	later step of the kernel's own failed, because the kernel does not say
@@ -88,7 +86,7 @@ struct dhp_processor_change {
 };
 
 /**
- * typedef dhp_processor_fn - a synchronous processor callback
+ * typedef dhp_processor_fn - a synchronous CPU callback
  * @context: the pointer given at registration
  * @change: what is happening; valid during the call
  * @status: 0 on entry, never NULL. A negative errno written here during START
@@ -98,22 +96,21 @@ struct dhp_processor_change {
  * Context: Process context, may sleep and allocate. Thread and CPU are not
  * promised. All synchronous callbacks of all clients are serialised. The callback
  * must not take cpus_read_lock() or call anything that does, must not register
- * synchronous processor clients, and must not wait for a task that does. It must not
- * wait for RCU or flush a workqueue. It may unregister processor clients, its own
- * included.
+ * synchronous CPU clients, and must not wait for a task that does. It must not wait for RCU
+ * or flush a workqueue. It may unregister CPU clients, its own included.
  *
  * In an operation (START, FAILURE, REMOVE_START and REMOVE_COMPLETE, but for those of
  * a replay) the CPU hotplug lock is held. In a replay, in COMPLETE and in
  * REMOVE_FAILURE it is not, and the callback may load a module there
- * (request_module()), if that module does not register synchronous processor clients
- * itself, nor create a pool, which is one. An operation that begins meanwhile waits for
+ * (request_module()), if that module neither registers synchronous CPU clients itself nor
+ * creates a pool, which is one. An operation that begins meanwhile waits for
  * the callback, for 10 seconds; then it fails with -EBUSY, and the log names the client.
  */
 typedef void (*dhp_processor_fn)(void *context,
 				 const struct dhp_processor_change *change,
 				 int *status);
 
-/* Replay START and COMPLETE for the processors that are online already. */
+/* Replay START and COMPLETE for the CPUs that are online already. */
 #define DHP_PROCESSOR_ADD_EXISTING	BIT(0)
 /* Report removals too: REMOVE_START, REMOVE_COMPLETE, REMOVE_FAILURE. */
 #define DHP_PROCESSOR_REMOVALS		BIT(1)
@@ -125,15 +122,15 @@ __dhp_register_processor_callback(dhp_processor_fn fn, void *context,
 				  unsigned int flags, struct module *owner);
 
 /**
- * dhp_register_processor_callback() - follow processors synchronously
+ * dhp_register_processor_callback() - follow CPUs synchronously
  * @fn: the callback
  * @context: handed to @fn; stays the caller's
  * @flags: %DHP_PROCESSOR_ADD_EXISTING, %DHP_PROCESSOR_REMOVALS, or 0
  *
  * With %DHP_PROCESSOR_ADD_EXISTING the call replays before it returns: START for
- * every online processor in ascending order, then, if none was vetoed, COMPLETE
- * for every one. A veto ends the replay: the processors before it get FAILURE,
- * in descending order, and the registration fails with the vetoed errno.
+ * every online CPU in ascending order, then, if none was vetoed, COMPLETE for every one. A
+ * veto ends the replay: FAILURE follows for the CPUs before it, in descending order, and
+ * the registration fails with the errno of the veto.
  * Replay and live adds never overlap.
  *
  * START and COMPLETE go to clients in the order of their registration; FAILURE,
@@ -155,7 +152,7 @@ __dhp_register_processor_callback(dhp_processor_fn fn, void *context,
 	__dhp_register_processor_callback(fn, context, flags, THIS_MODULE)
 
 /**
- * dhp_unregister_processor_callback() - stop following processors
+ * dhp_unregister_processor_callback() - stop following CPUs
  * @client: what dhp_register_processor_callback() returned
  *
  * Waits for a running callback, unless it is called from inside one. When it has
@@ -164,7 +161,7 @@ __dhp_register_processor_callback(dhp_processor_fn fn, void *context,
  *
  * Context: Process context; may sleep. Not with the CPU hotplug lock held: it takes no
  * such lock, but waits for callbacks that may. May be called from inside a synchronous
- * processor callback, for the client that is being called and for any other. Refused,
+ * CPU callback, for the client that is being called and for any other. Refused,
  * with a warning in the log, from inside a memory callback and from inside a pool's work
  * item, which a CPU that is being removed would wait for.
  * Return: 0; -EDEADLK when refused; -EINVAL for NULL or ERR_PTR().
@@ -178,7 +175,7 @@ int dhp_unregister_processor_callback(struct dhp_processor_client *client);
  * @DHP_MEMORY_REMOVE_START: the range is about to go offline. It is isolated:
  *	pages of it that are freed now are not handed out again. Give back what
  *	can be given back. Waiting for pages in use is allowed, for a bounded
- *	time (a second, not a minute).
+ *	time: a second, not a minute.
  * @DHP_MEMORY_REMOVE_COMPLETE: the range is offline.
  * @DHP_MEMORY_REMOVE_FAILURE: the range stays online.
  */
@@ -189,7 +186,7 @@ enum dhp_memory_state {
 };
 
 /**
- * struct dhp_memory_change - one memory block on its way out
+ * struct dhp_memory_change - one memory block that is going offline
  * @state: what is happening
  * @start_pfn: first page frame of the range
  * @nr_pages: its length in pages
@@ -209,9 +206,9 @@ struct dhp_memory_change {
  * @context: the pointer given at registration
  * @change: what is happening; valid during the call
  *
- * There is no veto: whether the range goes is the kernel's answer. One range is
- * on its way at a time, and each REMOVE_START is followed by exactly one of
- * REMOVE_COMPLETE or REMOVE_FAILURE.
+ * There is no veto: the kernel decides whether the range goes offline. One range is removed
+ * at a time, and each REMOVE_START is followed by exactly one of REMOVE_COMPLETE or
+ * REMOVE_FAILURE.
  *
  * Context: Process context, may sleep. The memory hotplug lock and dhp's lock
  * are held: no memory or CPU hotplug, no large allocation, and nothing may be
@@ -228,17 +225,17 @@ __dhp_register_memory_callback(dhp_memory_fn fn, void *context,
 			       struct module *owner);
 
 /**
- * dhp_register_memory_callback() - hear of memory before it goes offline
+ * dhp_register_memory_callback() - follow memory that goes offline, synchronously
  * @fn: the callback
  * @context: handed to @fn; stays the caller's
  *
- * An unmovable page that the kernel sees in a range refuses the removal before
- * anybody is asked. Pages that a driver can give back in REMOVE_START must be
- * marked with __SetPageOffline(), as memory balloons mark theirs, and the mark
- * cleared before they are freed.
+ * When the kernel sees an unmovable page in a range, it refuses the removal before it calls
+ * any notifier. Pages that a driver can give back in REMOVE_START must be marked with
+ * __SetPageOffline(), as memory balloons mark theirs, and the mark cleared before they are
+ * freed.
  *
- * The first call may come before this has returned, and from it: a range that is on
- * its way out is told to who comes.
+ * The first call may come before this has returned, and from it: a client that registers
+ * while a range is being removed gets REMOVE_START for that range.
  *
  * Context: Process context; may sleep.
  * Return: the registration; or ERR_PTR(): -EINVAL for a NULL @fn, -ENOMEM,
@@ -248,7 +245,7 @@ __dhp_register_memory_callback(dhp_memory_fn fn, void *context,
 	__dhp_register_memory_callback(fn, context, THIS_MODULE)
 
 /**
- * dhp_unregister_memory_callback() - hear no more of memory removals
+ * dhp_unregister_memory_callback() - stop following memory that goes offline
  * @client: what dhp_register_memory_callback() returned
  *
  * Waits for a running callback, unless it is called from inside one. No call begins
@@ -274,7 +271,7 @@ enum dhp_event_action {
 
 /**
  * enum dhp_category - what kind of resource an event is about
- * @DHP_PROCESSOR: a processor
+ * @DHP_PROCESSOR: a CPU
  * @DHP_MEMORY: a range of memory
  */
 enum dhp_category {
@@ -307,7 +304,7 @@ enum dhp_category {
  * One event of memory stands for a run of memory blocks: blocks of one node that
  * go the same way, each bordering on the run, are one event with one range as
  * long as each sets out within 500 milliseconds of the one before it and nothing
- * else happens in between. A run that goes on for longer than four seconds becomes
+ * else happens in between. A run that lasts longer than four seconds becomes
  * several events, also when a block is in transit for that long, so that no event
  * waits for more than five seconds. So a DIMM whose blocks the kernel onlines itself
  * (auto_online_blocks), or a script onlines in a row, is one event; blocks
@@ -336,15 +333,15 @@ struct dhp_event {
  * @event: what has happened; valid during the call
  *
  * Events come one at a time, in the order in which they happened, to clients in
- * the order of their registration. The ARRIVAL of a processor comes after every
- * client's COMPLETE for it. Nothing a callback does can fail the operation, which
- * is over, and the machine may have changed again since.
+ * the order of their registration. The ARRIVAL of a CPU comes after every client's COMPLETE
+ * for it. Nothing a callback does can fail the operation, which is over, and the machine may
+ * have changed again since.
  *
  * While tasks are frozen for a suspend or a hibernation, no callback begins; what happens
  * meanwhile is delivered afterwards. One that runs is waited for, and after 20 seconds
  * (/sys/power/pm_freeze_timeout) the suspend is given up.
  *
- * All clients wait for a callback that runs. One that takes longer than ten seconds is
+ * All clients wait for a callback that runs. A callback that takes longer than ten seconds is
  * named in the log, once, while it runs.
  *
  * Context: Process context with no lock of dhp's and no hotplug lock held. It may
@@ -364,16 +361,16 @@ __dhp_register_event_callback(enum dhp_category category, dhp_event_fn fn,
 			      struct module *owner);
 
 /**
- * dhp_register_event_callback() - be told of arrivals and removals afterwards
+ * dhp_register_event_callback() - follow arrivals and removals asynchronously
  * @category: %DHP_PROCESSOR or %DHP_MEMORY
  * @fn: the callback
  * @context: handed to @fn; stays the caller's
  * @flags: %DHP_EVENT_INCLUDE_EXISTING, or 0
  *
  * The client gets the events that happen after its registration. With
- * %DHP_EVENT_INCLUDE_EXISTING it is first told, like all events asynchronously,
- * of each processor or each contiguous range of memory that is online; each
- * exactly once. The first call may come before this function has returned.
+ * %DHP_EVENT_INCLUDE_EXISTING it first gets an ARRIVAL, asynchronously as all events, for
+ * each CPU or each contiguous range of memory that is online; each exactly once. The first
+ * call may come before this function has returned.
  *
  * Context: Process context; may sleep. Not from inside a memory callback.
  * Return: the registration; or ERR_PTR(): -EINVAL for a NULL @fn or an unknown
@@ -384,7 +381,7 @@ __dhp_register_event_callback(enum dhp_category category, dhp_event_fn fn,
 	__dhp_register_event_callback(category, fn, context, flags, THIS_MODULE)
 
 /**
- * dhp_unregister_event_callback() - be told no more
+ * dhp_unregister_event_callback() - stop following arrivals and removals
  * @client: what dhp_register_event_callback() returned
  *
  * Waits for a running callback of this client, unless it is called from inside

@@ -19,21 +19,21 @@ struct dhp_work;
  * typedef dhp_work_fn - what a work item does
  * @work: the item; the function may free or resubmit the structure around it
  *
- * Context: Process context in a worker thread, normally on the processor that
- * the item was submitted for. May sleep, but must not take the CPU hotplug lock
- * or wait for somebody who does: a processor that goes waits for the item that
- * runs there. Hence it cannot register processor callbacks, unregister any but
- * memory callbacks, nor create or destroy a pool: a workqueue of the kernel's can.
- * On the way out of a processor, items run on another one. An item that is submitted
- * again while its function runs can run on another processor at the same time.
+ * Context: Process context in a worker thread, normally on the CPU that the item was
+ * submitted for. May sleep, but must not take the CPU hotplug lock or wait for a task that
+ * takes it: a CPU that is being removed waits for the item that runs there. Hence it cannot
+ * register CPU callbacks, unregister any but memory callbacks, nor create or destroy
+ * a pool; use a kernel workqueue for that. While a CPU is being removed, its items run on
+ * another one. An item that is submitted again while its function runs can run on another
+ * CPU at the same time.
  */
 typedef void (*dhp_work_fn)(struct dhp_work *work);
 
 /**
  * struct dhp_work - a work item, embedded in a structure of the caller's
- * @incoming: the pool's
+ * @incoming: for the pool only
  * @fn: set by dhp_work_init()
- * @state: the pool's; non-zero from submission until just before @fn runs, and while
+ * @state: for the pool only; non-zero from submission until just before @fn runs, and while
  *	the item is being cancelled
  */
 struct dhp_work {
@@ -45,7 +45,7 @@ struct dhp_work {
 /**
  * dhp_work_init() - prepare a work item for its first submission
  * @work: the item
- * @fn: what it is to do
+ * @fn: the function that it runs
  */
 static inline void dhp_work_init(struct dhp_work *work, dhp_work_fn fn)
 {
@@ -54,20 +54,19 @@ static inline void dhp_work_init(struct dhp_work *work, dhp_work_fn fn)
 }
 
 /**
- * struct dhp_pool_config - what a pool is to be
+ * struct dhp_pool_config - the configuration of a pool
  * @name: names the pool's threads and its directory in /sys/kernel/dhp/pools;
  *	1 to 10 characters out of letters, digits, '-' and '_'; copied
  * @buffer_size: bytes per buffer, rounded up to a power of two, at least 256; at
  *	most 64 KiB; 0 for a pool without buffers
- * @buffer_permille: thousandths of the online memory that can hold them, all of it
- *	but ZONE_MOVABLE and CMA, which the buffers may take in all, 1 to 500; ignored
+ * @buffer_permille: how much memory the buffers may take in all, 1 to 500 thousandths of
+ *	the online memory that can hold them, which is all but ZONE_MOVABLE and CMA; ignored
  *	without buffers
  * @buffers_min: floor of their number, also when memory is short: what the driver cannot
  *	do without; at most what 500 thousandths of that memory hold; at least one per
- *	online processor is kept in any case
+ *	online CPU is kept in any case
  * @buffers_max: ceiling of their number; 0 for none
- * @stealing: a worker with nothing to do helps one that is behind, by taking over
- *	items of dhp_pool_submit()
+ * @stealing: an idle worker steals items of dhp_pool_submit() from one that is behind
  *
  * Buffers smaller than a page come in whole pages, so their number, floor and
  * ceiling are rounded up to that.
@@ -85,39 +84,38 @@ struct dhp_pool *__dhp_pool_create(const struct dhp_pool_config *config,
 				   struct module *owner);
 
 /**
- * dhp_pool_create() - make a pool of per-processor workers and buffers
- * @config: what it is to be; read during the call only
+ * dhp_pool_create() - make a pool of per-CPU workers and buffers
+ * @config: its configuration; read during the call only
  *
- * The pool has one worker thread per online processor, bound to it, named
- * NAME/CPU, from the processor's COMPLETE to its REMOVE_START, and buffers in
- * proportion to the online memory that can hold them. Both follow the machine;
- * what changes without a notification, as a balloon or virtio-mem does within a
- * memory block, within seconds. When memory is short a processor comes without a
- * worker, or with fewer buffers; the log says so, and they follow as soon as there
- * is memory. When the kernel is short of memory it gets back what nobody uses, down
- * to the floor; that, too, comes back later. Above the floor the pool grows only
- * into memory that nobody uses, not even as page cache: on a machine whose page
- * cache has filled the memory, it stays at the floor.
+ * The pool has one worker thread per online CPU, bound to it, named NAME/CPU, from the
+ * CPU's COMPLETE to its REMOVE_START, and buffers in proportion to the online memory that
+ * can hold them. Both follow the machine. Changes without a notification, by a balloon or by
+ * virtio-mem within a memory block, take effect within seconds. When memory is short a CPU
+ * comes online without a worker, or with fewer buffers; the log says so, and they follow as
+ * soon as there is memory. When the kernel is short of memory it gets back the free buffers,
+ * down to the floor; they, too, come back later. Above the floor the pool grows only into
+ * memory that is not in use, not even as page cache: on a machine whose page cache has
+ * filled the memory, it stays at the floor.
  *
- * Buffers are marked as given away (PageOffline), so that memory they are in can
- * go: crash dumps leave their contents out, and they cannot be mapped into user
+ * Buffers are marked as given away (PageOffline), so that the memory they are in can go
+ * offline: crash dumps leave their contents out, and they cannot be mapped into user
  * space page by page. A buffer in a page that the kernel has marked as bad
  * (PageHWPoison) is not handed out again, and goes back to the kernel.
  *
  * Context: Process context; may sleep. Takes the CPU hotplug lock for reading.
  * Return: the pool; or ERR_PTR(): -EINVAL for a bad @config, -EEXIST for a name
- * in use, -ENOMEM when not even a worker for each processor could be had, -EBUSY
+ * in use, -ENOMEM when there is not even memory for a worker for each CPU, -EBUSY
  * while the machine is suspended, -EDEADLK from inside a synchronous callback or a
  * work item.
  */
 #define dhp_pool_create(config) __dhp_pool_create(config, THIS_MODULE)
 
 /**
- * dhp_pool_destroy() - run what was submitted, then dissolve a pool
+ * dhp_pool_destroy() - run what was submitted, then free a pool
  * @pool: the pool; NULL and ERR_PTR() are ignored
  *
- * Nobody may submit any more. Buffers that were not put back are named in the
- * log and leaked, not freed under their user.
+ * The caller makes sure that nothing is submitted any more. The log names buffers that were
+ * not put back; they are leaked, not freed while in use.
  *
  * Context: Process context; may sleep. Not from a work item and not from a synchronous
  * callback, where it is refused, with a warning in the log, and the pool stays.
@@ -125,20 +123,20 @@ struct dhp_pool *__dhp_pool_create(const struct dhp_pool_config *config,
 void dhp_pool_destroy(struct dhp_pool *pool);
 
 /**
- * dhp_pool_submit() - run a work item, preferably on this processor
+ * dhp_pool_submit() - run a work item, preferably on this CPU
  * @pool: the pool
  * @work: the item; the caller's again as soon as its function runs
  *
- * Without &dhp_pool_config.stealing, this is dhp_pool_submit_on() for the processor
- * that it is called on. With it, another worker that has nothing to do may run the
- * item, and no order is kept between such items, nor between them and others.
+ * Without &dhp_pool_config.stealing, this is dhp_pool_submit_on() for the CPU that it is
+ * called on. With it, an idle worker of another CPU may run the item, and no order is kept
+ * between such items, nor between them and others.
  *
- * When the item is queued already, nothing is done, and the run to come sees what the
- * caller stored before the call, all the same: a caller that stores what is to be done and
- * then submits needs no barrier of its own, whatever this returns. An item that is just
- * being cancelled is not queued; see dhp_work_cancel().
+ * When the item is queued already, nothing is done, and the next run still sees what the
+ * caller stored before the call: a caller that stores what is to be done and then submits
+ * needs no barrier of its own, whatever this returns. An item that is being cancelled is not
+ * queued; see dhp_work_cancel().
  *
- * Context: Any but NMI. Takes no lock of dhp's.
+ * Context: Any but NMI. Takes none of dhp's locks.
  * Return: true; false, and nothing done, when the item is queued already or is being
  * cancelled, or, with a warning in the log, when there is no pool, no item, or no function
  * in it.
@@ -146,23 +144,23 @@ void dhp_pool_destroy(struct dhp_pool *pool);
 bool dhp_pool_submit(struct dhp_pool *pool, struct dhp_work *work);
 
 /**
- * dhp_pool_submit_on() - run a work item on a given processor
+ * dhp_pool_submit_on() - run a work item on a given CPU
  * @pool: the pool
- * @cpu: Linux CPU number. Without a worker there, because the processor is
- *	offline or on its way out, the item runs on another one.
+ * @cpu: Linux CPU number. Without a worker there, because the CPU is offline or is being
+ *	removed, the item runs on another one.
  * @work: the item; the caller's again as soon as its function runs
  *
- * Items submitted for one processor run one at a time, in the order of submission,
- * as long as it has a worker. When it is about to leave, even if it stays after all,
- * when a suspend begins, and where a worker could not be had, they run on others, and
- * neither is promised. Nobody steals them.
+ * Items submitted for one CPU run one at a time, in the order of submission, as long as it
+ * has a worker. When the CPU is about to be removed, even if it stays in the end, when a
+ * suspend begins, and when there is no memory for a worker, they run on other CPUs, and
+ * neither is promised. Other workers do not steal them.
  *
- * When the item is queued already, nothing is done, and the run to come sees what the
- * caller stored before the call, all the same: a caller that stores what is to be done and
- * then submits needs no barrier of its own, whatever this returns. An item that is just
- * being cancelled is not queued; see dhp_work_cancel().
+ * When the item is queued already, nothing is done, and the next run still sees what the
+ * caller stored before the call: a caller that stores what is to be done and then submits
+ * needs no barrier of its own, whatever this returns. An item that is being cancelled is not
+ * queued; see dhp_work_cancel().
  *
- * Context: Any but NMI. Takes no lock of dhp's.
+ * Context: Any but NMI. Takes none of dhp's locks.
  * Return: true; false, and nothing done, when the item is queued already or is being
  * cancelled, or, with a warning in the log, when there is no pool, no item, or no function
  * in it.
@@ -174,19 +172,19 @@ bool dhp_pool_submit_on(struct dhp_pool *pool, unsigned int cpu,
  * dhp_pool_flush() - wait until everything submitted before has run
  * @pool: the pool; NULL is ignored, with a warning in the log
  *
- * Context: Process context; may sleep. Not from a work item of the pool's, and
- * not from a synchronous callback.
+ * Context: Process context; may sleep. Not from a work item of this pool, and not from a
+ * synchronous callback.
  */
 void dhp_pool_flush(struct dhp_pool *pool);
 
 /**
- * dhp_work_cancel() - see to it that a work item does not run
+ * dhp_work_cancel() - keep a work item from running
  * @pool: the pool that it was submitted to
  * @work: the item
  *
  * When it returns, the item is neither queued nor running, whatever it was before,
- * unless somebody else submits it again. Submissions meanwhile are refused, also
- * those of the item's own function, and no run to come is promised to them.
+ * unless it is submitted again. Submissions meanwhile are refused, also those of the item's
+ * own function, and no later run is promised to them.
  *
  * Context: Process context; may sleep. Not from the item's own function, and not
  * from a synchronous callback.
@@ -199,16 +197,16 @@ bool dhp_work_cancel(struct dhp_pool *pool, struct dhp_work *work);
  * dhp_buffer_get() - take a buffer
  * @pool: the pool
  *
- * Fast as long as this processor has buffers in its own cache: it takes no lock
- * then and leaves interrupts alone.
+ * Fast as long as this CPU has buffers in its own cache: it takes no lock then and does not
+ * disable interrupts.
  *
  * Context: Any but NMI. Does not sleep. With PREEMPT_RT, where spin_lock() may be
  * called.
  * Return: a buffer of the pool's buffer_size bytes, aligned to its size or, if that
- * is less, to a page, preferably on the processor's own node, contents undefined,
+ * is less, to a page, preferably on the CPU's own node, contents undefined,
  * the caller's until dhp_buffer_put(); or NULL when all are in use. With preemption
- * or interrupts disabled, and anywhere on a kernel that does not count preemption,
- * NULL can come while others are left in the caches of other processors, which hold
+ * or interrupts disabled, and in any context on a kernel that does not count preemption,
+ * it can be NULL while buffers are left in the caches of other CPUs, which hold
  * about half of the pool together. NULL, with a warning in the log, without a pool.
  */
 void *dhp_buffer_get(struct dhp_pool *pool);
@@ -228,11 +226,11 @@ void *dhp_buffer_get_zeroed(struct dhp_pool *pool);
  *	warning in the log
  * @buffer: what dhp_buffer_get() returned; NULL is ignored
  *
- * As fast as dhp_buffer_get(), and for the same price without any check: a buffer
- * that is put twice will have two owners. The module's parameter debug makes pools
- * that find this out, as does KASAN.
+ * As fast as dhp_buffer_get(), and for that reason without any check: a buffer
+ * that is put twice will have two owners. Pools that are made with the module's parameter
+ * debug set detect this, as does KASAN.
  *
- * Context: As dhp_buffer_get(), on any processor.
+ * Context: As dhp_buffer_get(), on any CPU.
  */
 void dhp_buffer_put(struct dhp_pool *pool, void *buffer);
 

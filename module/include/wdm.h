@@ -144,7 +144,7 @@ typedef const struct _UNICODE_STRING *PCUNICODE_STRING;
  * @err: 0 or a negative errno
  *
  * Context: Any.
- * Return: STATUS_SUCCESS for 0, STATUS_UNSUCCESSFUL for what has no twin. For
+ * Return: STATUS_SUCCESS for 0, STATUS_UNSUCCESSFUL for what has no counterpart. For
  * every errno that has one, dhp_errno_from_ntstatus() leads back to it; only
  * -ENOTSUPP, which user space does not know, comes back as -EOPNOTSUPP.
  */
@@ -156,7 +156,7 @@ NTSTATUS dhp_ntstatus_from_errno(int err);
  *
  * Context: Any.
  * Return: 0 for every status that NT_SUCCESS() takes for a success, STATUS_TIMEOUT
- * among them; otherwise a negative errno, -EIO for what has no twin.
+ * among them; otherwise a negative errno, -EIO for what has no counterpart.
  */
 int dhp_errno_from_ntstatus(NTSTATUS status);
 
@@ -387,8 +387,8 @@ typedef struct _KE_PROCESSOR_CHANGE_NOTIFY_CONTEXT *PKE_PROCESSOR_CHANGE_NOTIFY_
 /*
  * A synchronous processor callback, in the context of dhp_processor_fn.
  * *OperationStatus is STATUS_SUCCESS on entry. A warning or an error written there
- * during KeProcessorAddStartNotify vetoes the add, and dhp_errno_from_ntstatus()
- * of it is what whoever asked for the processor sees.
+ * during KeProcessorAddStartNotify vetoes the add; the request to bring the processor
+ * online then fails with dhp_errno_from_ntstatus() of it.
  */
 typedef VOID
 PROCESSOR_CALLBACK_FUNCTION(PVOID CallbackContext,
@@ -411,9 +411,9 @@ PVOID __dhp_wdm_register_processor(PPROCESSOR_CALLBACK_FUNCTION fn, PVOID contex
  * @CallbackContext: handed to it; stays the caller's
  * @Flags: KE_PROCESSOR_CHANGE_ADD_EXISTING, or 0
  *
- * As dhp_register_processor_callback(), without removals: a processor that the
- * driver was told of and that goes offline and comes back is not reported, and
- * the driver keeps its resources for it.
+ * As dhp_register_processor_callback(), without removals: when a processor that the driver
+ * holds goes offline and comes back, it is not reported, and the driver keeps its resources
+ * for it.
  *
  * Context: Process context; may sleep.
  * Return: a handle for KeDeregisterProcessorChangeCallback(), or NULL, when
@@ -517,7 +517,7 @@ NTSTATUS __dhp_wdm_register_pnp(IO_NOTIFICATION_EVENT_CATEGORY category, ULONG f
 				PVOID context, PVOID *entry, struct module *owner);
 
 /**
- * IoRegisterPlugPlayNotification() - be told of arrivals afterwards
+ * IoRegisterPlugPlayNotification() - follow arrivals asynchronously
  * @EventCategory: EventCategoryDeviceInterfaceChange
  * @EventCategoryFlags: PNPNOTIFY_DEVICE_INTERFACE_INCLUDE_EXISTING_INTERFACES, or 0
  * @EventCategoryData: pointer to GUID_DEVICE_PROCESSOR or GUID_DEVICE_MEMORY
@@ -551,21 +551,21 @@ IoRegisterPlugPlayNotification(IO_NOTIFICATION_EVENT_CATEGORY EventCategory,
 }
 
 /**
- * IoUnregisterPlugPlayNotificationEx() - be told no more
+ * IoUnregisterPlugPlayNotificationEx() - stop following arrivals
  * @NotificationEntry: what IoRegisterPlugPlayNotification() gave
  *
  * Waits for a running callback; no call begins after it has returned. From inside
  * the very callback it does not wait, and works too.
  *
  * Context: Process context; may sleep.
- * Return: STATUS_SUCCESS; STATUS_INVALID_PARAMETER when @NotificationEntry is no
- * such handle; STATUS_POSSIBLE_DEADLOCK from inside a synchronous callback or a pool's
+ * Return: STATUS_SUCCESS; STATUS_INVALID_PARAMETER when @NotificationEntry is not
+ * such a handle; STATUS_POSSIBLE_DEADLOCK from inside a synchronous callback or a pool's
  * work item, where it is refused with a warning in the log.
  */
 NTSTATUS IoUnregisterPlugPlayNotificationEx(PVOID NotificationEntry);
 
 /**
- * IoUnregisterPlugPlayNotification() - be told no more
+ * IoUnregisterPlugPlayNotification() - stop following arrivals
  * @NotificationEntry: what IoRegisterPlugPlayNotification() gave
  *
  * The same as IoUnregisterPlugPlayNotificationEx(): it waits, too, which on Windows

@@ -1,72 +1,41 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Asynchronous delivery: one queue of what has happened, one work item that
- * tells the clients, one event at a time, in the order of the queue.
+ * Asynchronous delivery: a work item takes what has happened out of the queue and notifies
+ * the clients, one event at a time. What waits in the queue is in event_queue.c.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include <linux/cpu.h>
-#include <linux/kobject.h>
+#include <linux/cpumask.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
-#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/topology.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
+#include "client.h"
+#include "common.h"
 #include "compat.h"
-#include "internal.h"
-
-/* How long a run of memory blocks waits for the next one that borders on it. */
-#define RUN_WINDOW (HZ / 2)
-
-/*
- * How long a run lasts at most, from its first block on, also while a block is in transit:
- * offline_pages() tries for as long as nobody sends it a signal. No event waits for more
- * than five seconds, and on a slow machine delivery takes its part of them.
- */
-#define RUN_LIMIT (4 * HZ)
-
-/*
- * How many events wait for a callback that is slow: an ARRIVAL and a REMOVAL for each CPU
- * of a large machine, in 64 KiB. Further ones are merged.
- */
-#define QUEUE_MAX 512
+#include "dhp.h"
+#include "event.h"
+#include "event_queue.h"
+#include "log.h"
+#include "notify.h"
+#include "uevent.h"
 
 /* How long a callback runs before the log names it. */
 #define SLOW_CALLBACK (10 * HZ)
 
 /**
- * struct event_item - something to deliver
- * @node: in the queue; empty while not queued
- * @stamp: its place in time: clients that registered later do not get it
- * @open: a memory item at the end of the queue, which waits for further blocks
- * @due: in jiffies: when it closes, unless a further block is added or in transit
- * @deadline: in jiffies: when it closes in any case
- * @client: NULL, or the client whose existing events are due
- * @event: what happened, without its number, which delivery gives
- */
-struct event_item {
-	struct list_head node;
-	u64 stamp;
-	bool open;
-	unsigned long due;
-	unsigned long deadline;
-	struct dhp_event_client *client;
-	struct dhp_event event;
-};
-
-/**
  * struct dhp_event_client - one registration
  * @info: name and counts
  * @node: in event_clients
- * @category: what it wants to hear of
+ * @category: what it follows
  * @fn: its callback
  * @context: the callback's
  * @since: stamp of the last item before it registered
  * @gone: no more calls
- * @orphaned: unregistered from its own callback; delivery frees it
+ * @left: unregistered from its own callback; delivery frees it
  * @replay: its place in the queue when it has existing events
  * @existing: these
  * @nr_existing: their number
@@ -80,8 +49,8 @@ struct dhp_event_client {
 	void *context;
 	u64 since;
 	bool gone;
-	bool orphaned;
-	struct event_item replay;
+	bool left;
+	struct dhp_queue_item replay;
 	struct dhp_event *existing;
 	unsigned int nr_existing;
 	unsigned int nr_replayed;
@@ -92,35 +61,25 @@ struct workqueue_struct *dhp_freezable_wq;
 static void event_deliver(struct work_struct *work);
 static void event_watch_fn(struct work_struct *work);
 
-/* Protects everything below. */
+/* Protects everything below, and the queue. */
 static DEFINE_MUTEX(event_lock);
-static LIST_HEAD(event_queue);
-static unsigned int event_nr_queued;	/* without the replays, of which a client has one */
 static LIST_HEAD(event_clients);
 static cpumask_var_t event_cpus;	/* whose last event was an ARRIVAL */
-static u64 event_stamp;
 static u64 event_seq;
-static bool event_run_held;		/* a memory block is in transit */
-static struct task_struct *event_task;	/* who delivers */
-static struct dhp_event_client *event_current;	/* to whom, right now */
-static struct module *event_owner;	/* and whose that one is */
+static bool event_delivering;		/* the work item runs */
+static struct dhp_event_client *event_current;	/* the client that it is calling */
+static struct module *event_owner;	/* and that client's module */
 static unsigned long event_called;	/* since when, in jiffies */
 static bool event_named;		/* the log has named it */
 
 /*
  * The event that is being delivered, its stamp, and in event_clients the client that is
- * notified next, or now; NULL when none is being delivered.
+ * notified next, or now; NULL when no event is being delivered.
  */
 static struct dhp_event event_now;
 static u64 event_now_stamp;
 static struct list_head *event_next;
 static bool event_notified;		/* any client of it */
-
-/* For when memory is short or the queue is full: one a category is enough, the rest is merged. */
-static struct event_item event_reserve[] = {
-	[DHP_PROCESSOR] = { LIST_HEAD_INIT(event_reserve[DHP_PROCESSOR].node) },
-	[DHP_MEMORY] = { LIST_HEAD_INIT(event_reserve[DHP_MEMORY].node) },
-};
 
 static DECLARE_DELAYED_WORK(event_work, event_deliver);
 static DECLARE_DELAYED_WORK(event_watch, event_watch_fn);
@@ -128,95 +87,34 @@ static DECLARE_WAIT_QUEUE_HEAD(event_wait);
 
 /* ---- Filling the queue -------------------------------------------------- */
 
-static struct event_item *event_last(void)
-{
-	return list_empty(&event_queue) ? NULL :
-		list_last_entry(&event_queue, struct event_item, node);
-}
-
 static void event_kick(void)
 {
 	mod_delayed_work(dhp_freezable_wq, &event_work, 0);
 }
 
-/* Ends the run of blocks at the end of the queue, if there is one. */
 static void event_close_run(void)
 {
-	struct event_item *last = event_last();
-
 	lockdep_assert_held(&event_lock);
-	if (last && last->open) {
-		last->open = false;
+
+	if (dhp_queue_close_run())
 		event_kick();
-	}
 }
 
-static void event_extend(struct dhp_event *into, const struct dhp_event *by)
+static void event_add(const struct dhp_event *event)
 {
-	phys_addr_t end = max(into->start + into->size, by->start + by->size);
-
-	into->start = min(into->start, by->start);
-	into->size = end - into->start;
-}
-
-/*
- * Folds @event into the newest queued one of its category. That one moves to the
- * end, so that it is told neither too early nor to too few.
- */
-static void event_merge(const struct dhp_event *event)
-{
-	struct event_item *item;
-
-	list_for_each_entry_reverse(item, &event_queue, node) {
-		if (item->client || item->event.category != event->category)
-			continue;
-		event_extend(&item->event, event);
-		item->event.action = event->action;
-		item->event.cpu = event->cpu;
-		item->event.nid = event->nid;
-		item->event.time = event->time;
-		item->event.merged++;
-		item->stamp = ++event_stamp;
-		list_move_tail(&item->node, &event_queue);
-		return;
-	}
-}
-
-/* With @open it begins a run. */
-static void event_add(const struct dhp_event *event, bool open)
-{
-	struct event_item *item = NULL;
-
 	lockdep_assert_held(&event_lock);
-	event_close_run();
 
-	if (event_nr_queued < QUEUE_MAX)
-		item = kmalloc(sizeof(*item), GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN);
-	if (!item && list_empty(&event_reserve[event->category].node))
-		item = &event_reserve[event->category];
-	if (item) {
-		item->stamp = ++event_stamp;
-		item->open = open;
-		item->due = jiffies + RUN_WINDOW;
-		item->deadline = jiffies + RUN_LIMIT;
-		item->client = NULL;
-		item->event = *event;
-		list_add_tail(&item->node, &event_queue);
-		event_nr_queued++;
-	} else {
-		/* The reserve is in the queue, so there is one to merge into. */
-		event_merge(event);
-	}
+	dhp_queue_add(event);
 	event_kick();
 }
 
 /**
- * dhp_event_processor() - queue the arrival or removal of a processor
+ * dhp_event_processor() - queue the arrival or removal of a CPU
  * @action: which
  * @cpu: its number
  *
- * Only real changes count: an arrival of a processor that has arrived, or a
- * removal of one that has not, is nothing.
+ * Only real changes count: an arrival of a CPU that has arrived, or a removal of one that
+ * has not, is not an event.
  */
 void dhp_event_processor(enum dhp_event_action action, unsigned int cpu)
 {
@@ -236,12 +134,12 @@ void dhp_event_processor(enum dhp_event_action action, unsigned int cpu)
 	/* Under the lock, so that times have the order of the queue. */
 	event.time = ktime_get();
 	if (changed)
-		event_add(&event, false);
+		event_add(&event);
 	mutex_unlock(&event_lock);
 }
 
 /**
- * dhp_event_processor_known() - note a processor that was there before dhp
+ * dhp_event_processor_known() - note a CPU that was there before dhp
  * @cpu: its number
  */
 void dhp_event_processor_known(unsigned int cpu)
@@ -251,49 +149,30 @@ void dhp_event_processor_known(unsigned int cpu)
 	mutex_unlock(&event_lock);
 }
 
-/* Does a block border on the run at the end of the queue, if there is one? */
-static bool event_in_run(const struct event_item *last, enum dhp_event_action action,
-			 const struct dhp_range *range)
+static struct dhp_event memory_event(enum dhp_event_action action,
+				     const struct dhp_range *range)
 {
-	const struct dhp_event *run;
-
-	if (!last || !last->open || time_after_eq(jiffies, last->deadline))
-		return false;
-	run = &last->event;
-	return run->action == action && run->nid == range->nid &&
-	       (run->start + run->size == range->start ||
-		range->start + range->size == run->start);
-}
-
-/**
- * dhp_event_memory() - queue the arrival or removal of a memory block
- * @action: which
- * @range: the block
- *
- * A block that borders on the run at the end of the queue extends it, but not its
- * deadline.
- */
-void dhp_event_memory(enum dhp_event_action action, const struct dhp_range *range)
-{
-	struct dhp_event event = {
+	return (struct dhp_event) {
 		.action = action,
 		.category = DHP_MEMORY,
 		.start = range->start,
 		.size = range->size,
 		.nid = range->nid,
 	};
-	struct event_item *last;
+}
+
+/**
+ * dhp_event_memory() - queue the arrival or removal of a memory block
+ * @action: which
+ * @range: the block
+ */
+void dhp_event_memory(enum dhp_event_action action, const struct dhp_range *range)
+{
+	struct dhp_event event = memory_event(action, range);
 
 	mutex_lock(&event_lock);
 	event.time = ktime_get();
-	last = event_last();
-	if (event_in_run(last, action, range)) {
-		event_extend(&last->event, &event);
-		last->event.time = event.time;
-		last->due = jiffies + RUN_WINDOW;
-	} else {
-		event_add(&event, true);
-	}
+	event_add(&event);
 	mutex_unlock(&event_lock);
 }
 
@@ -301,14 +180,13 @@ void dhp_event_memory(enum dhp_event_action action, const struct dhp_range *rang
  * dhp_event_hold_run() - wait for the outcome of a memory block in transit
  * @action: what it is to become
  * @range: the block
- *
- * On a slow machine a block of the run may take longer than the window. The run's
- * deadline stays.
  */
 void dhp_event_hold_run(enum dhp_event_action action, const struct dhp_range *range)
 {
+	struct dhp_event event = memory_event(action, range);
+
 	mutex_lock(&event_lock);
-	event_run_held = event_in_run(event_last(), action, range);
+	dhp_queue_hold_run(&event);
 	mutex_unlock(&event_lock);
 }
 
@@ -318,7 +196,7 @@ void dhp_event_hold_run(enum dhp_event_action action, const struct dhp_range *ra
 void dhp_event_release_run(void)
 {
 	mutex_lock(&event_lock);
-	event_run_held = false;
+	dhp_queue_release_run();
 	event_kick();
 	mutex_unlock(&event_lock);
 }
@@ -347,17 +225,18 @@ static void event_call(struct dhp_event_client *client,
 	event_named = false;
 	queue_delayed_work(system_dfl_wq, &event_watch, SLOW_CALLBACK);
 	mutex_unlock(&event_lock);
+	dhp_context_enter(DHP_IN_EVENT);
 	start = ktime_get_ns();
 	client->fn(client->context, event);
-	end = ktime_get_ns();
+	end = dhp_client_called(&client->info, start);
+	dhp_context_leave(DHP_IN_EVENT);
 	mutex_lock(&event_lock);
-	dhp_client_called(&client->info, end - start);
 	dhp_log_event(client->info.name, event, start, end);
 	WRITE_ONCE(event_current, NULL);
 	WRITE_ONCE(event_owner, NULL);
 }
 
-/* It was queued when some call began, which may have ended long since. */
+/* It was queued when some call began, which may have ended long ago. */
 static void event_watch_fn(struct work_struct *work)
 {
 	unsigned long due;
@@ -377,27 +256,6 @@ unlock:
 	mutex_unlock(&event_lock);
 }
 
-static void event_uevent(const struct dhp_event *event)
-{
-	char action[32], category[32], what[40], size[40], node[24], seq[40];
-	char *env[7] = { action, category, what, node, seq };
-
-	snprintf(action, sizeof(action), "DHP_ACTION=%s",
-		 event->action == DHP_EVENT_ARRIVAL ? "ARRIVAL" : "REMOVAL");
-	snprintf(node, sizeof(node), "DHP_NODE=%d", event->nid);
-	snprintf(seq, sizeof(seq), "DHP_SEQUENCE=%llu", event->seq);
-	if (event->category == DHP_PROCESSOR) {
-		strscpy(category, "DHP_CATEGORY=processor", sizeof(category));
-		snprintf(what, sizeof(what), "DHP_CPU=%u", event->cpu);
-	} else {
-		strscpy(category, "DHP_CATEGORY=memory", sizeof(category));
-		snprintf(what, sizeof(what), "DHP_START=%#llx", (u64)event->start);
-		snprintf(size, sizeof(size), "DHP_SIZE=%#llx", (u64)event->size);
-		env[5] = size;
-	}
-	kobject_uevent_env(&THIS_MODULE->mkobj.kobj, KOBJ_CHANGE, env);
-}
-
 /* Notifies one client of event_now, or ends it when all have been. */
 static void event_notify_next(void)
 {
@@ -414,7 +272,7 @@ static void event_notify_next(void)
 		event_notified = true;
 		event_call(client, &event_now);
 		WRITE_ONCE(event_next, client->node.next);
-		if (client->orphaned)
+		if (client->left)
 			event_free_client(client);
 		return;
 	}
@@ -424,7 +282,7 @@ static void event_notify_next(void)
 		now = ktime_get_ns();
 		dhp_log_event(NULL, &event_now, now, now);
 	}
-	event_uevent(&event_now);
+	dhp_uevent(&event_now);
 	mutex_lock(&event_lock);
 }
 
@@ -438,7 +296,7 @@ static void event_replay_next(struct dhp_event_client *client)
 		event->seq = event_seq;
 		event_call(client, event);
 	}
-	if (client->orphaned) {
+	if (client->left) {
 		event_free_client(client);
 	} else if (!client->gone && client->nr_replayed == client->nr_existing) {
 		list_del_init(&client->replay.node);
@@ -448,17 +306,12 @@ static void event_replay_next(struct dhp_event_client *client)
 }
 
 /* Takes the first item, an event, out of the queue. */
-static void event_begin(struct event_item *item)
+static void event_begin(struct dhp_queue_item *item)
 {
-	event_now = item->event;
-	event_now_stamp = item->stamp;
 	event_notified = false;
 	/* Before the item leaves the queue: event_idle() is read without the lock. */
 	WRITE_ONCE(event_next, event_clients.next);
-	list_del_init(&item->node);
-	event_nr_queued--;
-	if (item != &event_reserve[event_now.category])
-		kfree(item);
+	dhp_queue_take(item, &event_now, &event_now_stamp);
 	WRITE_ONCE(event_seq, event_seq + 1);
 	event_now.seq = event_seq;
 }
@@ -466,29 +319,24 @@ static void event_begin(struct event_item *item)
 /* Returns whether there is more to do now. */
 static bool event_step(void)
 {
-	struct event_item *item;
-	unsigned long due;
+	struct dhp_queue_item *item;
+	unsigned long delay;
 
 	if (event_next) {
 		event_notify_next();
 		return true;
 	}
-	item = list_first_entry_or_null(&event_queue, struct event_item, node);
+	item = dhp_queue_first();
 	if (!item)
 		return false;
 	if (item->client) {
 		event_replay_next(item->client);
 		return true;
 	}
-	/* An open item is the last. Until it closes, nothing is due. */
-	if (item->open) {
-		due = item->due;
-		if (event_run_held || time_after(due, item->deadline))
-			due = item->deadline;
-		if (time_before(jiffies, due)) {
-			queue_delayed_work(dhp_freezable_wq, &event_work, due - jiffies);
-			return false;
-		}
+	delay = dhp_queue_delay(item);
+	if (delay) {
+		queue_delayed_work(dhp_freezable_wq, &event_work, delay);
+		return false;
 	}
 	event_begin(item);
 	return true;
@@ -501,48 +349,35 @@ static bool event_step(void)
 static void event_deliver(struct work_struct *work)
 {
 	mutex_lock(&event_lock);
-	WRITE_ONCE(event_task, current);
+	WRITE_ONCE(event_delivering, true);
 	if (event_step())
 		event_kick();
-	WRITE_ONCE(event_task, NULL);
+	WRITE_ONCE(event_delivering, false);
 	wake_up_all(&event_wait);
 	mutex_unlock(&event_lock);
 }
 
 static bool event_idle(void)
 {
-	return list_empty(&event_queue) && !READ_ONCE(event_next) && !READ_ONCE(event_task);
+	return dhp_queue_empty() && !READ_ONCE(event_next) && !READ_ONCE(event_delivering);
 }
 
 /**
- * dhp_event_settle() - wait until nothing is pending
+ * dhp_event_settle() - wait until no event is pending
+ * @idle: receives whether that was so from the beginning; then nothing has been waited for
  * @seq: receives the number of the last event
  *
- * Return: 0; -ERESTARTSYS when a signal came; -EDEADLK from an event callback.
+ * Return: 0, or -ERESTARTSYS when a signal came.
  */
-int dhp_event_settle(u64 *seq)
+int dhp_event_settle(bool *idle, u64 *seq)
 {
-	bool idle;
-	int ret;
-
-	if (READ_ONCE(event_task) == current)
-		return -EDEADLK;
-	for (;;) {
-		ret = dhp_processor_settle();
-		if (ret)
-			return ret;
-		mutex_lock(&event_lock);
-		event_close_run();
-		idle = event_idle();
-		*seq = event_seq;
-		mutex_unlock(&event_lock);
-		if (idle)
-			return 0;
-		/* Without the lock, true is only a hint. */
-		ret = wait_event_interruptible(event_wait, event_idle());
-		if (ret)
-			return ret;
-	}
+	mutex_lock(&event_lock);
+	event_close_run();
+	*idle = event_idle();
+	*seq = event_seq;
+	mutex_unlock(&event_lock);
+	/* Without the lock, true is only a hint. */
+	return *idle ? 0 : wait_event_interruptible(event_wait, event_idle());
 }
 
 u64 dhp_event_sequence(void)
@@ -596,7 +431,7 @@ static int event_enter(struct dhp_event_client *client, bool existing,
 
 	mutex_lock(&event_lock);
 	event_close_run();
-	client->since = event_stamp;
+	client->since = dhp_queue_stamp();
 	if (existing) {
 		if (client->category == DHP_PROCESSOR)
 			ret = event_existing_processors(client);
@@ -610,10 +445,8 @@ static int event_enter(struct dhp_event_client *client, bool existing,
 			client->existing[i].category = client->category;
 			client->existing[i].existing = true;
 		}
-		client->replay.client = client;
-		client->replay.stamp = ++event_stamp;
-		client->since = event_stamp;
-		list_add_tail(&client->replay.node, &event_queue);
+		dhp_queue_add_replay(&client->replay, client);
+		client->since = client->replay.stamp;
 		event_kick();
 	}
 	list_add_tail(&client->node, &event_clients);
@@ -636,7 +469,7 @@ __dhp_register_event_callback(enum dhp_category category, dhp_event_fn fn,
 		return ERR_PTR(-EINVAL);
 	if (flags & ~DHP_EVENT_INCLUDE_EXISTING)
 		return ERR_PTR(-EOPNOTSUPP);
-	if (dhp_memory_inside("registering an event callback"))
+	if (dhp_refuse_in(DHP_IN_MEMORY, "registering an event callback"))
 		return ERR_PTR(-EDEADLK);
 
 	client = kzalloc(sizeof(*client), GFP_KERNEL);
@@ -649,12 +482,12 @@ __dhp_register_event_callback(enum dhp_category category, dhp_event_fn fn,
 
 	/* No memory event may slip in between looking and entering. */
 	if (category == DHP_MEMORY) {
-		dhp_memory_freeze();
+		mutex_lock(&dhp_online_mutex);
 		if (existing) {
-			nr = dhp_memory_ranges(&ranges);
+			nr = dhp_online_ranges(&ranges);
 			if (nr < 0) {
 				ret = nr;
-				goto thaw;
+				goto unlock;
 			}
 		}
 	}
@@ -664,9 +497,9 @@ __dhp_register_event_callback(enum dhp_category category, dhp_event_fn fn,
 	ret = event_enter(client, existing, ranges, nr);
 	if (ret)
 		dhp_client_del(&client->info);
-thaw:
+unlock:
 	if (category == DHP_MEMORY)
-		dhp_memory_thaw();
+		mutex_unlock(&dhp_online_mutex);
 	kvfree(ranges);
 	if (ret) {
 		kvfree(client->existing);
@@ -682,8 +515,8 @@ static void event_drop(struct dhp_event_client *client)
 {
 	client->gone = true;
 	list_del_init(&client->replay.node);
-	if (event_current == client && event_task == current) {
-		client->orphaned = true;
+	if (event_current == client && dhp_in(DHP_IN_EVENT)) {
+		client->left = true;
 		return;
 	}
 	while (event_current == client) {
@@ -699,7 +532,7 @@ int dhp_unregister_event_callback(struct dhp_event_client *client)
 	if (IS_ERR_OR_NULL(client))
 		return -EINVAL;
 	/* The callback that it waits for may be waiting for the hotplug lock. */
-	if (dhp_inside("unregistering an event callback"))
+	if (dhp_refuse_inside("unregistering an event callback"))
 		return -EDEADLK;
 
 	mutex_lock(&event_lock);
@@ -710,10 +543,10 @@ int dhp_unregister_event_callback(struct dhp_event_client *client)
 EXPORT_SYMBOL_GPL(dhp_unregister_event_callback);
 
 /**
- * dhp_event_forget() - drop what a module that is leaving has left behind
+ * dhp_event_release_owner() - drop what a module that is being removed has left behind
  * @owner: the module
  */
-void dhp_event_forget(struct module *owner)
+void dhp_event_release_owner(struct module *owner)
 {
 	struct dhp_event_client *client;
 	bool found;
@@ -725,8 +558,7 @@ void dhp_event_forget(struct module *owner)
 			if (client->info.owner != owner || client->gone)
 				continue;
 			found = true;
-			pr_err("%s leaves without unregistering event callback %s; dropped\n",
-			       module_name(owner), client->info.name);
+			dhp_client_warn_left(&client->info, "event");
 			event_drop(client);
 			break;
 		}
@@ -753,13 +585,9 @@ free_cpus:
 
 void dhp_event_exit(void)
 {
-	struct event_item *item, *next;
-
 	cancel_delayed_work_sync(&event_work);
 	cancel_delayed_work_sync(&event_watch);
 	destroy_workqueue(dhp_freezable_wq);
-	list_for_each_entry_safe(item, next, &event_queue, node)
-		if (item != &event_reserve[item->event.category])
-			kfree(item);
+	dhp_queue_free();
 	free_cpumask_var(event_cpus);
 }

@@ -1,65 +1,54 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Memory: the notifier, the synchronous callbacks before a block goes offline,
- * and what is online when a client asks. Events go to event.c.
+ * Memory: the kernel's notifier in front; behind it, the clients that are called before a
+ * block goes offline, and events. Which memory is online is in online.c.
  */
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
+#include <linux/export.h>
 #include <linux/memory.h>
 #include <linux/memory_hotplug.h>
 #include <linux/mm.h>
-#include <linux/mmzone.h>
-#include <linux/mutex.h>
-#include <linux/sched.h>
 #include <linux/slab.h>
 
-#include "internal.h"
+#include "client.h"
+#include "common.h"
+#include "dhp.h"
+#include "event.h"
+#include "log.h"
+#include "notify.h"
+#include "online.h"
 
+/**
+ * struct dhp_memory_client - one registration
+ * @info: name and counts
+ * @node: in memory_clients
+ * @fn: its callback
+ * @context: the callback's
+ * @gone: unregistered from inside a callback: not called any more, and freed when the mutex
+ *	is released
+ */
 struct dhp_memory_client {
 	struct dhp_client_info info;
 	struct list_head node;
 	dhp_memory_fn fn;
 	void *context;
-	bool gone;	/* unregistered from inside a callback: not called any more */
+	bool gone;
 };
 
-/* Protects everything below; serialises the callbacks. */
-static DEFINE_MUTEX(memory_mutex);
+/* dhp_online_mutex protects all of this, and serialises the callbacks. */
 static LIST_HEAD(memory_clients);
-static bool clients_gone;		/* there are some in the list */
-static struct task_struct *memory_task;	/* who runs a callback */
+static bool clients_gone;			/* there are some in the list */
+static struct dhp_memory_change removal;	/* of the block on its way offline */
 
-/*
- * The block in transit. The memory hotplug lock allows only one. Until its
- * outcome is known it counts as what it was before, because its event, if any,
- * is still to come.
- */
-static enum { TRANSIT_NONE, TRANSIT_ONLINE, TRANSIT_OFFLINE } transit;
-static struct dhp_memory_change transit_block;
-
-static void memory_call(struct dhp_memory_client *client,
-			enum dhp_memory_state state)
+static void memory_lock(void)
 {
-	struct dhp_memory_change change = transit_block;
-	u64 start, end;
-
-	if (client->gone)
-		return;
-	change.state = state;
-	WRITE_ONCE(memory_task, current);
-	start = ktime_get_ns();
-	client->fn(client->context, &change);
-	end = ktime_get_ns();
-	WRITE_ONCE(memory_task, NULL);
-	dhp_client_called(&client->info, end - start);
-	dhp_log_memory(client->info.name, &change, start, end);
+	mutex_lock(&dhp_online_mutex);
 }
 
 static void free_gone(void)
 {
 	struct dhp_memory_client *client, *next;
 
-	lockdep_assert_held(&memory_mutex);
+	lockdep_assert_held(&dhp_online_mutex);
 
 	list_for_each_entry_safe(client, next, &memory_clients, node) {
 		if (!client->gone)
@@ -71,27 +60,60 @@ static void free_gone(void)
 	clients_gone = false;
 }
 
-static void memory_transit_begin(int direction, const struct memory_notify *arg)
+static void memory_unlock(void)
 {
-	transit = direction;
-	transit_block.start_pfn = arg->start_pfn;
-	transit_block.nr_pages = arg->nr_pages;
-	transit_block.nid = pfn_to_nid(arg->start_pfn);
+	if (clients_gone)
+		free_gone();
+	mutex_unlock(&dhp_online_mutex);
 }
 
-/*
- * Is this the outcome of what we were told? CANCEL goes to those, too, who were not,
- * and so does success to who was loaded in between.
- */
-static bool memory_transit_end(int direction, const struct memory_notify *arg)
+/* ---- Calling clients ----------------------------------------------------- */
+
+static void memory_call(struct dhp_memory_client *client, enum dhp_memory_state state)
 {
-	if (transit != direction || transit_block.start_pfn != arg->start_pfn)
-		return false;
-	transit = TRANSIT_NONE;
-	return true;
+	struct dhp_memory_change change = removal;
+	u64 start, end;
+
+	lockdep_assert_held(&dhp_online_mutex);
+
+	if (client->gone)
+		return;
+	change.state = state;
+	dhp_context_enter(DHP_IN_MEMORY);
+	start = ktime_get_ns();
+	client->fn(client->context, &change);
+	end = dhp_client_called(&client->info, start);
+	dhp_context_leave(DHP_IN_MEMORY);
+	dhp_log_memory(client->info.name, &change, start, end);
 }
 
-/* An event speaks of whole blocks; the kernel may keep the head for its own. */
+static void all_remove_start(void)
+{
+	struct dhp_memory_client *client;
+
+	list_for_each_entry(client, &memory_clients, node)
+		memory_call(client, DHP_MEMORY_REMOVE_START);
+}
+
+static void all_remove_complete(void)
+{
+	struct dhp_memory_client *client;
+
+	list_for_each_entry(client, &memory_clients, node)
+		memory_call(client, DHP_MEMORY_REMOVE_COMPLETE);
+}
+
+static void all_remove_failure(void)
+{
+	struct dhp_memory_client *client;
+
+	list_for_each_entry_reverse(client, &memory_clients, node)
+		memory_call(client, DHP_MEMORY_REMOVE_FAILURE);
+}
+
+/* ---- The kernel's notifier ----------------------------------------------- */
+
+/* An event is about whole blocks; the kernel may keep the first pages of one for itself. */
 static struct dhp_range memory_range(const struct memory_notify *arg)
 {
 	u64 block = memory_block_size_bytes();
@@ -106,52 +128,56 @@ static struct dhp_range memory_range(const struct memory_notify *arg)
 	return range;
 }
 
-static int memory_notifier(struct notifier_block *nb, unsigned long action,
-			   void *data)
+static void going_offline(const struct memory_notify *arg, const struct dhp_range *range)
+{
+	dhp_online_transit_begin(DHP_TRANSIT_OFFLINE, arg->start_pfn, arg->nr_pages);
+	removal = (struct dhp_memory_change) {
+		.start_pfn = arg->start_pfn,
+		.nr_pages = arg->nr_pages,
+		.nid = range->nid,
+	};
+	dhp_event_hold_run(DHP_EVENT_REMOVAL, range);
+	all_remove_start();
+}
+
+static int memory_notifier(struct notifier_block *nb, unsigned long action, void *data)
 {
 	const struct memory_notify *arg = data;
-	struct dhp_memory_client *client;
 	struct dhp_range range;
 
 	/* 6.9 and newer have more actions, before there are struct pages and after. */
 	if (action > MEM_CANCEL_OFFLINE)
 		return NOTIFY_DONE;
 	range = memory_range(arg);
-	dhp_memory_freeze();
+	memory_lock();
 	switch (action) {
 	case MEM_GOING_ONLINE:
-		memory_transit_begin(TRANSIT_ONLINE, arg);
+		dhp_online_transit_begin(DHP_TRANSIT_ONLINE, arg->start_pfn, arg->nr_pages);
 		dhp_event_hold_run(DHP_EVENT_ARRIVAL, &range);
 		break;
 	case MEM_ONLINE:
-		memory_transit_end(TRANSIT_ONLINE, arg);
+		dhp_online_transit_end(DHP_TRANSIT_ONLINE, arg->start_pfn);
 		dhp_event_memory(DHP_EVENT_ARRIVAL, &range);
 		break;
 	case MEM_CANCEL_ONLINE:
-		memory_transit_end(TRANSIT_ONLINE, arg);
+		dhp_online_transit_end(DHP_TRANSIT_ONLINE, arg->start_pfn);
 		break;
 	case MEM_GOING_OFFLINE:
-		memory_transit_begin(TRANSIT_OFFLINE, arg);
-		dhp_event_hold_run(DHP_EVENT_REMOVAL, &range);
-		list_for_each_entry(client, &memory_clients, node)
-			memory_call(client, DHP_MEMORY_REMOVE_START);
+		going_offline(arg, &range);
 		break;
 	case MEM_CANCEL_OFFLINE:
-		if (!memory_transit_end(TRANSIT_OFFLINE, arg))
-			break;
-		list_for_each_entry_reverse(client, &memory_clients, node)
-			memory_call(client, DHP_MEMORY_REMOVE_FAILURE);
+		if (dhp_online_transit_end(DHP_TRANSIT_OFFLINE, arg->start_pfn))
+			all_remove_failure();
 		break;
 	case MEM_OFFLINE:
-		if (memory_transit_end(TRANSIT_OFFLINE, arg))
-			list_for_each_entry(client, &memory_clients, node)
-				memory_call(client, DHP_MEMORY_REMOVE_COMPLETE);
+		if (dhp_online_transit_end(DHP_TRANSIT_OFFLINE, arg->start_pfn))
+			all_remove_complete();
 		dhp_event_memory(DHP_EVENT_REMOVAL, &range);
 		break;
 	}
-	if (transit == TRANSIT_NONE)
+	if (dhp_online_transit() == DHP_TRANSIT_NONE)
 		dhp_event_release_run();
-	dhp_memory_thaw();
+	memory_unlock();
 	return NOTIFY_OK;
 }
 
@@ -159,115 +185,7 @@ static struct notifier_block memory_nb = {
 	.notifier_call = memory_notifier,
 };
 
-/* ---- What is online ----------------------------------------------------- */
-
-/* Is the caller a synchronous memory callback? */
-bool dhp_memory_calling(void)
-{
-	return READ_ONCE(memory_task) == current;
-}
-
-/**
- * dhp_memory_freeze() - keep memory events from happening
- */
-void dhp_memory_freeze(void)
-{
-	mutex_lock(&memory_mutex);
-}
-
-void dhp_memory_thaw(void)
-{
-	if (clients_gone)
-		free_gone();
-	mutex_unlock(&memory_mutex);
-}
-
-struct memory_walk {
-	struct dhp_range *ranges;	/* NULL on the pass that counts */
-	int max;
-	int nr;
-	struct dhp_range last;
-};
-
-static void memory_walk_add(struct memory_walk *walk, phys_addr_t start, int nid)
-{
-	const phys_addr_t size = PFN_PHYS(PAGES_PER_SECTION);
-	struct dhp_range *last = &walk->last;
-
-	if (walk->nr && last->nid == nid && last->start + last->size == start) {
-		last->size += size;
-	} else {
-		*last = (struct dhp_range){ start, size, nid };
-		walk->nr++;
-	}
-	if (walk->nr <= walk->max)
-		walk->ranges[walk->nr - 1] = *last;
-}
-
-/*
- * The node of the section that begins at @pfn, NUMA_NO_NODE if nothing of it is online.
- * Firmware may leave a hole anywhere in memory that is there at boot, so the first page
- * does not stand for the section. What the kernel knows of holes it knows for each
- * subsection.
- */
-static int memory_section_nid(unsigned long pfn)
-{
-	unsigned long end = pfn + PAGES_PER_SECTION;
-
-	/*
-	 * The block in transit counts as what it was before. Any other section
-	 * stays what it is: to change, it would have to pass our notifier.
-	 */
-	if (transit != TRANSIT_NONE && end > transit_block.start_pfn &&
-	    pfn < transit_block.start_pfn + transit_block.nr_pages)
-		return transit == TRANSIT_OFFLINE ? transit_block.nid : NUMA_NO_NODE;
-	/* Most of a sparse node's span, at one look each. */
-	if (!online_section_nr(pfn_to_section_nr(pfn)))
-		return NUMA_NO_NODE;
-	for (; pfn < end; pfn += PAGES_PER_SUBSECTION)
-		if (pfn_to_online_page(pfn))
-			return pfn_to_nid(pfn);
-	return NUMA_NO_NODE;
-}
-
-static void memory_walk(struct memory_walk *walk)
-{
-	unsigned long pfn;
-	int nid;
-
-	walk->nr = 0;
-	for_each_online_node(nid) {
-		pfn = ALIGN_DOWN(node_start_pfn(nid), PAGES_PER_SECTION);
-		for (; pfn < node_end_pfn(nid); pfn += PAGES_PER_SECTION)
-			if (memory_section_nid(pfn) == nid)
-				memory_walk_add(walk, PFN_PHYS(pfn), nid);
-	}
-}
-
-/**
- * dhp_memory_ranges() - what memory is online, in whole sections
- * @ranges: receives an array, the caller's to kvfree()
- *
- * Context: between dhp_memory_freeze() and dhp_memory_thaw().
- * Return: the number of ranges, or -ENOMEM.
- */
-int dhp_memory_ranges(struct dhp_range **ranges)
-{
-	struct memory_walk walk = { };
-
-	lockdep_assert_held(&memory_mutex);
-	memory_walk(&walk);
-	walk.max = walk.nr;
-	walk.ranges = kvcalloc(walk.max, sizeof(*walk.ranges), GFP_KERNEL);
-	if (!walk.ranges)
-		return -ENOMEM;
-	memory_walk(&walk);
-	*ranges = walk.ranges;
-	/* A node's span is the kernel's, and may have grown meanwhile. */
-	return min(walk.nr, walk.max);
-}
-
-/* ---- Clients ------------------------------------------------------------ */
+/* ---- Clients ------------------------------------------------------------- */
 
 struct dhp_memory_client *
 __dhp_register_memory_callback(dhp_memory_fn fn, void *context,
@@ -277,7 +195,7 @@ __dhp_register_memory_callback(dhp_memory_fn fn, void *context,
 
 	if (!fn)
 		return ERR_PTR(-EINVAL);
-	if (dhp_memory_inside("registering a memory callback"))
+	if (dhp_refuse_in(DHP_IN_MEMORY, "registering a memory callback"))
 		return ERR_PTR(-EDEADLK);
 	client = kzalloc(sizeof(*client), GFP_KERNEL);
 	if (!client)
@@ -285,21 +203,21 @@ __dhp_register_memory_callback(dhp_memory_fn fn, void *context,
 	client->fn = fn;
 	client->context = context;
 
-	dhp_memory_freeze();
-	/* One that comes in mid-removal has nothing in the range, and is told the outcome. */
+	memory_lock();
+	/* A client that registers during a removal has nothing there, and gets its outcome. */
 	dhp_client_add(&client->info, fn, "memory", owner);
 	list_add_tail(&client->node, &memory_clients);
-	if (transit == TRANSIT_OFFLINE)
+	if (dhp_online_transit() == DHP_TRANSIT_OFFLINE)
 		memory_call(client, DHP_MEMORY_REMOVE_START);
-	dhp_memory_thaw();
+	memory_unlock();
 	return client;
 }
 EXPORT_SYMBOL_GPL(__dhp_register_memory_callback);
 
-/* With memory events kept from happening. Other callbacks of this change may follow. */
+/* Other callbacks of this change may follow. */
 static void client_go(struct dhp_memory_client *client)
 {
-	lockdep_assert_held(&memory_mutex);
+	lockdep_assert_held(&dhp_online_mutex);
 
 	client->gone = true;
 	clients_gone = true;
@@ -309,34 +227,35 @@ int dhp_unregister_memory_callback(struct dhp_memory_client *client)
 {
 	if (IS_ERR_OR_NULL(client))
 		return -EINVAL;
-	if (dhp_memory_calling()) {
+	if (dhp_in(DHP_IN_MEMORY)) {
 		client_go(client);
 		return 0;
 	}
-	dhp_memory_freeze();
+	memory_lock();
 	client_go(client);
-	dhp_memory_thaw();
+	memory_unlock();
 	return 0;
 }
 EXPORT_SYMBOL_GPL(dhp_unregister_memory_callback);
 
 /**
- * dhp_memory_forget() - drop what a module that is leaving has left behind
+ * dhp_memory_release_owner() - drop what a module that is being removed has left behind
  * @owner: the module
  */
-void dhp_memory_forget(struct module *owner)
+void dhp_memory_release_owner(struct module *owner)
 {
 	struct dhp_memory_client *client;
 
-	dhp_memory_freeze();
+	if (!dhp_client_of_owner(owner))
+		return;
+	memory_lock();
 	list_for_each_entry(client, &memory_clients, node) {
 		if (client->info.owner != owner || client->gone)
 			continue;
-		pr_err("%s leaves without unregistering memory callback %s; dropped\n",
-		       module_name(owner), client->info.name);
+		dhp_client_warn_left(&client->info, "memory");
 		client_go(client);
 	}
-	dhp_memory_thaw();
+	memory_unlock();
 }
 
 int dhp_memory_init(void)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Processors that become present. Bringing them online is the administrator's
- * business, unless the module was told to (auto_online).
+ * CPUs that become present. Bringing them online is up to the administrator, or up to us
+ * with the parameter auto_online.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -15,12 +15,13 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
+#include "common.h"
 #include "compat.h"
-#include "internal.h"
+#include "notify.h"
 
 static bool auto_online;
 module_param(auto_online, dhp_bool, 0644);
-MODULE_PARM_DESC(auto_online, "bring a processor that becomes present online (default: no)");
+MODULE_PARM_DESC(auto_online, "bring a CPU that becomes present online (default: no)");
 
 /* How often bringing a CPU online is tried when the kernel answers -EBUSY. */
 #define BUSY_TRIES 3
@@ -28,9 +29,9 @@ MODULE_PARM_DESC(auto_online, "bring a processor that becomes present online (de
 static cpumask_t present_new;
 
 /*
- * How often the work item is queued or running. Who waits for it does not flush it: a reader of
- * settle holds the mutex of the file that it reads, the work item takes that of another one, and
- * lockdep cannot tell them apart.
+ * How often the work item is queued or running. It is waited for without flush_work(): a
+ * reader of settle holds the mutex of the file that it reads, the work item takes that of
+ * another one, and lockdep cannot distinguish them.
  */
 static atomic_t present_pending = ATOMIC_INIT(0);
 static DECLARE_WAIT_QUEUE_HEAD(present_wait);
@@ -38,9 +39,9 @@ static bool present_suspended;
 
 /*
  * add_cpu() looks its device up only after it has waited for the device hotplug
- * lock, and follows a NULL pointer when the processor was unplugged meanwhile.
- * The device's own sysfs file is pinned by whoever has it open, so it is the
- * safe way in. It asks to be restarted while the lock is taken.
+ * lock, and follows a NULL pointer when the CPU was unplugged meanwhile. An open sysfs
+ * file pins the device, so that is the safe way in. The write asks to be restarted while
+ * the lock is taken.
  */
 static int present_online(unsigned int cpu)
 {
@@ -69,9 +70,9 @@ static int present_online(unsigned int cpu)
 
 /*
  * While a suspend is in progress, the kernel brings no CPU online: -EBUSY. Firmware may add
- * one meanwhile; it is tried again when the suspend is over. Our notifier hears a moment
- * late of a suspend that begins, hence the pause. A client's veto may be -EBUSY, too, and is
- * asked for again then.
+ * one meanwhile; it is tried again when the suspend is over. Our notifier is called a moment
+ * after a suspend begins, hence the pause. A client's veto may be -EBUSY, too; that client is
+ * asked again then.
  */
 static int present_online_awake(unsigned int cpu)
 {
@@ -103,8 +104,8 @@ static void present_work_fn(struct work_struct *work)
 		cpumask_clear_cpu(cpu, &present_new);
 		ret = present_online_awake(cpu);
 		if (ret)
-			pr_warn("CPU%u has become present, but bringing it online failed with %d; write 1 to its online file to try again\n",
-				cpu, ret);
+			pr_warn("CPU%u has become present, but bringing it online failed with %pe; write 1 to its online file to try again\n",
+				cpu, ERR_PTR(ret));
 	}
 	present_done();
 }

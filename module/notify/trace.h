@@ -8,7 +8,29 @@
 
 #include <linux/tracepoint.h>
 
-#include "internal.h"
+#include "client.h"
+#include "dhp_names.h"
+
+/*
+ * The names of the numbers, for programs that read the format of a tracepoint: without
+ * them, they would see the names of the enum.
+ */
+#define DEFINE_PROCESSOR(state) TRACE_DEFINE_ENUM(DHP_PROCESSOR_##state);
+#define DEFINE_MEMORY(state) TRACE_DEFINE_ENUM(DHP_MEMORY_##state);
+#define DEFINE_ACTION(action) TRACE_DEFINE_ENUM(DHP_EVENT_##action);
+DHP_PROCESSOR_STATES(DEFINE_PROCESSOR)
+DHP_MEMORY_STATES(DEFINE_MEMORY)
+DHP_EVENT_ACTIONS(DEFINE_ACTION)
+TRACE_DEFINE_ENUM(DHP_PROCESSOR);
+TRACE_DEFINE_ENUM(DHP_MEMORY);
+#undef DEFINE_PROCESSOR
+#undef DEFINE_MEMORY
+#undef DEFINE_ACTION
+
+#define SHOW_PROCESSOR(state) { DHP_PROCESSOR_##state, #state },
+#define SHOW_MEMORY(state) { DHP_MEMORY_##state, #state },
+#define SHOW_ACTION(action) { DHP_EVENT_##action, #action },
+#define UNKNOWN { -1, "?" }	/* the lists end with a comma */
 
 TRACE_EVENT(dhp_processor,
 	TP_PROTO(const char *client, const struct dhp_processor_change *change,
@@ -32,11 +54,7 @@ TRACE_EVENT(dhp_processor,
 	),
 	TP_printk("client=%s state=%s cpu=%u nid=%d status=%d duration_ns=%llu",
 		  __entry->client,
-		  __print_symbolic(__entry->state, { 0, "START" },
-				   { 1, "COMPLETE" }, { 2, "FAILURE" },
-				   { 3, "REMOVE_START" },
-				   { 4, "REMOVE_COMPLETE" },
-				   { 5, "REMOVE_FAILURE" }),
+		  __print_symbolic(__entry->state, DHP_PROCESSOR_STATES(SHOW_PROCESSOR) UNKNOWN),
 		  __entry->cpu, __entry->nid, __entry->status,
 		  __entry->duration_ns)
 );
@@ -61,9 +79,7 @@ TRACE_EVENT(dhp_memory,
 	),
 	TP_printk("client=%s state=%s start_pfn=%#lx nr_pages=%lu duration_ns=%llu",
 		  __entry->client,
-		  __print_symbolic(__entry->state, { 0, "REMOVE_START" },
-				   { 1, "REMOVE_COMPLETE" },
-				   { 2, "REMOVE_FAILURE" }),
+		  __print_symbolic(__entry->state, DHP_MEMORY_STATES(SHOW_MEMORY) UNKNOWN),
 		  __entry->start_pfn, __entry->nr_pages, __entry->duration_ns)
 );
 
@@ -98,10 +114,9 @@ TRACE_EVENT(dhp_event,
 	),
 	TP_printk("client=%s seq=%llu %s %s cpu=%u start=%#llx size=%#llx nid=%d merged=%u existing=%d duration_ns=%llu",
 		  __entry->client, __entry->seq,
-		  __print_symbolic(__entry->category, { 0, "processor" },
-				   { 1, "memory" }),
-		  __print_symbolic(__entry->action, { 0, "ARRIVAL" },
-				   { 1, "REMOVAL" }),
+		  __print_symbolic(__entry->category, { DHP_PROCESSOR, "processor" },
+				   { DHP_MEMORY, "memory" }),
+		  __print_symbolic(__entry->action, DHP_EVENT_ACTIONS(SHOW_ACTION) UNKNOWN),
 		  __entry->cpu, __entry->start, __entry->size, __entry->nid,
 		  __entry->merged, __entry->existing, __entry->duration_ns)
 );

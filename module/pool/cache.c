@@ -1,102 +1,39 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How buffers get to their users fast, and back.
- *
- * Each processor has a *cache*, a stack of buffers that are out of the depots.
- * Getting and putting touch the CPU's own cache and no lock. Getting looks at one flag in
- * struct page: the kernel sets it on pages that have become bad, wherever the buffer is,
- * without a notification. A cache that is empty or full moves a batch from or to the depots.
- *
- * A cache belongs to its processor: to whom runs there with preemption off and
- * has entered it, which is a flag, since only interrupts can come in between. An
- * interrupt that finds the flag set goes to the depot. Who wants to change the
- * cache of another processor sends it an interrupt. A *closed* cache is empty and
- * stays entered, so that both ways lead to the depot.
+ * The caches of a pool: each CPU keeps some buffers that are out of the depots, in a stack.
+ * The caller of these functions decides whether the pool must be resized then. Getting and
+ * putting is in getput.c, the rules for using a cache are in cache.h.
  *
  * With PREEMPT_RT there are no caches. The depots' locks sleep there, as the page
- * allocator's do, and both are out of bounds with preemption off.
+ * allocator's do, and neither may be taken with preemption off.
  */
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/percpu.h>
-#include <linux/preempt.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
 #include <linux/string.h>
-#include <linux/topology.h>
 
-#include "internal.h"
-#include "poison.h"
-#include "pool.h"
+#include "cache.h"
+#include "chunk.h"
+#include "depot.h"
 
-/* What a processor's cache may hold; the pool's size may set a lower limit. */
+/* What a CPU's cache may hold; the pool's size may set a lower limit. */
 #define CACHE_BYTES SZ_256K
 #define CACHE_BUFFERS_MIN 8U
 #define CACHE_BUFFERS_MAX 120U
 
-/**
- * struct dhp_buffer_cache - a processor's own buffers
- * @busy: somebody on this processor is changing it, or it is closed
- * @open: the processor is in use; under the pool's buffers.mutex
- * @nr: how many buffers there are
- * @slot: the buffers; what was put last is at the end, because its memory may
- *	still be in the processor's own cache
- */
-struct dhp_buffer_cache {
-	bool busy;
-	bool open;
-	unsigned int nr;
-	void *slot[];
-};
-
-/* Of all processors without one. Closed for ever. */
+/* Of all CPUs without a cache of their own. It is never opened. */
 static struct dhp_buffer_cache no_cache = { .busy = true };
 
-/* ---- One cache: preemption is off, and it is this processor's ------------ */
-
-static __always_inline bool cache_enter(struct dhp_buffer_cache *cache)
+static struct dhp_buffer_cache *cache_of(struct dhp_buffers *b, unsigned int cpu)
 {
-	if (unlikely(READ_ONCE(cache->busy)))
-		return false;
-	WRITE_ONCE(cache->busy, true);
-	barrier(); /* before all that cache_leave() ends; for interrupts here */
-	return true;
+	return READ_ONCE(*per_cpu_ptr(b->cache, cpu));
 }
 
-static __always_inline void cache_leave(struct dhp_buffer_cache *cache)
-{
-	barrier(); /* behind all that cache_enter() has begun */
-	WRITE_ONCE(cache->busy, false);
-}
-
-static __always_inline void *cache_pop(struct dhp_buffer_cache *cache)
-{
-	unsigned int nr = cache->nr;
-
-	if (unlikely(!nr))
-		return NULL;
-	WRITE_ONCE(cache->nr, nr - 1);
-	return cache->slot[nr - 1];
-}
-
-/* What a cache may hold can change at any time; it may hold more already. */
-static __always_inline bool cache_push(struct dhp_buffers *b,
-				       struct dhp_buffer_cache *cache, void *buffer)
-{
-	unsigned int nr = cache->nr;
-
-	if (unlikely(nr >= READ_ONCE(b->limit)))
-		return false;
-	cache->slot[nr] = buffer;
-	WRITE_ONCE(cache->nr, nr + 1);
-	return true;
-}
-
-/* Those that were put first go, until @nr are left. */
-static void cache_spill(struct dhp_buffers *b, struct dhp_buffer_cache *cache,
-			unsigned int nr)
+/* Gives the buffers that were put first to the depots, until @nr are left. */
+void dhp_cache_spill(struct dhp_buffers *b, struct dhp_buffer_cache *cache, unsigned int nr)
 {
 	unsigned int gone = cache->nr - nr;
 
@@ -105,30 +42,9 @@ static void cache_spill(struct dhp_buffers *b, struct dhp_buffer_cache *cache,
 	WRITE_ONCE(cache->nr, nr);
 }
 
-/* Half of what a cache may hold: then there is room for as many gets as puts. */
-static void cache_refill(struct dhp_buffers *b, struct dhp_buffer_cache *cache)
-{
-	unsigned int want = DIV_ROUND_UP(READ_ONCE(b->limit), 2);
+/* ---- Interrupting other CPUs ----------------------------------------------- */
 
-	WRITE_ONCE(cache->nr, dhp_depot_take(b, &b->node[numa_node_id()], cache->slot, want));
-}
-
-static void cache_spill_half(struct dhp_buffers *b, struct dhp_buffer_cache *cache)
-{
-	unsigned int keep = READ_ONCE(b->limit) / 2;
-
-	if (cache->nr > keep)
-		cache_spill(b, cache, keep);
-}
-
-/* ---- Caches of other processors ------------------------------------------ */
-
-static struct dhp_buffer_cache *cache_of(struct dhp_buffers *b, unsigned int cpu)
-{
-	return READ_ONCE(*per_cpu_ptr(b->cache, cpu));
-}
-
-/* What a processor is interrupted for; @again: in the middle of a change, so once more. */
+/* What a CPU is interrupted for; @again: it was changing the cache, so once more. */
 struct cache_call {
 	struct dhp_buffers *buffers;
 	bool again;
@@ -146,13 +62,13 @@ static void cache_empty(void *info)
 		WRITE_ONCE(call->again, true);
 		return;
 	}
-	cache_spill(b, cache, 0);
+	dhp_cache_spill(b, cache, 0);
 	cache_leave(cache);
 }
 
 /*
- * To be called where nobody can be on the way into the cache: from a thread of the
- * processor's own, or when the pool has no user left.
+ * Called when no other context can be about to enter the cache: from a thread on this CPU,
+ * or when the pool has no user left.
  */
 static void cache_close(void *info)
 {
@@ -161,14 +77,14 @@ static void cache_close(void *info)
 	struct dhp_buffer_cache *cache = this_cpu_read(*b->cache);
 
 	if (cache_enter(cache))
-		cache_spill(b, cache, 0);
+		dhp_cache_spill(b, cache, 0);
 	else
 		WRITE_ONCE(call->again, true);
 }
 
 /*
- * Preemption is off: a processor that is seen online cannot die, so its cache
- * cannot be freed before this returns.
+ * Preemption is off: a CPU that is seen online cannot go offline, so its cache cannot be
+ * freed before this returns.
  */
 static bool cache_filled(int cpu, void *info)
 {
@@ -178,8 +94,8 @@ static bool cache_filled(int cpu, void *info)
 }
 
 /*
- * Has the caches that fulfil @cond, or all, give what they hold to the depots. A
- * processor that is parked for a suspend is left out; its cache stays what it is.
+ * Has the caches that fulfil @cond, or all, give what they hold to the depots. A CPU that
+ * is frozen for a suspend is left out; its cache stays what it is.
  */
 static void caches_empty(struct dhp_buffers *b, smp_cond_func_t cond)
 {
@@ -188,7 +104,7 @@ static void caches_empty(struct dhp_buffers *b, smp_cond_func_t cond)
 	do {
 		call.again = false;
 		on_each_cpu_cond(cond, cache_empty, &call, true);
-		/* Whoever is in the middle of a change goes on at once: it is not preempted. */
+		/* A CPU that is changing its cache is not preempted, so this ends soon. */
 		cpu_relax();
 	} while (call.again);
 }
@@ -199,190 +115,39 @@ void dhp_caches_empty(struct dhp_buffers *b)
 	caches_empty(b, cache_filled);
 }
 
-/* ---- Get and put --------------------------------------------------------- */
-
-static void *cache_get_slow(struct dhp_buffers *b)
-{
-	struct dhp_buffer_cache *cache;
-	void *buffer = NULL;
-
-	preempt_disable();
-	cache = this_cpu_read(*b->cache);
-	if (cache_enter(cache)) {
-		if (!cache->nr)
-			cache_refill(b, cache);
-		buffer = cache_pop(cache);
-		cache_leave(cache);
-	}
-	preempt_enable();
-	return buffer;
-}
-
-/* The last resort: what waits in the caches of other processors. */
-static void *get_from_others(struct dhp_buffers *b)
-{
-	/* Who must not be interrupted cannot wait for others that may be waiting for it. */
-	if (!preemptible())
-		return NULL;
-	dhp_caches_empty(b);
-	return dhp_depots_take(b);
-}
-
-static noinline void debug_check_free(struct dhp_pool *pool, void *buffer)
-{
-	u8 *wrong = memchr_inv(buffer, POISON_FREE, pool->buffers.size);
-
-	WARN(wrong, "pool %s: buffer %p was written to at offset %zu after it was put\n",
-	     pool->name, buffer, wrong - (u8 *)buffer);
-}
-
-static __always_inline bool buffer_poisoned(struct dhp_buffers *b, void *buffer)
-{
-	struct page *page = virt_to_page(buffer);
-
-	/* A buffer of several pages is a chunk of its own. */
-	return b->order ? dhp_chunk_poisoned(b, page) : PageHWPoison(page);
-}
-
-/* @buffer: what the cache has given: nothing, or one in memory that has become bad */
-static noinline void *get_slow(struct dhp_pool *pool, void *buffer)
-{
-	struct dhp_buffers *b = &pool->buffers;
-
-	if (!b->node)
-		return NULL;
-	do {
-		/* From the depot it goes back to the kernel. */
-		if (buffer)
-			dhp_depots_put(b, &buffer, 1);
-		buffer = cache_get_slow(b) ?: dhp_depots_take(b) ?: get_from_others(b);
-	} while (buffer && buffer_poisoned(b, buffer));
-	if (b->debug && buffer)
-		debug_check_free(pool, buffer);
-	return buffer;
-}
-
-void *dhp_buffer_get(struct dhp_pool *pool)
-{
-	struct dhp_buffer_cache *cache;
-	void *buffer = NULL;
-
-	if (WARN_ONCE(!pool, "%s(): without a pool\n", __func__))
-		return NULL;
-	preempt_disable();
-	cache = this_cpu_read(*pool->buffers.cache);
-	if (cache_enter(cache)) {
-		buffer = cache_pop(cache);
-		cache_leave(cache);
-	}
-	preempt_enable();
-	if (unlikely(!buffer || buffer_poisoned(&pool->buffers, buffer)))
-		buffer = get_slow(pool, buffer);
-	return buffer_show(&pool->buffers, buffer);
-}
-EXPORT_SYMBOL_GPL(dhp_buffer_get);
-
-void *dhp_buffer_get_zeroed(struct dhp_pool *pool)
-{
-	void *buffer = dhp_buffer_get(pool);
-
-	return buffer ? memset(buffer, 0, pool->buffers.size) : NULL;
-}
-EXPORT_SYMBOL_GPL(dhp_buffer_get_zeroed);
-
-static bool cache_put_slow(struct dhp_buffers *b, void *buffer)
-{
-	struct dhp_buffer_cache *cache;
-	bool done = false;
-
-	preempt_disable();
-	cache = this_cpu_read(*b->cache);
-	if (cache_enter(cache)) {
-		cache_spill_half(b, cache);
-		done = cache_push(b, cache, buffer);
-		cache_leave(cache);
-	}
-	preempt_enable();
-	return done;
-}
-
-/* Says what is wrong with a buffer, or makes use of it after this show. */
-static noinline bool debug_check_put(struct dhp_pool *pool, void *buffer)
-{
-	const char *wrong = dhp_depots_check(&pool->buffers, buffer);
-
-	if (WARN(wrong, "pool %s: dhp_buffer_put(): buffer %p %s; it is ignored\n",
-		 pool->name, buffer, wrong))
-		return false;
-	memory_hide(&pool->buffers, buffer, pool->buffers.size);
-	return true;
-}
-
-static noinline void put_slow(struct dhp_pool *pool, void *buffer)
-{
-	struct dhp_buffers *b = &pool->buffers;
-
-	if (WARN_ONCE(!b->node, "pool %s: dhp_buffer_put(): the pool has no buffers\n", pool->name))
-		return;
-	if (b->debug && !debug_check_put(pool, buffer))
-		return;
-	if (!cache_put_slow(b, buffer))
-		dhp_depots_put(b, &buffer, 1);
-}
-
-void dhp_buffer_put(struct dhp_pool *pool, void *buffer)
-{
-	struct dhp_buffer_cache *cache;
-	bool done = false;
-
-	if (unlikely(!buffer) ||
-	    WARN_ONCE(!pool, "%s(): buffer %p without a pool\n", __func__, buffer) ||
-	    !buffer_hide(&pool->buffers, buffer))
-		return;
-	preempt_disable();
-	cache = this_cpu_read(*pool->buffers.cache);
-	if (cache_enter(cache)) {
-		done = cache_push(&pool->buffers, cache, buffer);
-		cache_leave(cache);
-	}
-	preempt_enable();
-	if (unlikely(!done))
-		put_slow(pool, buffer);
-}
-EXPORT_SYMBOL_GPL(dhp_buffer_put);
-
 /* ---- What caches may hold -------------------------------------------------- */
 
 /*
- * All caches together are to hold at most half of what there is to be. One that
- * holds more when the limit falls gets there with the next buffer that is put.
+ * All caches together are to hold at most half of the pool's target. One that holds more
+ * when the limit falls gets there with the next buffer that is put.
  */
 void dhp_caches_set_limit(struct dhp_buffers *b)
 {
 	unsigned long limit = 0;
 
 	mutex_lock(&b->mutex);
-	if (b->nr_open && !b->debug && !b->shut)
-		limit = b->target * dhp_buffers_per_chunk(b) / (2 * b->nr_open);
+	if (b->nr_open && !b->debug && !b->disabled)
+		limit = b->target * buffers_per_chunk(b) / (2 * b->nr_open);
 	WRITE_ONCE(b->limit, min_t(unsigned long, limit, b->cache_slots));
 	mutex_unlock(&b->mutex);
 }
 
-/* All buffers that nobody uses are in the depots, until the limit is set anew. */
-void dhp_caches_shut(struct dhp_buffers *b)
+/* Afterwards all free buffers are in the depots, until the limit is set anew. */
+void dhp_caches_disable(struct dhp_buffers *b)
 {
 	mutex_lock(&b->mutex);
-	b->shut = true;
+	b->disabled = true;
 	WRITE_ONCE(b->limit, 0);
-	/* Also those that seem empty: somebody may have seen the former limit. */
+	/* Also those that seem empty: their CPUs may have read the former limit. */
 	caches_empty(b, NULL);
 	mutex_unlock(&b->mutex);
 }
 
-void dhp_caches_unshut(struct dhp_buffers *b)
+/* The next dhp_caches_set_limit() sets a limit again. */
+void dhp_caches_enable(struct dhp_buffers *b)
 {
 	mutex_lock(&b->mutex);
-	b->shut = false;
+	b->disabled = false;
 	mutex_unlock(&b->mutex);
 }
 
@@ -398,21 +163,20 @@ unsigned long dhp_caches_nr(struct dhp_buffers *b)
 	return nr;
 }
 
-/* ---- A processor's share of the buffers is its cache --------------------- */
+/* ---- The cache of one CPU -------------------------------------------------- */
 
-static void share_set(struct dhp_buffers *b, unsigned int cpu,
+static void cache_set(struct dhp_buffers *b, unsigned int cpu,
 		      struct dhp_buffer_cache *cache)
 {
 	lockdep_assert_held(&b->mutex);
 
-	/* Pairs with the address dependency of whoever runs on @cpu already. */
+	/* Pairs with the address dependency in the code that runs on @cpu already. */
 	smp_store_release(per_cpu_ptr(b->cache, cpu), cache);
 }
 
-/* In START. May fail without harm: a processor can do without a cache. */
-int dhp_buffers_share_add(struct dhp_pool *pool, unsigned int cpu, int nid)
+/* In START. May fail without harm: a CPU can do without a cache. */
+int dhp_cache_add(struct dhp_buffers *b, unsigned int cpu, int nid)
 {
-	struct dhp_buffers *b = &pool->buffers;
 	struct dhp_buffer_cache *cache;
 	size_t size;
 
@@ -425,35 +189,14 @@ int dhp_buffers_share_add(struct dhp_pool *pool, unsigned int cpu, int nid)
 		return -ENOMEM;
 	cache->busy = true;
 	mutex_lock(&b->mutex);
-	share_set(b, cpu, cache);
+	cache_set(b, cpu, cache);
 	mutex_unlock(&b->mutex);
 	return 0;
 }
 
-/*
- * In FAILURE and REMOVE_COMPLETE, or when the pool has no user left. Nobody is using
- * the cache: only @cpu itself does, with preemption off, and it is dead.
- */
-void dhp_buffers_share_del(struct dhp_pool *pool, unsigned int cpu)
+/* After COMPLETE: the CPU may keep buffers. */
+void dhp_cache_open(struct dhp_buffers *b, unsigned int cpu)
 {
-	struct dhp_buffers *b = &pool->buffers;
-	struct dhp_buffer_cache *cache;
-
-	mutex_lock(&b->mutex);
-	cache = cache_of(b, cpu);
-	if (cache != &no_cache) {
-		share_set(b, cpu, &no_cache);
-		b->nr_open -= cache->open;
-		cache_spill(b, cache, 0);
-		kfree(cache);
-	}
-	mutex_unlock(&b->mutex);
-}
-
-/* After COMPLETE: the processor may keep buffers, and there will be more of them. */
-void dhp_buffers_share_open(struct dhp_pool *pool, unsigned int cpu)
-{
-	struct dhp_buffers *b = &pool->buffers;
 	struct dhp_buffer_cache *cache;
 
 	mutex_lock(&b->mutex);
@@ -464,13 +207,11 @@ void dhp_buffers_share_open(struct dhp_pool *pool, unsigned int cpu)
 		WRITE_ONCE(cache->busy, false);
 	}
 	mutex_unlock(&b->mutex);
-	dhp_buffers_kick(pool);
 }
 
-/* In REMOVE_START: what the processor keeps goes back to the depots. */
-void dhp_buffers_share_close(struct dhp_pool *pool, unsigned int cpu)
+/* In REMOVE_START: what the CPU keeps goes back to the depots. */
+void dhp_cache_close(struct dhp_buffers *b, unsigned int cpu)
 {
-	struct dhp_buffers *b = &pool->buffers;
 	struct cache_call call = { .buffers = b };
 	struct dhp_buffer_cache *cache;
 
@@ -486,10 +227,28 @@ void dhp_buffers_share_close(struct dhp_pool *pool, unsigned int cpu)
 		} while (call.again);
 	}
 	mutex_unlock(&b->mutex);
-	dhp_buffers_kick(pool);
 }
 
-/* ---- All of a pool --------------------------------------------------------- */
+/*
+ * In FAILURE and REMOVE_COMPLETE, or when the pool has no user left. The cache is not in
+ * use: only @cpu itself uses it, with preemption off, and it is offline.
+ */
+void dhp_cache_del(struct dhp_buffers *b, unsigned int cpu)
+{
+	struct dhp_buffer_cache *cache;
+
+	mutex_lock(&b->mutex);
+	cache = cache_of(b, cpu);
+	if (cache != &no_cache) {
+		cache_set(b, cpu, &no_cache);
+		b->nr_open -= cache->open;
+		dhp_cache_spill(b, cache, 0);
+		kfree(cache);
+	}
+	mutex_unlock(&b->mutex);
+}
+
+/* ---- All caches ------------------------------------------------------------ */
 
 /* Also for a pool without buffers, so that getting one needs no check of its own. */
 int dhp_caches_init(struct dhp_buffers *b)

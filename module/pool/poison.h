@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Buffers that nobody has are not to be touched. */
+/* Makes KASAN, or a pool in debug mode, find accesses to free buffers. */
 #ifndef _DHP_POOL_POISON_H
 #define _DHP_POOL_POISON_H
 
@@ -8,14 +8,14 @@
 #include <linux/poison.h>
 #include <linux/string.h>
 
-#include "pool.h"
+#include "types.h"
 
 /*
- * KASAN knows buffers that nobody has as freed memory, and reports who uses them
- * or puts them once more. The kernel exports no function for this to modules; but
- * the generic KASAN's shadow is plain memory of known layout. What it cannot do:
- * tell who has put the buffer, and keep it from being given out again soon. The
- * tag-based KASANs would want another tag in every pointer, which is left out.
+ * KASAN sees free buffers as freed memory, and reports an access to one, and a second
+ * put. The kernel exports no function for this to modules; but the generic KASAN's shadow
+ * is plain memory of known layout. Limits: its report does not name the task that put the
+ * buffer, and the buffer may be handed out again soon. The tag-based KASANs would want
+ * another tag in every pointer; they are not supported.
  */
 #ifdef CONFIG_KASAN_GENERIC
 
@@ -23,7 +23,7 @@
 
 static inline void shadow_set(void *start, size_t size, int value)
 {
-	/* memset() would look for the shadow's shadow. */
+	/* memset() would check the shadow of the shadow. */
 	__memset(kasan_mem_to_shadow(start), value, size >> KASAN_SHADOW_SCALE_SHIFT);
 }
 
@@ -49,7 +49,7 @@ static inline void shadow_show(void *start, size_t size)
 
 #endif
 
-/* A pool in debug mode writes into free memory, and looks for itself. */
+/* A pool in debug mode writes into free memory, and checks it without KASAN. */
 static inline void memory_hide(struct dhp_buffers *b, void *start, size_t size)
 {
 	if (b->debug)
@@ -58,7 +58,7 @@ static inline void memory_hide(struct dhp_buffers *b, void *start, size_t size)
 		shadow_hide(start, size);
 }
 
-/* The buffer that comes back; false when it is back already, which was reported. */
+/* For a buffer that is put; false when it is free already, which KASAN has reported. */
 static inline bool buffer_hide(struct dhp_buffers *b, void *buffer)
 {
 	if (!IS_ENABLED(CONFIG_KASAN_GENERIC) || b->debug)

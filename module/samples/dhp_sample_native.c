@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A driver in Linux' shape: a bound thread and its data for every processor, and a
- * budget that follows the number of processors and the size of memory.
+ * A sample driver in Linux style. It has a bound thread and some data for every online CPU, and a
+ * budget that depends on the number of online CPUs and on the size of memory.
  *
- *	START		allocate the processor's data and create its thread
- *	COMPLETE	let the thread run
- *	FAILURE		take both away again
- *	REMOVE_START	stop the thread while it can still run there
- *	REMOVE_COMPLETE	free the data
- *	REMOVE_FAILURE	the processor stays: make a new thread
- *	events		work out the budget anew, outside of any operation
+ *	START		a CPU is being added: allocate its data and create its thread
+ *	COMPLETE	the CPU is online: wake the thread
+ *	FAILURE		the CPU is not added after all: stop the thread, free the data
+ *	REMOVE_START	the CPU is being removed: stop the thread while the CPU can still run it
+ *	REMOVE_COMPLETE	the CPU is offline: free the data
+ *	REMOVE_FAILURE	the CPU is not removed after all: create a new thread
+ *	events		a CPU or memory has come or gone: compute the budget again
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -25,15 +25,16 @@
 
 struct sample_processor {
 	unsigned int cpu;
-	struct task_struct *thread;	/* NULL while the processor is leaving */
-	unsigned long rounds;		/* of work done on the processor itself */
-	unsigned long away;		/* of work done elsewhere */
+	struct task_struct *thread;	/* NULL while the CPU is being removed */
+	unsigned long rounds;		/* rounds of work on this CPU */
+	unsigned long away;		/* rounds of work on other CPUs */
 };
 
 /*
- * A pointer for each possible processor, the rest for those that are there. Synchronous
- * callbacks are serialised, and the exit function comes after the last of them: no lock
- * is needed.
+ * A pointer for each possible CPU; the data itself exists only for CPUs that are in use.
+ *
+ * No lock is needed: synchronous callbacks are serialised, and the exit function frees the data
+ * after it has unregistered the callback.
  */
 static DEFINE_PER_CPU(struct sample_processor *, sample_processors);
 
@@ -41,16 +42,16 @@ static struct dhp_processor_client *processor_client;
 static struct dhp_event_client *processor_events;
 static struct dhp_event_client *memory_events;
 
-/* What the driver would allow each processor to take: a thousandth of memory in all. */
+/* The pages that the driver allows for each CPU: a thousandth of memory for all CPUs together. */
 static unsigned long budget_pages;
 
 /*
- * It exists only while its processor is in use. Even so it can find itself elsewhere: the
- * scheduler pushes threads off a processor before anybody is asked whether it may go, when
- * suspend parks it, and when the kernel then thinks better of it; and a thread that was
- * pushed has lost its binding. So it binds itself anew in every round, which costs little
- * when nothing has changed, and work that is only right on the processor itself asks, with
- * preemption off, whether it is there.
+ * The thread of a CPU. It exists only while the CPU is in use, but it can still run on another CPU:
+ * the scheduler moves threads away from a CPU that goes offline before REMOVE_START, and during
+ * suspend. A thread that was moved has lost its binding, even if the CPU stays online after all.
+ *
+ * So the thread binds itself again in every round, which is cheap if nothing has changed. Work that
+ * is correct only on this CPU must check, with preemption disabled, which CPU it is on.
  */
 static int sample_thread(void *data)
 {
@@ -73,7 +74,7 @@ static int sample_thread(void *data)
 	return 0;
 }
 
-/* Make the thread; it sleeps until it is woken for the first time. */
+/* Creates the thread, which does not run until COMPLETE wakes it. */
 static int sample_create_thread(struct sample_processor *processor)
 {
 	struct task_struct *thread;
@@ -88,7 +89,7 @@ static int sample_create_thread(struct sample_processor *processor)
 
 static void sample_stop_thread(struct sample_processor *processor)
 {
-	/* A thread that was never woken goes without having run. */
+	/* A thread that was never woken ends without running its function. */
 	if (processor->thread)
 		kthread_stop(processor->thread);
 	processor->thread = NULL;
@@ -121,7 +122,7 @@ static void sample_free(unsigned int cpu)
 	if (!processor)
 		return;
 	sample_stop_thread(processor);
-	pr_info("CPU %u: freed after %lu rounds there and %lu elsewhere\n", cpu,
+	pr_info("CPU %u: freed after %lu rounds there and %lu on other CPUs\n", cpu,
 		processor->rounds, processor->away);
 	kfree(processor);
 	per_cpu(sample_processors, cpu) = NULL;
@@ -145,14 +146,14 @@ static void sample_processor_changed(void *context,
 		pr_info("CPU %u: being removed, thread stopped\n", change->cpu);
 		break;
 	case DHP_PROCESSOR_REMOVE_FAILURE:
-		/* No veto is left to us: go without a thread until the next add. */
+		/* A veto is not possible here. Without memory, the CPU stays without a thread. */
 		if (sample_create_thread(processor)) {
-			pr_warn("CPU %u: stays, but there is no memory for its thread\n",
+			pr_warn("CPU %u: not removed, but its thread cannot be created\n",
 				change->cpu);
 			break;
 		}
 		wake_up_process(processor->thread);
-		pr_info("CPU %u: stays, thread started again\n", change->cpu);
+		pr_info("CPU %u: not removed, thread started again\n", change->cpu);
 		break;
 	case DHP_PROCESSOR_FAILURE:
 	case DHP_PROCESSOR_REMOVE_COMPLETE:
@@ -165,12 +166,12 @@ static void sample_budget(void)
 {
 	unsigned int online = num_online_cpus();
 
-	/* Movable memory cannot hold what a driver allocates. */
+	/* Without movable memory, which cannot be used for what a driver allocates. */
 	budget_pages = nr_free_buffer_pages() / 1000 / online;
 	pr_info("budget: %lu pages for each of %u CPUs\n", budget_pages, online);
 }
 
-/* For processors and memory alike: what has come or gone does not matter, the sum does. */
+/* Events of CPUs and of memory. The budget depends on the totals, not on what has changed. */
 static void sample_event(void *context, const struct dhp_event *event)
 {
 	sample_budget();
@@ -181,7 +182,7 @@ static void sample_unregister_processors(void)
 	unsigned int cpu;
 
 	dhp_unregister_processor_callback(processor_client);
-	/* There are no more calls now; what they made is ours to free. */
+	/* The callback is not called any more. The driver must free what is left. */
 	for_each_possible_cpu(cpu)
 		sample_free(cpu);
 }
@@ -196,7 +197,7 @@ static int __init sample_init(void)
 		dhp_register_processor_callback(sample_processor_changed, NULL,
 						DHP_PROCESSOR_ADD_EXISTING |
 						DHP_PROCESSOR_REMOVALS);
-	/* Processors that had been started got FAILURE: nothing is left of them. */
+	/* On failure, CPUs that got START have got FAILURE, so nothing is left to free. */
 	if (IS_ERR(processor_client))
 		return PTR_ERR(processor_client);
 
@@ -229,5 +230,5 @@ static void __exit sample_exit(void)
 }
 module_exit(sample_exit);
 
-MODULE_DESCRIPTION("Sample client of dhp: a bound thread for every processor");
+MODULE_DESCRIPTION("Sample client of dhp: a bound thread for every CPU");
 MODULE_LICENSE("GPL");

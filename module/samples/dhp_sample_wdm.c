@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A driver in Windows' shape: a thread and its data for every processor, and a budget
- * that follows the number of processors and the size of memory.
+ * A sample driver in Windows style. It has a thread and some data for every CPU, and a budget that
+ * depends on the number of active CPUs and on the size of memory.
  *
- *	START		allocate the processor's data and create its thread
- *	COMPLETE	let the thread run
- *	FAILURE		take both away again
- *	arrivals	work out the budget anew, outside of any operation
+ *	KeProcessorAddStartNotify	a CPU is being added: allocate its data, create its thread
+ *	KeProcessorAddCompleteNotify	the CPU is active: wake the thread
+ *	KeProcessorAddFailureNotify	the CPU is not added after all: stop the thread, free the
+ *					data
+ *	device interface arrivals	a CPU or memory has been added: compute the budget again
  *
- * dhp_sample_native.c is the same driver without Windows' names. It also hears of
- * processors that leave, which a driver in Windows' shape does not.
+ * dhp_sample_native.c is the same driver in Linux style. It is also notified when a CPU is removed,
+ * which a driver in Windows style is not.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -24,14 +25,15 @@
 struct sample_processor {
 	ULONG index;
 	struct task_struct *thread;
-	unsigned long rounds;	/* of work done on the processor itself */
-	unsigned long away;	/* of work done elsewhere, while it was offline */
+	unsigned long rounds;	/* rounds of work on this CPU */
+	unsigned long away;	/* rounds of work on other CPUs, while it was offline */
 };
 
 /*
- * One entry for each index that can ever come; an entry is 8 bytes, the rest is not
- * there before its processor is. Synchronous callbacks are serialised, and Unload comes
- * after the last of them: no lock is needed.
+ * A pointer for each index that is possible; the data itself exists only for CPUs that were added.
+ *
+ * No lock is needed: synchronous callbacks are serialised, and Unload frees the data after it has
+ * deregistered the callback.
  */
 static struct sample_processor **processors;
 static ULONG nr_processors;
@@ -40,17 +42,18 @@ static PVOID processor_registration;
 static PVOID processor_entry;
 static PVOID memory_entry;
 
-/* What the driver would allow each processor to take: a thousandth of memory in all. */
+/* The pages that the driver allows for each CPU: a thousandth of memory for all CPUs together. */
 static unsigned long budget_pages;
 
 /*
- * Windows never takes a processor away, so a driver in its shape is not told when Linux
- * does, and its thread outlives the processor's absence. The scheduler then moves the
- * thread to another processor and forgets where it belonged; a thread made by
- * kthread_create_on_cpu() would stay astray when its processor is back. So this one is
- * created free and binds itself, anew in every round: while its processor is offline
- * that fails, and it works where it is. Work that is only right on the processor itself
- * asks, with preemption off, whether it is there, as below.
+ * The thread of a CPU. Windows never removes a CPU, so a driver in Windows style is not notified
+ * when Linux does, and the thread exists while its CPU is offline. The scheduler then moves the
+ * thread to another CPU and drops its binding. A thread from kthread_create_on_cpu() would stay
+ * there when its CPU is online again.
+ *
+ * So this thread is created without a binding and binds itself in every round. That fails while its
+ * CPU is offline, and the thread works on another CPU. Work that is correct only on this CPU must
+ * check, with preemption disabled, which CPU it is on.
  */
 static int sample_thread(void *data)
 {
@@ -82,7 +85,7 @@ static NTSTATUS sample_start(ULONG index)
 	if (!processor)
 		return STATUS_INSUFFICIENT_RESOURCES;
 	processor->index = index;
-	/* It sleeps until it is woken for the first time. */
+	/* The thread does not run until AddComplete wakes it. */
 	processor->thread = kthread_create_on_node(sample_thread, processor, nid,
 						   "dhp_wdm/%u", index);
 	if (IS_ERR(processor->thread)) {
@@ -102,9 +105,9 @@ static VOID sample_free(ULONG index)
 
 	if (!processor)
 		return;
-	/* A thread that was never woken goes without having run. */
+	/* A thread that was never woken ends without running its function. */
 	kthread_stop(processor->thread);
-	pr_info("CPU %u: freed after %lu rounds there and %lu elsewhere\n", index,
+	pr_info("CPU %u: freed after %lu rounds there and %lu on other CPUs\n", index,
 		processor->rounds, processor->away);
 	kfree(processor);
 	processors[index] = NULL;
@@ -122,7 +125,7 @@ static VOID SampleProcessorCallback(IN PVOID CallbackContext,
 	case KeProcessorAddStartNotify:
 		status = sample_start(index);
 		if (!NT_SUCCESS(status)) {
-			/* Veto; and let DriverEntry know, if it is still waiting. */
+			/* Vetoes the add. SampleEntry reads the second one if it is registering. */
 			*OperationStatus = status;
 			*CallbackStatus = status;
 		}
@@ -141,12 +144,12 @@ static VOID sample_budget(VOID)
 {
 	ULONG active = KeQueryActiveProcessorCountEx(ALL_PROCESSOR_GROUPS);
 
-	/* Movable memory cannot hold what a driver allocates. */
+	/* Without movable memory, which cannot be used for what a driver allocates. */
 	budget_pages = nr_free_buffer_pages() / 1000 / active;
 	pr_info("budget: %lu pages for each of %u CPUs\n", budget_pages, active);
 }
 
-/* For processors and memory alike: what has come does not matter, the sum does. */
+/* Arrivals of CPUs and of memory. The budget depends on the totals, not on what has changed. */
 static NTSTATUS SampleArrivalCallback(IN PVOID NotificationStructure, IN PVOID Context)
 {
 	PDEVICE_INTERFACE_CHANGE_NOTIFICATION Notification = NotificationStructure;
@@ -161,7 +164,7 @@ static VOID sample_deregister(VOID)
 	ULONG index;
 
 	KeDeregisterProcessorChangeCallback(processor_registration);
-	/* There are no more calls now; what they made is ours to free. */
+	/* The callback is not called any more. The driver must free what is left. */
 	for (index = 0; index < nr_processors; index++)
 		sample_free(index);
 }
@@ -176,7 +179,7 @@ static VOID SampleUnload(IN PDRIVER_OBJECT DriverObject)
 
 static NTSTATUS SampleEntry(IN PDRIVER_OBJECT DriverObject, IN PUNICODE_STRING RegistryPath)
 {
-	/* Lives as long as the registration: later vetoes are written there, too. */
+	/* Static, because the callback also writes to it after SampleEntry has returned. */
 	static NTSTATUS CallbackStatus = STATUS_SUCCESS;
 	NTSTATUS status;
 
@@ -190,7 +193,7 @@ static NTSTATUS SampleEntry(IN PDRIVER_OBJECT DriverObject, IN PUNICODE_STRING R
 		KeRegisterProcessorChangeCallback(SampleProcessorCallback, &CallbackStatus,
 						  KE_PROCESSOR_CHANGE_ADD_EXISTING);
 	if (!processor_registration) {
-		/* Processors that had been started got FAILURE: nothing is left of them. */
+		/* CPUs that got AddStart have got AddFailure, so nothing is left to free. */
 		status = CallbackStatus != STATUS_SUCCESS ? CallbackStatus : STATUS_UNSUCCESSFUL;
 		goto free_processors;
 	}

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The part of dhp_bad_calls that calls the functions of wdm.h. */
+/* Bad calls of the functions of wdm.h. */
 #include <linux/cpumask.h>
 #include <linux/err.h>
 #include <linux/module.h>
 #include <linux/string.h>
 
-#include "bad_calls.h"
+#include "bad_calls_tally.h"
+#include "bad_calls_wdm.h"
 #include "wdm.h"
 
 static VOID on_processor(PVOID CallbackContext,
@@ -19,7 +20,7 @@ static NTSTATUS on_pnp(PVOID NotificationStructure, PVOID Context)
 	return STATUS_SUCCESS;
 }
 
-/* What is no handle; the last is an address that could be one. */
+/* None is a handle. The last is an address that could be one. */
 static int no_registration;
 static void *const no_handles[] = {
 	NULL, (void *)-EINVAL, (void *)-MAX_ERRNO, (void *)1, &no_registration
@@ -41,7 +42,7 @@ static void bad_processor_calls(void)
 	for (i = 0; i < ARRAY_SIZE(no_handles); i++)
 		KeDeregisterProcessorChangeCallback(no_handles[i]);
 
-	/* A handle is good once, and for its own kind. */
+	/* A handle is valid once, and only for its own kind. */
 	handle = KeRegisterProcessorChangeCallback(on_processor, NULL, 0);
 	MUST(handle);
 	TRY(IoUnregisterPlugPlayNotification(handle) == STATUS_INVALID_PARAMETER);
@@ -52,7 +53,7 @@ static void bad_processor_calls(void)
 
 static DRIVER_OBJECT driver;
 
-/* The status is as it should be, and no handle was given. */
+/* Is the answer @status, and was no handle returned? */
 static bool answers(int category, ULONG flags, const GUID *guid, PDRIVER_OBJECT object,
 		    PDRIVER_NOTIFICATION_CALLBACK_ROUTINE fn, NTSTATUS status)
 {
@@ -157,7 +158,7 @@ static void bad_counting_calls(void)
 	TRY(KeGetProcessorIndexFromNumber(NULL) == INVALID_PROCESSOR_INDEX);
 	TRY(KeGetProcessorNumberFromIndex(0, NULL) == STATUS_INVALID_PARAMETER);
 	TRY(KeGetProcessorNumberFromIndex(~0U, NULL) == STATUS_INVALID_PARAMETER);
-	/* Nothing was written. */
+	/* The failed calls have written nothing. */
 	MUST(processor.Group == 77);
 }
 
@@ -178,13 +179,13 @@ static void bad_status_calls(void)
 
 static void bad_drivers(void)
 {
-	static struct dhp_wdm_driver nobody;
+	static struct dhp_wdm_driver empty;
 
 	tally_begin("module_wdm_driver");
-	TRY(__dhp_wdm_driver_init(&nobody, NULL, THIS_MODULE, KBUILD_MODNAME) == -EINVAL);
-	MUST(!memchr_inv(&nobody, 0, sizeof(nobody)));
-	/* Who set no DriverUnload has nothing called. */
-	__dhp_wdm_driver_exit(&nobody);
+	TRY(__dhp_wdm_driver_init(&empty, NULL, THIS_MODULE, KBUILD_MODNAME) == -EINVAL);
+	MUST(!memchr_inv(&empty, 0, sizeof(empty)));
+	/* Without DriverUnload, nothing is called. */
+	__dhp_wdm_driver_exit(&empty);
 }
 
 void bad_wdm_calls(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Every difference between the kernel releases that the tests and measurements run
- * on, as in module/compat.h.
+ * Every difference between the kernel releases that the tests and benchmarks run on. That of dhp
+ * itself is module/compat.h. The Kbuild file defines the HAVE_ macros.
  */
 #ifndef _DHP_TEST_COMPAT_H
 #define _DHP_TEST_COMPAT_H
@@ -11,7 +11,7 @@
 #include <linux/kthread.h>
 #include <linux/mm.h>
 
-/* 6.13 has it, and 6.15 has no hrtimer_init() any more. */
+/* New in 6.13. 6.15 has removed hrtimer_init(). */
 #ifndef HAVE_HRTIMER_SETUP
 static inline void hrtimer_setup(struct hrtimer *timer,
 				 enum hrtimer_restart (*fn)(struct hrtimer *),
@@ -22,12 +22,12 @@ static inline void hrtimer_setup(struct hrtimer *timer,
 }
 #endif
 
-/* 6.14 has one that is not started yet under the old name. */
+/* 6.14 has renamed it; the old name now creates a worker that is not started. */
 #ifndef kthread_run_worker
 #define kthread_run_worker_on_cpu kthread_create_worker_on_cpu
 #endif
 
-/* 6.6 moved it. */
+/* 6.6 has moved the header. */
 #if IS_ENABLED(CONFIG_PAGE_POOL)
 #ifdef HAVE_PAGE_POOL_HELPERS
 #include <net/page_pool/helpers.h>
@@ -36,7 +36,7 @@ static inline void hrtimer_setup(struct hrtimer *timer,
 #endif
 #endif
 
-/* 6.10 has a function to drain it, and 6.13 a header of its own. */
+/* 6.10 has added the function, 6.13 the header. */
 #ifdef HAVE_PAGE_FRAG_HEADER
 #include <linux/page_frag_cache.h>
 #endif
@@ -49,7 +49,7 @@ static inline void page_frag_cache_drain(struct page_frag_cache *cache)
 }
 #endif
 
-/* 6.17 has a word for what workqueues were by default, and 7.3 wants it said. */
+/* New in 6.17, for what was the default before. 7.3 requires it. */
 #ifndef HAVE_WQ_PERCPU
 #define WQ_PERCPU 0
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A module that has nothing to do with dhp, and that a driver may ask for: loading it waits
- * for the locks that loading a module waits for. With refuse=1 its init fails.
+ * A module that does not use dhp, for clients that call request_module(). With refuse=1 its init
+ * function fails.
  */
 #include <linux/init.h>
 #include <linux/module.h>
@@ -21,5 +21,5 @@ static void __exit helper_exit(void)
 }
 module_exit(helper_exit);
 
-MODULE_DESCRIPTION("A module that drivers of tests ask for");
+MODULE_DESCRIPTION("A module that test clients request");
 MODULE_LICENSE("GPL");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Takes the kernel's dynamic hotplug slots, all there are, so that a test sees what
- * the next one does who wants one. The kernel warns when there are no more.
+ * Takes all dynamic CPU hotplug states of the kernel, so that a test sees how dhp fails without
+ * one. The kernel warns when there are no more.
  */
 #include <linux/cpuhotplug.h>
 #include <linux/module.h>
@@ -10,7 +10,7 @@
 
 static bool online;
 module_param(online, bool, 0444);
-MODULE_PARM_DESC(online, "the online slots, not the prepare slots");
+MODULE_PARM_DESC(online, "the online states, not the prepare states");
 
 static int slots[MAX_SLOTS];
 static unsigned int nr_slots;
@@ -20,7 +20,7 @@ static int nothing(unsigned int cpu)
 	return 0;
 }
 
-static void give_back(void)
+static void release_slots(void)
 {
 	while (nr_slots)
 		cpuhp_remove_state_nocalls(slots[--nr_slots]);
@@ -36,21 +36,21 @@ static int __init dhp_slots_init(void)
 		if (slot == -ENOSPC)
 			return 0;
 		if (slot < 0) {
-			give_back();
+			release_slots();
 			return slot;
 		}
 		slots[nr_slots++] = slot;
 	}
-	give_back();
+	release_slots();
 	return -E2BIG;
 }
 module_init(dhp_slots_init);
 
 static void __exit dhp_slots_exit(void)
 {
-	give_back();
+	release_slots();
 }
 module_exit(dhp_slots_exit);
 
-MODULE_DESCRIPTION("takes all dynamic CPU hotplug slots, for dhp's selftests");
+MODULE_DESCRIPTION("takes all dynamic CPU hotplug states, for dhp's selftests");
 MODULE_LICENSE("GPL");

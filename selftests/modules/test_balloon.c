@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Memory that the kernel loses and gets back without a notification, as a memory balloon or
- * virtio-mem takes it.
+ * Memory that the kernel loses and gets back without a notification, as with a memory balloon or
+ * virtio-mem.
  */
 #include <linux/gfp.h>
 #include <linux/list.h>
@@ -9,7 +9,8 @@
 #include <linux/mutex.h>
 #include <linux/sizes.h>
 
-#include "test.h"
+#include "test_balloon.h"
+#include "test_command.h"
 
 #define PIECE_MIB 2
 
@@ -52,13 +53,14 @@ int balloon_resize(const struct command *command)
 	if (err)
 		return err;
 	if (mib < 0)
-		return complain(-EINVAL, "balloon: mib=, in steps of %d, please", PIECE_MIB);
+		return complain(-EINVAL, "balloon: mib= is missing or negative; in steps of %d",
+				PIECE_MIB);
 	mutex_lock(&balloon_lock);
 	while (balloon_mib > mib)
 		deflate();
 	while (!err && balloon_mib < mib)
 		if (!inflate())
-			err = complain(-ENOMEM, "has %ld of %ld MiB", balloon_mib, mib);
+			err = complain(-ENOMEM, "got only %ld of %ld MiB", balloon_mib, mib);
 	mutex_unlock(&balloon_lock);
 	return err;
 }

@@ -1,31 +1,36 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What tests do to CPUs: keep one busy, so that a new thread does not get to run there,
- * and hold an offline operation up before it gets to dhp.
+ * What tests do to CPUs: keep one busy, so that a new thread does not run there, and hold one that
+ * goes offline before it reaches dhp's steps.
  */
 #include <linux/completion.h>
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
+#include <linux/cpumask.h>
 #include <linux/err.h>
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
 #include <linux/mutex.h>
 #include <linux/preempt.h>
 #include <linux/processor.h>
+#include <linux/string.h>
+#include <linux/wait.h>
 
-#include "test.h"
+#include "test_command.h"
+#include "test_cpus.h"
+#include "test_log.h"
 
-#define MAX_HOG_MS 10000	/* well below what the kernel calls a lockup, or a stall of RCU */
+#define MAX_HOG_MS 10000	/* well below the limits for lockups and RCU stalls */
 #define GATE_SECONDS 120
 
-/* ---- A CPU that runs nothing else --------------------------------------- */
+/* ---- Hog: a CPU that runs nothing else ----------------------------------- */
 
 struct hog {
 	struct completion begun;
 	unsigned long ms;
 };
 
-/* Interrupts are handled. */
+/* Still handles interrupts. */
 static int hog_thread(void *data)
 {
 	struct hog *hog = data;
@@ -33,14 +38,14 @@ static int hog_thread(void *data)
 
 	preempt_disable();
 	end = jiffies + msecs_to_jiffies(hog->ms);
-	complete(&hog->begun); /* @hog is gone from now on */
+	complete(&hog->begun); /* @hog is invalid from now on */
 	while (time_before(jiffies, end))
 		cpu_relax();
 	preempt_enable();
 	return 0;
 }
 
-/* Returns when it has begun. */
+/* Returns when the thread has begun. */
 int cpu_hog(const struct command *command)
 {
 	struct hog hog = { .begun = COMPLETION_INITIALIZER_ONSTACK(hog.begun) };
@@ -52,7 +57,7 @@ int cpu_hog(const struct command *command)
 	if (err)
 		return err;
 	if (ms < 1 || ms > MAX_HOG_MS)
-		return complain(-EINVAL, "hog: ms is 1 to %d, not %ld", MAX_HOG_MS, ms);
+		return complain(-EINVAL, "hog: ms must be 1 to %d, not %ld", MAX_HOG_MS, ms);
 	hog.ms = ms;
 	cpus_read_lock();
 	if (cpu < 0 || cpu >= nr_cpu_ids || !cpu_online(cpu)) {
@@ -71,11 +76,11 @@ unlock:
 	return err;
 }
 
-/* ---- An offline operation that is held up ------------------------------- */
+/* ---- Gate: a CPU that is held while it goes offline ----------------------- */
 
 /*
- * A step of our own. It has a higher number than those of dhp, which was loaded before,
- * so a CPU on its way down passes it before these.
+ * A step of this module. dhp was loaded before, so this step has a higher number than those of dhp.
+ * A CPU that goes offline runs it before them.
  */
 static DEFINE_MUTEX(gate_lock);
 static int gate_state = CPUHP_INVALID;
@@ -98,7 +103,7 @@ int gate_control(const struct command *command)
 	int err = 0;
 
 	if (!shut && strcmp(command->name, "open"))
-		return complain(-EINVAL, "gate: shut or open, not '%.40s'", command->name);
+		return complain(-EINVAL, "gate: must be shut or open, not '%.40s'", command->name);
 	mutex_lock(&gate_lock);
 	if (shut && gate_state == CPUHP_INVALID) {
 		err = cpuhp_setup_state_nocalls(CPUHP_AP_ONLINE_DYN, "dhp_test:gate", NULL,
@@ -112,10 +117,10 @@ int gate_control(const struct command *command)
 		WRITE_ONCE(gate_shut, shut);
 	mutex_unlock(&gate_lock);
 	wake_up_all(&gate_opened);
-	return err ? complain(err, "the kernel has no hotplug state to spare") : 0;
+	return err ? complain(err, "the kernel has no free CPU hotplug state") : 0;
 }
 
-/* Returns when no CPU is at the gate any more. */
+/* Returns when no CPU is held any more. */
 void gate_remove(void)
 {
 	mutex_lock(&gate_lock);

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The log of calls: as long as memory lasts, for a test compares all of it. */
+/* The log of calls. It has no size limit, as a test compares all of it. */
+#include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/slab.h>
 
-#include "test.h"
+#include "test_log.h"
 
 struct line {
 	struct list_head node;
 	char text[];
 };
 
-static DEFINE_MUTEX(log_lock);
+static DEFINE_MUTEX(log_lock);	/* callers may hold any other lock of this module */
 static LIST_HEAD(lines);
 static bool closed;
 
@@ -24,7 +25,7 @@ void log_line(const char *fmt, ...)
 	length = vsnprintf(NULL, 0, fmt, args);
 	va_end(args);
 
-	/* Where others' allocations are made to fail, this one is not. */
+	/* Fault injection must not make this allocation fail. */
 	line = kmalloc(sizeof(*line) + length + 1, GFP_KERNEL | __GFP_NOFAIL);
 	va_start(args, fmt);
 	vsnprintf(line->text, length + 1, fmt, args);
@@ -49,7 +50,7 @@ void log_clear(void)
 	mutex_unlock(&log_lock);
 }
 
-/* Calls may come until the module's memory goes, and nobody would free what they say. */
+/* Calls may come until the module is freed, and nothing would free their lines. */
 void log_close(void)
 {
 	mutex_lock(&log_lock);

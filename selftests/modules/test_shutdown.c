@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * An operation on a CPU while the kernel believes that it is on its way to a reboot. Some
- * architectures take CPUs down there, or bring the one up that reboots; x86 does neither,
- * so the kernel's own state is set for as long as the operation takes.
+ * A CPU operation while the machine reboots. Some architectures take CPUs offline there, or bring
+ * the one online that reboots. x86 does neither, so this sets the kernel's system_state for the
+ * duration of the operation.
  */
 #include <linux/cpu.h>
+#include <linux/cpumask.h>
 #include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/string.h>
 
-#include "test.h"
+#include "test_command.h"
+#include "test_shutdown.h"
 
 int shutdown_control(const struct command *command)
 {
@@ -18,13 +20,13 @@ int shutdown_control(const struct command *command)
 	int err;
 
 	if (!up && strcmp(command->name, "offline"))
-		return complain(-EINVAL, "shutdown: '%.40s' should be online or offline",
+		return complain(-EINVAL, "shutdown: must be online or offline, not '%.40s'",
 				command->name);
 	err = number_option(command, "cpu", &cpu);
 	if (err)
 		return err;
 	if (cpu < 0 || cpu >= nr_cpu_ids || !cpu_present(cpu))
-		return complain(-EINVAL, "shutdown: cpu=%ld should be a CPU that is present", cpu);
+		return complain(-EINVAL, "shutdown: cpu=%ld is not a present CPU", cpu);
 	system_state = SYSTEM_RESTART;
 	err = up ? add_cpu(cpu) : remove_cpu(cpu);
 	system_state = SYSTEM_RUNNING;

@@ -1,40 +1,52 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Threads that register and unregister clients of every kind, and what these do when
- * they are called: mostly ask the oracle, and now and then what a client may do there,
- * or what it may not and has to be refused.
+ * Threads that register and unregister clients of every kind, and the callbacks of these clients.
+ * A callback consults the oracle. Now and then it does something that a client may do there, or
+ * something that dhp must refuse.
  *
- * A client belongs to the thread that has registered it, or to the task that takes it from
- * there to unregister it, and to a call of its own in which it unregisters itself; it is kept
- * for a while after all are done with it, so that a call that comes too late is a finding
- * and not a crash.
+ * A client belongs to the thread that has registered it, to the task that takes it from there to
+ * unregister it, or to its own call in which it unregisters itself. An unregistered client is kept
+ * for a while, so that a late call is a finding and not a crash.
  */
 #include <linux/cpu.h>
 #include <linux/delay.h>
 #include <linux/err.h>
 #include <linux/errno.h>
 #include <linux/kthread.h>
+#include <linux/moduleparam.h>
 #include <linux/mutex.h>
 #include <linux/refcount.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 
-#include "torture.h"
+#include "dhp.h"
+#include "torture_clients.h"
+#include "torture_count.h"
+#include "torture_onoff.h"
+#include "torture_oracle_event.h"
+#include "torture_oracle_memory.h"
+#include "torture_oracle_processor.h"
+#include "torture_random.h"
+#include "torture_thread.h"
 
 #define SLOTS 8		/* clients of a thread */
-#define KEPT 256	/* clients that have gone */
+#define KEPT 256	/* unregistered clients */
+
+unsigned int torture_veto_permille = 8;
+module_param_named(veto_permille, torture_veto_permille, uint, 0444);
+MODULE_PARM_DESC(veto_permille, "how many of a thousand STARTs and REMOVE_STARTs a client vetoes (8)");
 
 enum kind { PROCESSOR, EVENT, MEMORY, NR_KINDS };
 
 /**
  * struct torture_client - a registration
- * @kind: which of the oracle's parts is its
- * @handle: dhp's; NULL as long as it is being registered
- * @random: for its callbacks, which are serialised
- * @replay_veto: permille of the processors of its replay that it vetoes
- * @claimed: somebody unregisters it
- * @gone: it has been unregistered
- * @refs: the thread's, and that of the call in which it unregisters itself
+ * @kind: selects the member of the union
+ * @handle: dhp's handle; NULL while it is being registered
+ * @random: random numbers of its callbacks, which are serialised
+ * @replay_veto: permille of the CPUs of its replay that it vetoes
+ * @claimed: bit 0: it is being unregistered
+ * @gone: it was unregistered
+ * @refs: one of the thread, one of the call in which it unregisters itself
  */
 struct torture_client {
 	enum kind kind;
@@ -52,17 +64,17 @@ struct torture_client {
 };
 
 /*
- * One registration of a kind at a time, so that the oracle knows their order. Callbacks
- * of processor clients must not take it; callbacks of events may.
+ * Serialises registrations, so that the oracle knows their order. Callbacks of processor clients
+ * must not take it; callbacks of events may.
  */
 static DEFINE_MUTEX(register_mutex);
 
-/* After EBUSY, newer kernels would try again. */
+/* Not EBUSY: newer kernels repeat the operation then. */
 static const int veto_errors[] = {
 	-EPERM, -EIO, -ENOMEM, -EACCES, -EXDEV, -ENODEV, -ENOSPC, -EDOM, -ERANGE, -ENODATA
 };
 
-/* ---- Clients that have gone ---------------------------------------------- */
+/* ---- Unregistered clients ------------------------------------------------ */
 
 static DEFINE_SPINLOCK(kept_lock);
 static struct torture_client *kept[KEPT];
@@ -100,12 +112,12 @@ void torture_clients_exit(void)
 		free_client(kept[i]);
 }
 
-/* Is this call one too late, or has it been going on for too long? */
+/* Did this call begin, or does it still run, after the client was unregistered? */
 static bool too_late(struct torture_client *c, const char *what)
 {
 	if (!READ_ONCE(c->gone))
 		return false;
-	torture_err("R5 A7: %s to a client that has been unregistered", what);
+	torture_err("R5 A7: %s of a client that was unregistered", what);
 	return true;
 }
 
@@ -121,7 +133,7 @@ static int register_processor(struct torture_client *c, struct rnd_state *random
 	void *handle;
 	int ret;
 
-	/* Mostly none, for a veto ends the registration. */
+	/* Mostly no vetoes, as a veto ends the registration. */
 	c->replay_veto = draw(random, 4) ? 0 : 200;
 	mutex_lock(&register_mutex);
 	ret = oracle_processor_begin(&c->processor, flags);
@@ -165,7 +177,7 @@ static int register_memory(struct torture_client *c)
 	handle = dhp_register_memory_callback(on_memory, c);
 	ret = PTR_ERR_OR_ZERO(handle);
 	if (ret) {
-		oracle_memory_gone(&c->memory);
+		oracle_memory_unregistered(&c->memory);
 	} else {
 		oracle_memory_registered(&c->memory);
 		WRITE_ONCE(c->handle, handle);
@@ -174,7 +186,7 @@ static int register_memory(struct torture_client *c)
 	return ret;
 }
 
-/* Returns NULL if the client has vetoed its own replay, as it may. */
+/* Returns NULL if the registration fails, for example because the client vetoes its replay. */
 static struct torture_client *open_client(struct rnd_state *random, enum kind kind)
 {
 	struct torture_client *c = kzalloc(sizeof(*c), GFP_KERNEL);
@@ -197,7 +209,7 @@ static struct torture_client *open_client(struct rnd_state *random, enum kind ki
 		count_up(CLIENT_SUCCESSES);
 		return c;
 	}
-	/* Of any other errno, the sums will tell. */
+	/* counts_check() reports any other errno. */
 	if (kind == PROCESSOR && c->processor.vetoed == ret)
 		count_up(CLIENT_VETOED);
 	WRITE_ONCE(c->gone, true);
@@ -205,21 +217,21 @@ static struct torture_client *open_client(struct rnd_state *random, enum kind ki
 	return NULL;
 }
 
-/* For who has claimed it. */
+/* The caller has claimed the client. */
 static void unregister_client(struct torture_client *c)
 {
 	int ret;
 
 	if (c->kind == PROCESSOR) {
-		oracle_processor_leaving(&c->processor);
+		oracle_processor_unregisters(&c->processor);
 		ret = dhp_unregister_processor_callback(c->handle);
-		oracle_processor_gone(&c->processor);
+		oracle_processor_unregistered(&c->processor);
 	} else if (c->kind == EVENT) {
 		ret = dhp_unregister_event_callback(c->handle);
 	} else {
-		oracle_memory_leaving(&c->memory);
+		oracle_memory_unregisters(&c->memory);
 		ret = dhp_unregister_memory_callback(c->handle);
-		oracle_memory_gone(&c->memory);
+		oracle_memory_unregistered(&c->memory);
 	}
 	if (ret)
 		torture_err("R5 A7: unregistering fails with %d", ret);
@@ -236,7 +248,7 @@ static void close_client(struct torture_client *c)
 		put_client(c);
 }
 
-/* A client of each kind that a callback may take, which owns it then, to unregister it. */
+/* A client of each kind that any callback may take, to unregister it. */
 static struct torture_client *offered[NR_KINDS];
 
 static struct torture_client *offer(struct torture_client *c)
@@ -249,7 +261,7 @@ static struct torture_client *take(enum kind kind)
 	return xchg(&offered[kind], NULL);
 }
 
-/* Bad words are refused, each with its errno, and nothing stays registered. */
+/* Bad arguments are refused, each with its errno, and nothing stays registered. */
 static void register_badly(void)
 {
 	struct dhp_processor_client *processor;
@@ -277,10 +289,10 @@ static void doze(struct rnd_state *random, u32 max_us)
 }
 
 /*
- * In a callback of the client, whose handle may still be unknown. When it is true, the
- * client is put by end_call().
+ * Unregisters the client in its own callback, unless its handle is not known yet. If this returns
+ * true, end_call() must put the client.
  */
-static bool leave(struct torture_client *c)
+static bool unregister_self(struct torture_client *c)
 {
 	if (!READ_ONCE(c->handle) || test_and_set_bit(0, &c->claimed))
 		return false;
@@ -290,7 +302,7 @@ static bool leave(struct torture_client *c)
 	return true;
 }
 
-/* The last thing that a callback does; @left: its client has left in it. */
+/* Ends a callback. @left: it has unregistered its own client. */
 static void end_call(struct torture_client *c, bool left, const char *what)
 {
 	if (left)
@@ -299,27 +311,27 @@ static void end_call(struct torture_client *c, bool left, const char *what)
 		too_late(c, what);
 }
 
-/* In a callback of the same kind. The other client may be the one that is called. */
-static bool send_away(struct torture_client *c)
+/* Unregisters an offered client of the same kind, which can be the one that is called. */
+static bool unregister_offered(struct torture_client *c)
 {
 	struct torture_client *other = take(c->kind);
-	bool left = other == c && leave(c);
+	bool left = other == c && unregister_self(c);
 
 	close_client(other);
 	return left;
 }
 
-/* A synchronous callback's client may leave in it, and so may another one of its kind. */
-static bool maybe_leaves(struct torture_client *c)
+/* A synchronous callback may unregister its own client, and another client of its kind. */
+static bool maybe_unregister(struct torture_client *c)
 {
 	if (chance(&c->random, 2))
-		return leave(c);
+		return unregister_self(c);
 	if (chance(&c->random, 4))
-		return send_away(c);
+		return unregister_offered(c);
 	return false;
 }
 
-/* What a synchronous callback must not do is refused; waiting for it would never end. */
+/* dhp must refuse what would be a self-deadlock in a synchronous callback. */
 static void misbehave(struct torture_client *c)
 {
 	struct dhp_processor_client *other;
@@ -329,13 +341,13 @@ static void misbehave(struct torture_client *c)
 		torture_err("R6: registering from inside a callback gives %ld", PTR_ERR(other));
 }
 
-/* Returns what to write into the status. */
+/* Returns the value for the status argument. */
 static int answer(struct torture_client *c, const struct dhp_processor_change *change)
 {
 	u32 permille = oracle_replaying(&c->processor) ? c->replay_veto : torture_veto_permille;
 
-	if (!oracle_may_veto(&c->processor, change))
-		return chance(&c->random, 1) ? -EINVAL : 0;	/* is ignored (P6) */
+	if (!oracle_may_veto(change))
+		return chance(&c->random, 1) ? -EINVAL : 0;	/* dhp ignores it (P6) */
 	if (!chance(&c->random, permille))
 		return 0;
 	return veto_errors[draw(&c->random, ARRAY_SIZE(veto_errors))];
@@ -354,9 +366,9 @@ static void on_processor(void *context, const struct dhp_processor_change *chang
 	if (chance(&c->random, 1))
 		misbehave(c);
 	*status = answer(c, change);
-	left = maybe_leaves(c);
+	left = maybe_unregister(c);
 	oracle_processor_leave(&c->processor, change, *status);
-	end_call(c, left, "a call that goes on");
+	end_call(c, left, "a call that has not returned");
 }
 
 static void on_memory(void *context, const struct dhp_memory_change *change)
@@ -369,12 +381,12 @@ static void on_memory(void *context, const struct dhp_memory_change *change)
 	oracle_memory_enter(&c->memory, change);
 	if (chance(&c->random, 100))
 		doze(&c->random, 2000);
-	left = maybe_leaves(c);
+	left = maybe_unregister(c);
 	oracle_memory_leave();
-	end_call(c, left, "a memory callback that goes on");
+	end_call(c, left, "a memory callback that has not returned");
 }
 
-/* The hotplug lock is free for an event's callback. */
+/* The callback of an event may take the CPU hotplug lock. */
 static void event_locks(struct torture_client *c)
 {
 	cpus_read_lock();
@@ -387,7 +399,7 @@ static void event_opens(struct torture_client *c)
 	close_client(open_client(&c->random, draw(&c->random, 3)));
 }
 
-/* An event's callback may do anything, and the client may leave in it. */
+/* The callback of an event may do anything, unregistering its own client included. */
 static void on_event(void *context, const struct dhp_event *event)
 {
 	struct torture_client *c = context;
@@ -405,13 +417,13 @@ static void on_event(void *context, const struct dhp_event *event)
 	else if (what < 90)
 		torture_onoff(&c->random);
 	else if (what < 110)
-		left = leave(c);
+		left = unregister_self(c);
 	else if (what < 120)
-		left = send_away(c);
+		left = unregister_offered(c);
 	else if (what < 150)
 		doze(&c->random, 2000);
 	oracle_event_leave();
-	end_call(c, left, "an event that goes on");
+	end_call(c, left, "an event that has not returned");
 }
 
 /* ---- Threads ------------------------------------------------------------- */

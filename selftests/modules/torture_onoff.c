@@ -1,19 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Processors go offline and come online. Each refusal has to be a veto of ours, with
- * that errno, for that processor, in that time.
+ * Takes CPUs offline and brings them online. If an operation fails, a client of this module must
+ * have vetoed it: that CPU, with that errno, in that time.
  */
 #include <linux/cpu.h>
 #include <linux/cpumask.h>
+#include <linux/err.h>
 #include <linux/errno.h>
 #include <linux/ktime.h>
 #include <linux/kthread.h>
 
-#include "torture.h"
+#include "dhp.h"
+#include "torture_count.h"
+#include "torture_onoff.h"
+#include "torture_random.h"
+#include "torture_thread.h"
+#include "torture_veto.h"
 
 /*
- * Those that are present when the module is loaded. add_cpu() follows a NULL pointer
- * when a processor is unplugged under it, so whoever plugs must leave these alone.
+ * The CPUs that are present when the module is loaded. add_cpu() dereferences NULL if the CPU is
+ * unplugged at the same time, so the script that unplugs CPUs must leave these alone.
  */
 static struct cpumask onoff_cpus;
 
@@ -21,7 +27,7 @@ int torture_onoff_init(void)
 {
 	unsigned int cpu, first = cpumask_first(cpu_online_mask);
 
-	/* The kernel never gives away the last one. */
+	/* The kernel never takes the last CPU offline. */
 	for_each_present_cpu(cpu)
 		if (cpu != first && cpu_is_hotpluggable(cpu))
 			cpumask_set_cpu(cpu, &onoff_cpus);
@@ -46,20 +52,20 @@ static void onoff(unsigned int cpu, bool online)
 	u64 begun_ns = ktime_get_ns();
 	int ret = online ? add_cpu(cpu) : remove_cpu(cpu);
 
-	/* It was there already: somebody else was faster. */
+	/* The CPU was in that state already: another task was faster. */
 	if (ret == 1)
 		return;
 	count_up(online ? ONLINE_ATTEMPTS : OFFLINE_ATTEMPTS);
 	if (!ret)
 		count_up(online ? ONLINE_SUCCESSES : OFFLINE_SUCCESSES);
-	else if (oracle_vetoed(cpu, state, ret, begun_ns))
+	else if (torture_vetoed(cpu, state, ret, begun_ns))
 		count_up(online ? ONLINE_VETOED : OFFLINE_VETOED);
 	else
-		torture_err("P3 X3: CPU%u does not go %s: error %d, which nobody vetoed with", cpu,
-			    online ? "online" : "offline", ret);
+		torture_err("P3 X3: CPU%u does not go %s: %pe, which no client vetoed with",
+			    cpu, online ? "online" : "offline", ERR_PTR(ret));
 }
 
-/* Once, from wherever the hotplug lock may be taken. */
+/* One operation. The caller may take the CPU hotplug lock. */
 void torture_onoff(struct rnd_state *random)
 {
 	unsigned int cpu = draw_cpu(random);
@@ -71,7 +77,7 @@ void torture_onoff_run(struct torture_thread *thread)
 {
 	while (!kthread_should_stop()) {
 		torture_onoff(&thread->random);
-		/* Mostly none, so that the next one begins before the outcome is told. */
+		/* Mostly no pause: the next operation begins before the outcome is delivered. */
 		if (!draw(&thread->random, 4))
 			torture_pause(thread, 30);
 	}

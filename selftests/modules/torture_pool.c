@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Pools come and go. While one is there, a thread, a timer and the items themselves
- * submit items to any processor, absent ones too, cancel them, wait for them, and take
- * and put back buffers. Each item counts how often it was accepted, ran and was
- * cancelled; each buffer that is out says so, and whose it is.
+ * Creates and destroys pools. While a pool exists, a thread, a timer and the work items themselves
+ * submit items to any CPU, absent ones included, cancel them, wait for them, and get and put
+ * buffers. Each item counts how often it was accepted, ran and was cancelled. A buffer that is in
+ * use has a stamp, with the number of its owner.
  */
 #include <linux/atomic.h>
 #include <linux/cpumask.h>
@@ -13,11 +13,15 @@
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
+#include <linux/smp.h>
 #include <linux/string.h>
 
 #include "compat.h"
 #include "dhp_pool.h"
-#include "torture.h"
+#include "torture_count.h"
+#include "torture_pool.h"
+#include "torture_random.h"
+#include "torture_thread.h"
 
 #define NR_ITEMS 64
 #define NR_OWN 16		/* of these, items that only the thread submits */
@@ -26,13 +30,13 @@
 
 /**
  * struct torture_item - a work item
- * @work: the pool's
- * @pool: where it belongs
- * @accepted: how often it was submitted, including a submission that is being tried
- * @ran: how often its function was called
- * @cancelled: how often it was cancelled before that
- * @running: how many of its calls have not returned; two, if it submits itself
- * @buffer: one that it has taken in one call, for another one to put back
+ * @work: dhp's part of it
+ * @pool: the pool that it is submitted to
+ * @accepted: number of submissions that were accepted or have not returned yet
+ * @ran: number of calls of its function
+ * @cancelled: number of submissions that were cancelled
+ * @running: number of calls that have not returned; 2 is possible, as it submits itself
+ * @buffer: got in one call, to be put in another one
  */
 struct torture_item {
 	struct dhp_work work;
@@ -46,16 +50,16 @@ struct torture_item {
 
 /**
  * struct torture_pool - a pool and its users
- * @pool: dhp's
+ * @pool: the pool
  * @name: its name
- * @size: of its buffers; 0 when it has none
- * @stopping: items do not go on by themselves any more
- * @destroyed: nothing may run any more
- * @timer: submits items, and has buffers in interrupts
- * @period: the timer's
- * @timer_random: the timer's numbers
- * @timer_buffer: the timer's buffers
- * @buffer: the thread's
+ * @size: size of its buffers; 0 if it has none
+ * @stopping: items no longer submit themselves or get buffers
+ * @destroyed: no item may run any more
+ * @timer: submits items, and gets and puts buffers in interrupts
+ * @period: period of the timer
+ * @timer_random: random numbers of the timer
+ * @timer_buffer: buffers of the timer
+ * @buffer: buffers of the thread
  * @item: the items
  */
 struct torture_pool {
@@ -74,21 +78,21 @@ struct torture_pool {
 
 /* ---- Buffers ------------------------------------------------------------- */
 
-/* What a buffer begins with; its owner's number stands in its middle and at its end, too. */
+/* The first bytes of a buffer. The middle and the end have the owner's number, too. */
 struct stamp {
 	u64 state;
 	u64 owner;
 };
 
-/* With the buffer's address, nobody else's data looks like that. */
-#define BUFFER_OUT 0x70726f7665206974ULL
-#define BUFFER_IN 0x676f7420686f6d65ULL
+/* Combined with the buffer's address, so that no other data looks the same. */
+#define BUFFER_IN_USE 0x70726f7665206974ULL
+#define BUFFER_FREE 0x676f7420686f6d65ULL
 
 static atomic64_t last_owner;
 
-static u64 buffer_out(struct stamp *stamp)
+static u64 in_use_stamp(struct stamp *stamp)
 {
-	return BUFFER_OUT ^ (unsigned long)stamp;
+	return BUFFER_IN_USE ^ (unsigned long)stamp;
 }
 
 static u64 *stamp_at(struct stamp *stamp, size_t at)
@@ -96,7 +100,7 @@ static u64 *stamp_at(struct stamp *stamp, size_t at)
 	return (void *)stamp + at;
 }
 
-static struct stamp *take_buffer(struct torture_pool *p, bool zeroed)
+static struct stamp *get_buffer(struct torture_pool *p, bool zeroed)
 {
 	struct stamp *stamp;
 
@@ -112,9 +116,9 @@ static struct stamp *take_buffer(struct torture_pool *p, bool zeroed)
 		torture_err("E2: a buffer of %zu bytes is not aligned", p->size);
 	if (zeroed && memchr_inv(stamp, 0, p->size))
 		torture_err("E2: a zeroed buffer of pool %s is not zero", p->name);
-	if (stamp->state == buffer_out(stamp))
-		torture_err("E2: a buffer of pool %s is handed out while it is out", p->name);
-	stamp->state = buffer_out(stamp);
+	if (stamp->state == in_use_stamp(stamp))
+		torture_err("E2: a buffer of pool %s is handed out while it is in use", p->name);
+	stamp->state = in_use_stamp(stamp);
 	stamp->owner = atomic64_inc_return(&last_owner);
 	*stamp_at(stamp, p->size / 2) = stamp->owner;
 	*stamp_at(stamp, p->size - sizeof(u64)) = stamp->owner;
@@ -125,11 +129,11 @@ static void put_buffer(struct torture_pool *p, struct stamp *stamp)
 {
 	if (!stamp)
 		return;
-	if (stamp->state != buffer_out(stamp) ||
+	if (stamp->state != in_use_stamp(stamp) ||
 	    *stamp_at(stamp, p->size / 2) != stamp->owner ||
 	    *stamp_at(stamp, p->size - sizeof(u64)) != stamp->owner)
-		torture_err("E2: somebody else has written to a buffer of pool %s", p->name);
-	stamp->state = BUFFER_IN;
+		torture_err("E2: a buffer of pool %s was written to by another user", p->name);
+	stamp->state = BUFFER_FREE;
 	dhp_buffer_put(p->pool, stamp);
 	count_up(BUFFERS_PUT);
 }
@@ -141,7 +145,7 @@ static void submit_item(struct torture_item *item, struct rnd_state *random)
 	struct dhp_pool *pool = item->pool->pool;
 	bool accepted;
 
-	/* Before it can run. */
+	/* Counted before it can run. */
 	atomic_inc(&item->accepted);
 	if (draw(random, 2))
 		accepted = dhp_pool_submit(pool, &item->work);
@@ -152,7 +156,7 @@ static void submit_item(struct torture_item *item, struct rnd_state *random)
 	count_up(accepted ? ITEMS_ACCEPTED : ITEMS_REFUSED);
 }
 
-/* A worker's name ends with the processor that it is never to leave. */
+/* A worker's name ends with the number of the CPU that it must stay on. */
 static void check_worker(struct torture_pool *p)
 {
 	const char *number = strchr(current->comm, '/');
@@ -176,17 +180,17 @@ static void run_item(struct dhp_work *work)
 	ran = atomic_inc_return(&item->ran);
 	count_up(ITEMS_RAN);
 	if (READ_ONCE(p->destroyed))
-		torture_err("E3: an item of pool %s runs when the pool has gone", p->name);
+		torture_err("E3: an item of pool %s runs after the pool was destroyed", p->name);
 	if (ran + atomic_read(&item->cancelled) > atomic_read(&item->accepted))
 		torture_err("E3: an item of pool %s runs for the %dth time, accepted %d times, cancelled %d times",
 			    p->name, ran, atomic_read(&item->accepted),
 			    atomic_read(&item->cancelled));
 	check_worker(p);
 
-	/* The same item can run here and there at a time, so its numbers are of this call. */
+	/* The same item can run on two CPUs at once, so each call has its own numbers. */
 	torture_seed(&random, (item - p->item) * 100000 + ran);
 	if (!READ_ONCE(p->stopping) && chance(&random, 300))
-		put_buffer(p, xchg(&item->buffer, take_buffer(p, false)));
+		put_buffer(p, xchg(&item->buffer, get_buffer(p, false)));
 	if (chance(&random, 100))
 		usleep_range(20, 300);
 	if (!READ_ONCE(p->stopping) && chance(&random, 300))
@@ -199,7 +203,7 @@ static void check_item(struct torture_item *item)
 	int ended = atomic_read(&item->ran) + atomic_read(&item->cancelled);
 
 	if (atomic_read(&item->running) || ended != atomic_read(&item->accepted))
-		torture_err("E3: an item of pool %s was accepted %d times, ran %d times, was cancelled %d times, and %d calls go on",
+		torture_err("E3: an item of pool %s was accepted %d times, ran %d times, was cancelled %d times, and %d calls have not returned",
 			    item->pool->name, atomic_read(&item->accepted), atomic_read(&item->ran),
 			    atomic_read(&item->cancelled), atomic_read(&item->running));
 }
@@ -223,12 +227,12 @@ static enum hrtimer_restart tick(struct hrtimer *timer)
 	submit_item(&p->item[NR_OWN + draw(random, NR_ITEMS - NR_OWN)], random);
 	i = draw(random, TIMER_BUFFERS);
 	put_buffer(p, p->timer_buffer[i]);
-	p->timer_buffer[i] = take_buffer(p, false);
+	p->timer_buffer[i] = get_buffer(p, false);
 	hrtimer_forward_now(timer, p->period);
 	return HRTIMER_RESTART;
 }
 
-/* A soft one: with PREEMPT_RT, buffers are not for hard interrupts. */
+/* A soft timer: with PREEMPT_RT, buffers must not be used in hard interrupts. */
 static void start_timer(struct torture_pool *p, struct rnd_state *random)
 {
 	prandom_seed_state(&p->timer_random, prandom_u32_state(random));
@@ -265,7 +269,7 @@ static struct torture_pool *create_pool(struct torture_thread *thread)
 	count_up(POOL_ATTEMPTS);
 	p->pool = dhp_pool_create(&config);
 	if (IS_ERR(p->pool)) {
-		torture_err("E5: pool %s is not made: error %ld", p->name, PTR_ERR(p->pool));
+		torture_err("E5: pool %s is not created: error %ld", p->name, PTR_ERR(p->pool));
 		kfree(p);
 		return NULL;
 	}
@@ -283,14 +287,14 @@ static void do_something(struct torture_pool *p, struct rnd_state *random)
 		submit_item(item, random);
 	} else if (what < 600) {
 		cancel_item(item);
-		/* Nobody else submits these, so nothing of it may be left. */
+		/* Only this thread submits these, so the item must be idle now. */
 		if (item < p->item + NR_OWN)
 			check_item(item);
 	} else if (what < 602) {
 		dhp_pool_flush(p->pool);
 	} else {
 		put_buffer(p, *buffer);
-		*buffer = draw(random, 3) ? take_buffer(p, chance(random, 50)) : NULL;
+		*buffer = draw(random, 3) ? get_buffer(p, chance(random, 50)) : NULL;
 	}
 }
 
@@ -306,7 +310,7 @@ static void put_all_buffers(struct torture_pool *p)
 		put_buffer(p, p->item[i].buffer);
 }
 
-/* Buffers have to be back before the pool goes; what was submitted runs even then. */
+/* All buffers must be put before the pool is destroyed. Destroying it runs the queued items. */
 static void destroy_pool(struct torture_pool *p, struct rnd_state *random)
 {
 	unsigned int i;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A driver with Windows' names that deregisters its callback in unusual places, as its
- * parameter `where` says: start and complete are the callback itself, memory is a
- * synchronous memory callback, event an asynchronous one, item a pool's work item, which
- * `submit` starts. With `hold` the callback waits in START until `hold` is cleared. With
- * `forget` the driver leaves all of it behind, and it is the item that waits.
+ * A driver with Windows' names that deregisters its callback in unusual places. The parameter
+ * `where` selects the place: start and complete are the callback itself, memory is a synchronous
+ * memory callback, event an asynchronous one, item a work item of a pool. Writing `submit` submits
+ * the item. With `hold`, the callback waits in START until `hold` is cleared. With `forget`, the
+ * driver unregisters nothing when it is unloaded, and the item waits as well.
  *
- * `deregistered` is set when deregistering has returned, `calls` counts the calls, and
- * `late` those that have begun after that.
+ * `deregistered` is set after the deregistration has returned. `calls` counts the calls, and `late`
+ * the calls that begin after that.
  */
 #include <linux/err.h>
 #include <linux/jiffies.h>

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the page about asynchronous notification leaves to its reader: what stands
- * for each of its "...". The Kbuild file includes this, after wdm.h, in front of the
- * listing.
+ * The declarations that the page about asynchronous notification leaves out, and what replaces each
+ * of its "...". The Kbuild file includes this after wdm.h, before the listing.
  *
- * /sys/module/NAME/parameters has what the callbacks have seen, so that a test can
- * compare it: processor_arrivals, memory_arrivals, the name in the last of each
- * (processor_last, memory_last), and the number and set of processors that the last
- * processor arrival has counted (processors, affinity).
+ * /sys/module/NAME/parameters has what the callbacks have seen, for tests: the number of arrivals
+ * (processor_arrivals, memory_arrivals), the name in the last one (processor_last, memory_last),
+ * and the number and set of CPUs at the last arrival of a CPU (processors, affinity).
  */
 #ifndef _WDM_LISTING_ASYNC_H
 #define _WDM_LISTING_ASYNC_H
@@ -16,13 +14,13 @@
 #include <linux/moduleparam.h>
 #include <linux/printk.h>
 
-/* What the page defines without declaring it first */
+/* The page defines these without a declaration. */
 DRIVER_NOTIFICATION_CALLBACK_ROUTINE AsyncProcessorCallback;
 DRIVER_NOTIFICATION_CALLBACK_ROUTINE AsyncMemoryCallback;
 
 #define LISTING_NAME_LEN 100
 
-/* Written by the callbacks only, and asynchronous calls come one at a time. */
+/* Only the callbacks write these, and asynchronous calls are serialised. */
 static unsigned int processor_arrivals;
 module_param(processor_arrivals, uint, 0444);
 static char processor_last[LISTING_NAME_LEN];

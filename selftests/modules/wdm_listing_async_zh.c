@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * W1: the listings of Windows' page "Processing an Asynchronous Driver Notification",
- * as its Chinese edition prints them, with each "..." filled in. The page has no
- * DriverEntry: what stands below the line is ours. wdm_listing_async.h explains what
- * fills it in.
+ * as its Chinese edition prints them, with each "..." replaced; wdm_listing_async.h has the
+ * replacements. The page has no DriverEntry: everything below the line is added.
  */
 
 // Asynchronous processor notification callback function

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the page about synchronous notification leaves to its reader: the callback
- * of which it has the prototype only, and what stands for each of its "...". The
- * Kbuild file includes this, after wdm.h, in front of each of the three listings.
+ * What the page about synchronous notification leaves out: the callback, of which it has only the
+ * prototype, and what replaces each of its "...". The Kbuild file includes this after wdm.h, before
+ * each of the three listings.
  *
- * /sys/module/NAME/parameters has what the callback has seen, so that a test can
- * compare it: starts, completes, failures, last_failure (the NTSTATUS of the last
- * failure), held (processors that were started and did not fail), errors (calls that
- * no sequence of adds explains). veto_cpu and veto_status make START fail.
+ * /sys/module/NAME/parameters has what the callback has seen, for tests: starts, completes,
+ * failures, last_failure (the NTSTATUS of the last failure), held (CPUs that got START and not
+ * FAILURE), errors (calls that violate the order of an add). veto_cpu and veto_status make START
+ * fail.
  */
 #ifndef _WDM_LISTING_SYNC_H
 #define _WDM_LISTING_SYNC_H
@@ -16,7 +16,7 @@
 #include <linux/moduleparam.h>
 #include <linux/printk.h>
 
-/* What the page defines without declaring it first */
+/* The page defines these without a declaration. */
 DRIVER_INITIALIZE DriverEntry;
 DRIVER_UNLOAD Unload;
 PROCESSOR_CALLBACK_FUNCTION SyncProcessorCallback;
@@ -25,12 +25,12 @@ extern NTSTATUS CallbackStatus;
 
 static int veto_cpu = -1;
 module_param(veto_cpu, int, 0644);
-MODULE_PARM_DESC(veto_cpu, "processor whose START is vetoed; -1 for none");
+MODULE_PARM_DESC(veto_cpu, "CPU whose START is vetoed; -1 for none");
 static unsigned int veto_status = (unsigned int)STATUS_INSUFFICIENT_RESOURCES;
 module_param(veto_status, uint, 0644);
 MODULE_PARM_DESC(veto_status, "NTSTATUS that vetoes it");
 
-/* Written by the callback only, and its calls are serialised. */
+/* Only the callback writes these, and its calls are serialised. */
 static unsigned int starts;
 module_param(starts, uint, 0444);
 static unsigned int completes;
@@ -54,7 +54,7 @@ VOID SyncProcessorCallback(IN PVOID CallbackContext,
 	ULONG cpu = ChangeContext->NtNumber;
 	PNTSTATUS registration_status = CallbackContext;
 
-	/* The same processor by both of its names, and none that is not there */
+	/* Both names must be of the same CPU, and the status is not set yet. */
 	errors += KeGetProcessorIndexFromNumber(&ChangeContext->ProcNumber) != cpu;
 	errors += *OperationStatus != STATUS_SUCCESS;
 
@@ -62,7 +62,7 @@ VOID SyncProcessorCallback(IN PVOID CallbackContext,
 	case KeProcessorAddStartNotify:
 		starts++;
 		if (cpu == veto_cpu) {
-			/* The first goes to dhp, the second to DriverEntry. */
+			/* dhp reads the first one, DriverEntry the second. */
 			*OperationStatus = (NTSTATUS)veto_status;
 			*registration_status = (NTSTATUS)veto_status;
 			if (!NT_SUCCESS(veto_status))

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * W1: the listing of Windows' page "Registering for Synchronous Driver Notification",
- * as its Russian edition prints it. Only these things differ: each "..." is filled
- * in, the semicolon in front of Unload's body is gone, and the last line is new.
- * What fills it in is explained in wdm_listing_sync.h.
+ * as its Russian edition prints it. Only these things differ: each "..." is
+ * replaced, the semicolon in front of the body of Unload is removed, and the last line is
+ * added. wdm_listing_sync.h has the replacements.
  */
 
 // Prototype for the synchronous

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * W2, W4, W5 where they need no hotplug: values, status twins, counting. Loading it
- * runs the checks; it loads only if all of them hold, and the log names each that does
- * not. What the functions refuse is in bad_calls_wdm.c.
+ * W2, W4, W5 as far as they need no hotplug: values, the errno table, counting of CPUs. The checks
+ * run when the module is loaded. Loading fails unless all of them hold, and the kernel log names
+ * each one that does not. What the functions refuse is in bad_calls_wdm.c.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -17,7 +17,7 @@ static void expect(bool holds, const char *what, int line)
 {
 	if (holds)
 		return;
-	pr_err("line %d: not so: %s\n", line, what);
+	pr_err("line %d: does not hold: %s\n", line, what);
 	failed++;
 }
 
@@ -35,7 +35,7 @@ static void check_status(void)
 	static const struct {
 		NTSTATUS status;
 		int err;
-	} twins[] = {
+	} errno_table[] = {
 		{ 0, 0 },
 		{ (NTSTATUS)0xC0000001, -EIO },
 		{ (NTSTATUS)0xC000000D, -EINVAL },
@@ -49,9 +49,9 @@ static void check_status(void)
 	};
 	int err, i;
 
-	for (i = 0; i < ARRAY_SIZE(twins); i++) {
-		EXPECT(dhp_errno_from_ntstatus(twins[i].status) == twins[i].err);
-		EXPECT(dhp_ntstatus_from_errno(twins[i].err) == twins[i].status);
+	for (i = 0; i < ARRAY_SIZE(errno_table); i++) {
+		EXPECT(dhp_errno_from_ntstatus(errno_table[i].status) == errno_table[i].err);
+		EXPECT(dhp_ntstatus_from_errno(errno_table[i].err) == errno_table[i].status);
 	}
 
 	/* Several statuses, one errno */
@@ -59,7 +59,7 @@ static void check_status(void)
 	/* Successes are not only 0, and failures not only errors. */
 	EXPECT(NT_SUCCESS(STATUS_TIMEOUT) && !dhp_errno_from_ntstatus(STATUS_TIMEOUT));
 	EXPECT(NT_SUCCESS(0x40000000) && !NT_SUCCESS(0x80000000));
-	/* No twin */
+	/* Not in the table */
 	EXPECT(dhp_errno_from_ntstatus((NTSTATUS)0xC0FFEE00) == -EIO);
 	EXPECT(dhp_ntstatus_from_errno(-EXDEV) == STATUS_UNSUCCESSFUL);
 	EXPECT(dhp_ntstatus_from_errno(1) == STATUS_UNSUCCESSFUL);

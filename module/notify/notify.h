@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the rest of the module may use of notification: starting and stopping it, and what
+ * its views show. Clients use dhp.h.
+ *
+ * Lock order, outermost first:
+ *
+ *	CPU hotplug lock > memory hotplug lock > dhp_online_mutex > event_lock
+ *	CPU hotplug lock > dhp_turn_mutex > event_lock
+ *	any of them > client_mutex, log_lock, the locks of a pool
+ *
+ * dhp_turn_mutex is also taken without the CPU hotplug lock, and never waited for by a task
+ * that holds that lock for reading: see turn.c.
+ *
+ * No lock is held while an asynchronous client runs.
+ */
+#ifndef _DHP_NOTIFY_H
+#define _DHP_NOTIFY_H
+
+#include <linux/types.h>
+
+struct module;
+struct seq_file;
+
+/* client.c: who is registered */
+bool dhp_client_of_owner(struct module *owner);
+unsigned int dhp_client_count(void);
+void dhp_client_show(struct seq_file *m);
+
+/* log.c: the last notifications */
+void dhp_log_show(struct seq_file *m);
+
+/* event.c: asynchronous delivery */
+int dhp_event_init(void);
+void dhp_event_exit(void);
+int dhp_event_settle(bool *idle, u64 *seq);
+u64 dhp_event_sequence(void);
+void dhp_event_release_owner(struct module *owner);
+
+/* memory.c: memory notification */
+int dhp_memory_init(void);
+void dhp_memory_exit(void);
+void dhp_memory_release_owner(struct module *owner);
+
+/* processor.c: synchronous CPU notification */
+int dhp_processor_init(void);
+void dhp_processor_exit(void);
+int dhp_processor_settle(void);
+void dhp_processor_release_owner(struct module *owner);
+
+/* present.c: CPUs that become present */
+int dhp_present_init(void);
+void dhp_present_exit(void);
+int dhp_present_settle(void);
+
+#endif /* _DHP_NOTIFY_H */

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Which memory is online. A block in transit, on its way from one to the other, counts as
+ * what it was before until its outcome is known, because its event, if any, is still to
+ * come.
+ */
+#include <linux/memory_hotplug.h>
+#include <linux/mm.h>
+#include <linux/mmzone.h>
+#include <linux/slab.h>
+
+#include "online.h"
+
+DEFINE_MUTEX(dhp_online_mutex);	/* no memory changes while it is held */
+
+/* The block in transit. The memory hotplug lock allows only one. */
+static enum dhp_transit transit;
+static unsigned long transit_start_pfn, transit_end_pfn;
+static int transit_nid;
+
+void dhp_online_transit_begin(enum dhp_transit direction, unsigned long start_pfn,
+			      unsigned long nr_pages)
+{
+	lockdep_assert_held(&dhp_online_mutex);
+	transit = direction;
+	transit_start_pfn = start_pfn;
+	transit_end_pfn = start_pfn + nr_pages;
+	transit_nid = pfn_to_nid(start_pfn);
+}
+
+/*
+ * Is this the outcome of the block in transit? The kernel's CANCEL also reaches notifiers
+ * that it has not asked, and a success reaches those that were registered in between.
+ */
+bool dhp_online_transit_end(enum dhp_transit direction, unsigned long start_pfn)
+{
+	lockdep_assert_held(&dhp_online_mutex);
+	if (transit != direction || transit_start_pfn != start_pfn)
+		return false;
+	transit = DHP_TRANSIT_NONE;
+	return true;
+}
+
+enum dhp_transit dhp_online_transit(void)
+{
+	lockdep_assert_held(&dhp_online_mutex);
+	return transit;
+}
+
+struct walk {
+	struct dhp_range *ranges;	/* NULL on the pass that counts */
+	int max;
+	int nr;
+	struct dhp_range last;
+};
+
+static void walk_add(struct walk *walk, phys_addr_t start, int nid)
+{
+	const phys_addr_t size = PFN_PHYS(PAGES_PER_SECTION);
+	struct dhp_range *last = &walk->last;
+
+	if (walk->nr && last->nid == nid && last->start + last->size == start) {
+		last->size += size;
+	} else {
+		*last = (struct dhp_range){ start, size, nid };
+		walk->nr++;
+	}
+	if (walk->nr <= walk->max)
+		walk->ranges[walk->nr - 1] = *last;
+}
+
+/*
+ * The node of the section that begins at @pfn, NUMA_NO_NODE if nothing of it is online.
+ * Firmware may leave a hole anywhere in memory that is there at boot, so the first page
+ * does not stand for the section. What the kernel knows of holes it knows for each
+ * subsection.
+ */
+static int section_nid(unsigned long pfn)
+{
+	unsigned long end = pfn + PAGES_PER_SECTION;
+
+	/*
+	 * The block in transit counts as what it was before. Any other section
+	 * stays what it is: to change, it has to pass our notifier, which waits for the mutex.
+	 */
+	if (transit != DHP_TRANSIT_NONE && end > transit_start_pfn && pfn < transit_end_pfn)
+		return transit == DHP_TRANSIT_OFFLINE ? transit_nid : NUMA_NO_NODE;
+	/* Most of a sparse node's span, at one look each. */
+	if (!online_section_nr(pfn_to_section_nr(pfn)))
+		return NUMA_NO_NODE;
+	for (; pfn < end; pfn += PAGES_PER_SUBSECTION)
+		if (pfn_to_online_page(pfn))
+			return pfn_to_nid(pfn);
+	return NUMA_NO_NODE;
+}
+
+static void walk_nodes(struct walk *walk)
+{
+	unsigned long pfn;
+	int nid;
+
+	walk->nr = 0;
+	for_each_online_node(nid) {
+		pfn = ALIGN_DOWN(node_start_pfn(nid), PAGES_PER_SECTION);
+		for (; pfn < node_end_pfn(nid); pfn += PAGES_PER_SECTION)
+			if (section_nid(pfn) == nid)
+				walk_add(walk, PFN_PHYS(pfn), nid);
+	}
+}
+
+/**
+ * dhp_online_ranges() - what memory is online, in whole sections
+ * @ranges: receives an array, the caller's to kvfree()
+ *
+ * Context: with dhp_online_mutex held; may sleep.
+ * Return: the number of ranges, or -ENOMEM.
+ */
+int dhp_online_ranges(struct dhp_range **ranges)
+{
+	struct walk walk = { };
+
+	lockdep_assert_held(&dhp_online_mutex);
+	walk_nodes(&walk);
+	walk.max = walk.nr;
+	walk.ranges = kvcalloc(walk.max, sizeof(*walk.ranges), GFP_KERNEL);
+	if (!walk.ranges)
+		return -ENOMEM;
+	walk_nodes(&walk);
+	*ranges = walk.ranges;
+	/* A node's span is the kernel's, and may have grown meanwhile. */
+	return min(walk.nr, walk.max);
+}

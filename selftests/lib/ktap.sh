@@ -1,0 +1,268 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh disable=SC2154	# variables of the files before this one, see all.sh
+#
+# Runs the tests of a script, and prints the results as KTAP. Not here: what tests use, see the
+# other files.
+#
+# Each test runs in a subshell with `set -e`: a command that fails fails the test, as `fail` does,
+# and `skip` skips it. A test's variables end with it. Around each test this file
+#
+# - marks the kernel's log, and fails the test if something bad comes after the mark,
+# - writes down when the test began, for leaks.sh, if the kernel has kmemleak,
+# - puts CPUs, memory and clients back as they were, also when the test is interrupted.
+
+# ---------------------------------------------------------------- which tests
+
+tests=	# a line for each: the function and the title
+
+# test_case FUNCTION TITLE
+test_case() {
+	tests="$tests$1 $2
+"
+}
+
+usage() {
+	echo "usage: $0 [-l] [-t NAME]..." >&2
+	echo "  -l       list the tests, each with its title, and run none" >&2
+	echo "  -t NAME  run this test; -t again runs another one, too" >&2
+	exit 2
+}
+
+# parse_options ARGUMENT...: sets $chosen to the names of the tests to run, all if there are none,
+# and $listing.
+parse_options() {
+	local option OPTIND=1
+	chosen=
+	listing=
+	while getopts lt: option; do
+		case $option in
+		l) listing=1 ;;
+		t)
+			case $OPTARG in
+			'' | *[!A-Za-z0-9_]*) usage ;;
+			esac
+			chosen="$chosen $OPTARG"
+			;;
+		*) usage ;;
+		esac
+	done
+	[ "$OPTIND" -gt $# ] || usage
+}
+
+# The arguments of the script.
+parse_options "$@"
+
+# check_chosen: refuses names that no test has.
+check_chosen() {
+	local one
+	for one in $chosen; do
+		case "
+$tests" in
+		*"
+$one "*) ;;
+		*)
+			echo "$0: there is no test '$one'. There are:" >&2
+			printf %s "$tests" >&2
+			exit 2
+			;;
+		esac
+	done
+}
+
+# select_tests: sets $selected to the lines of the tests to run, and $total to their number.
+select_tests() {
+	local function title
+	selected=
+	total=0
+	while read -r function title; do
+		[ -n "$function" ] || continue
+		case " ${chosen:-$function} " in
+		*" $function "*) ;;
+		*) continue ;;
+		esac
+		selected="$selected$function $title
+"
+		total=$((total + 1))
+	done <<-END
+	$tests
+	END
+}
+
+# print_clauses: a comment for the readers of the results, of the clauses that titles begin with.
+print_clauses() {
+	local title word clauses=
+	while read -r _ title; do
+		for word in $title; do
+			case $word in
+			[A-Z][0-9] | [A-Z][0-9][0-9]) ;;
+			*) break ;;
+			esac
+			case "$clauses " in
+			*" $word "*) ;;
+			*) clauses="$clauses $word" ;;
+			esac
+		done
+	done <<-END
+	$selected
+	END
+	[ -z "$clauses" ] || echo "#$clauses: clauses of module/CONTRACT.md"
+}
+
+# ---------------------------------------------------------------- before and after
+
+# What every test of a script needs. A script may define its own, before run_tests.
+setup() {
+	load dhp pool=0
+	load dhp_test
+}
+
+# Unloads what setup, or a test that failed, has loaded.
+teardown() {
+	local module code=0
+	# The newest come first in this list, so that none is in use.
+	for module in $(cut -d' ' -f1 /proc/modules | grep '^wdm_\|^dhp_') dhp; do
+		! module_loaded "$module" || try_unload "$module" || code=1
+	done
+	return $code
+}
+
+# What a test does in the background goes on until the test calls `enough`, or has failed.
+going_on() {
+	[ -d "$tmp" ] && [ ! -e "$ending" ]
+}
+
+enough() {
+	: >"$ending"
+}
+
+# ---------------------------------------------------------------- running
+
+# comment FILE: as comments of KTAP
+comment() {
+	sed 's/^/# /' "$@"
+}
+
+# run_one FUNCTION TITLE
+run_one() {
+	local code=1 result
+	set_mark "$2"
+	note_in_journal "$2"
+	[ ! -e "$tmp/skip" ] || rm "$tmp/skip"
+	ending=$tmp/ending.$number
+	now
+	started=$now
+	if [ -n "$setup_failed" ]; then
+		echo "setup failed: $setup_failed" >"$tmp/output"
+	else
+		(
+			set -e
+			"$1"
+		) >"$tmp/output" 2>&1 </dev/null
+		code=$?
+	fi
+	enough
+	[ $code = 0 ] || [ $code = 4 ] || [ -s "$tmp/output" ] ||
+		echo "a command failed without a word (status $code)" >"$tmp/output"
+	restore_machine >>"$tmp/output" 2>&1 || code=1
+	! bad_in_log >>"$tmp/output" || code=1
+
+	case $code in
+	0) result="ok $number $2" ;;
+	4) result="ok $number $2 # SKIP $(cat "$tmp/skip" 2>/dev/null)" ;;
+	*)
+		result="not ok $number $2"
+		code=1
+		failures=$((failures + 1))
+		;;
+	esac
+	[ $code = 4 ] || passes=$((passes + 1))
+	[ ! -s "$tmp/output" ] || comment "$tmp/output"
+	# An interruption from here on is too late to fail the test.
+	current=
+	echo "$result"
+	now
+	echo "# took $((now - started)) s"
+}
+
+# finish STATUS: ends an interrupted run.
+finish() {
+	trap '' EXIT INT TERM HUP
+	enough
+	if [ -n "$current" ]; then
+		comment "$tmp/output"
+		echo "not ok $number $current"
+		now
+		echo "# was interrupted after $((now - started)) s"
+	fi
+	restore_machine | comment
+	teardown | comment
+	rm -rf "$tmp"
+	exit "$1"
+}
+
+run_setup() {
+	set_mark setup
+	note_in_journal setup
+	setup_failed=
+	(setup) >"$tmp/output" 2>&1 || setup_failed="status $?"
+	! bad_in_log >>"$tmp/output" || setup_failed="a clean log was expected"
+	[ -z "$setup_failed" ] || setup_failed="$setup_failed; $(cat "$tmp/output")"
+}
+
+# Fails if something cannot be unloaded, or if the log is bad.
+run_teardown() {
+	local code=0
+	set_mark teardown
+	note_in_journal teardown
+	teardown >"$tmp/output" || code=1
+	! bad_in_log >>"$tmp/output" || code=1
+	[ $code = 0 ] || comment "$tmp/output"
+	return $code
+}
+
+run_tests() {
+	local function title
+	check_chosen
+	if [ -n "$listing" ]; then
+		printf %s "$tests"
+		exit 0
+	fi
+	select_tests
+	echo "TAP version 13"
+	if [ "$(id -u)" != 0 ]; then
+		echo "1..0 # SKIP not root"
+		exit 4
+	fi
+	if module_loaded dhp; then
+		echo "1..0 # SKIP dhp is loaded and in use here; unload it first"
+		exit 4
+	fi
+	echo "1..$total"
+	print_clauses
+
+	tmp=$(mktemp -d /tmp/dhp-selftest.XXXXXX) || exit 1
+	current=	# the title of the test that runs
+	number=0
+	failures=0
+	passes=0
+	trap 'finish 1' EXIT
+	trap 'finish 130' INT TERM HUP
+	save_machine
+	ending=$tmp/ending
+	stop_scans
+	run_setup
+
+	printf %s "$selected" >"$tmp/tests"
+	while read -r function title <&3; do
+		number=$((number + 1))
+		current=$title
+		run_one "$function" "$title"
+	done 3<"$tmp/tests"
+
+	run_teardown || failures=$((failures + 1))
+	trap - EXIT
+	rm -rf "$tmp"
+	[ $failures = 0 ] || exit 1
+	[ $passes != 0 ] || exit 4
+	exit 0
+}

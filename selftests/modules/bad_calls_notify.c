@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Bad calls of the functions of dhp.h: registering and unregistering clients of each kind. */
+#include <linux/err.h>
+#include <linux/kernel.h>
+
+#include "bad_calls_notify.h"
+#include "bad_calls_tally.h"
+#include "dhp.h"
+
+/* What a caller holds that has not checked its registration: NULL and ERR_PTR()s. */
+static void *const no_handles[] = {
+	NULL, (void *)-EINVAL, (void *)-ENOMEM, (void *)-1, (void *)-MAX_ERRNO
+};
+
+static void on_processor(void *context, const struct dhp_processor_change *change, int *status)
+{
+}
+
+static void on_memory(void *context, const struct dhp_memory_change *change)
+{
+}
+
+static void on_event(void *context, const struct dhp_event *event)
+{
+}
+
+static bool processor_answers(dhp_processor_fn fn, unsigned int flags, int err)
+{
+	return dhp_register_processor_callback(fn, NULL, flags) == ERR_PTR(err);
+}
+
+static void bad_processor_calls(void)
+{
+	const unsigned int known = DHP_PROCESSOR_ADD_EXISTING | DHP_PROCESSOR_REMOVALS;
+	unsigned int flags, bit, i;
+
+	tally_begin("processor clients");
+	for (flags = 0; flags <= known; flags++)
+		TRY_WITH(flags, processor_answers(NULL, flags, -EINVAL));
+	for (bit = 0; bit < 32; bit++) {
+		if (BIT(bit) & known)
+			continue;
+		TRY_WITH(bit, processor_answers(on_processor, BIT(bit), -EOPNOTSUPP));
+		TRY_WITH(bit, processor_answers(on_processor, BIT(bit) | known, -EOPNOTSUPP));
+	}
+	TRY(processor_answers(on_processor, ~known, -EOPNOTSUPP));
+	TRY(processor_answers(on_processor, ~0U, -EOPNOTSUPP));
+	for (i = 0; i < ARRAY_SIZE(no_handles); i++)
+		TRY_WITH(i, dhp_unregister_processor_callback(no_handles[i]) == -EINVAL);
+}
+
+static void bad_memory_calls(void)
+{
+	static int context;
+	unsigned int i;
+
+	tally_begin("memory clients");
+	TRY(dhp_register_memory_callback(NULL, NULL) == ERR_PTR(-EINVAL));
+	TRY(dhp_register_memory_callback(NULL, &context) == ERR_PTR(-EINVAL));
+	for (i = 0; i < ARRAY_SIZE(no_handles); i++)
+		TRY_WITH(i, dhp_unregister_memory_callback(no_handles[i]) == -EINVAL);
+	/* Any context is good, since dhp only hands it back. */
+	MUST(!dhp_unregister_memory_callback(dhp_register_memory_callback(on_memory,
+									  ERR_PTR(-EIO))));
+}
+
+static bool event_answers(long category, dhp_event_fn fn, unsigned int flags, int err)
+{
+	return dhp_register_event_callback((enum dhp_category)category, fn, NULL, flags) ==
+	       ERR_PTR(err);
+}
+
+static void bad_event_calls(void)
+{
+	static const long categories[] = { -1, 2, 3, 256, 65536, INT_MAX, INT_MIN, UINT_MAX };
+	enum dhp_category category;
+	unsigned int bit, i;
+
+	tally_begin("event clients");
+	for (i = 0; i < ARRAY_SIZE(categories); i++) {
+		TRY_WITH(categories[i], event_answers(categories[i], on_event, 0, -EINVAL));
+		TRY_WITH(categories[i], event_answers(categories[i], on_event,
+						      DHP_EVENT_INCLUDE_EXISTING, -EINVAL));
+	}
+	for (category = DHP_PROCESSOR; category <= DHP_MEMORY; category++) {
+		TRY_WITH(category, event_answers(category, NULL, 0, -EINVAL));
+		TRY_WITH(category, event_answers(category, NULL, DHP_EVENT_INCLUDE_EXISTING,
+						 -EINVAL));
+		for (bit = 1; bit < 32; bit++) {
+			TRY_WITH(bit, event_answers(category, on_event, BIT(bit), -EOPNOTSUPP));
+			TRY_WITH(bit, event_answers(category, on_event,
+						    BIT(bit) | DHP_EVENT_INCLUDE_EXISTING,
+						    -EOPNOTSUPP));
+		}
+		TRY_WITH(category, event_answers(category, on_event, ~0U, -EOPNOTSUPP));
+	}
+	for (i = 0; i < ARRAY_SIZE(no_handles); i++)
+		TRY_WITH(i, dhp_unregister_event_callback(no_handles[i]) == -EINVAL);
+}
+
+void bad_notify_calls(void)
+{
+	bad_processor_calls();
+	bad_memory_calls();
+	bad_event_calls();
+}

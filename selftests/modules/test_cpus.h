@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A CPU that is kept busy, and a CPU that is held while it goes offline. */
+#ifndef _TEST_CPUS_H
+#define _TEST_CPUS_H
+
+struct command;
+
+int cpu_hog(const struct command *command);
+int gate_control(const struct command *command);
+void gate_remove(void);
+
+#endif /* _TEST_CPUS_H */

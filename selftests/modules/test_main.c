@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * dhp_test: a client of dhp that does what a script writes into /sys/kernel/debug/dhp_test/:
+ *
+ *	control	one command per write; the result is the errno of the write, and a read returns
+ *		the reason of the last failure
+ *	log	the calls that the clients got, in order
+ *	pools	counters of the items and buffers of each pool; test_pool_user.c explains them
+ *
+ * The commands, and the file that each is in:
+ *
+ * test_processor_client.c
+ *   processor NAME [flags=existing,removals|NUMBER] [fn=none] [probe=1]
+ *	registers a client. With probe, it runs a thread on the CPU from COMPLETE to REMOVE_START.
+ *   bulk PREFIX count=N [flags=]
+ *	registers processor clients PREFIX1 to PREFIXn
+ *
+ * test_event_client.c, test_memory_client.c
+ *   event NAME category=processor|memory|NUMBER [flags=existing|NUMBER] [fn=none]
+ *   memory NAME [fn=none]
+ *	registers a client
+ *
+ * test_client.c
+ *   unregister NAME|PREFIX*
+ *   unregister_bad processor|event|memory pointer=null|error
+ *   release NAME
+ *	ends a `hold` action
+ *
+ * test_action.c
+ *   veto NAME state=start|remove_start errno=E [cpu=N] [count=K]
+ *	vetoes the next K (1) times; count=0: always
+ *   inside NAME state=STATE action=ACTION [arg=A] [cpu=N] [count=K]
+ *	does something in a callback; the file lists the actions
+ *
+ * test_register_loop.c
+ *   newcomers start|stop
+ *	registers clients with `existing` and unregisters them, again and again; stop logs how many
+ *	got all CPUs, how many were refused with EBUSY, and how many got neither
+ *
+ * test_shutdown.c
+ *   shutdown online|offline cpu=N
+ *	brings a CPU online or takes it offline as if the machine were rebooting
+ *
+ * test_suspend.c
+ *   asleep start|stop [register=NAME] [unregister=NAME] [add=N]
+ *	from start to stop, each suspend logs when devices are suspended and resumed. When they
+ *	are suspended, it registers event client NAME for CPUs with existing, unregisters NAME,
+ *	and adds a device for CPU N, as if that CPU became present.
+ *
+ * test_cpus.c
+ *   hog cpu=N ms=M
+ *	keeps CPU N from running anything but interrupts for M milliseconds
+ *   gate shut|open
+ *	holds a CPU that goes offline at a step before those of dhp, and logs it
+ *
+ * test_pool.c
+ *   pool NAME [buffer_size=] [permille=] [min=] [max=] [stealing=1]
+ *   destroy NAME
+ *   rest NAME
+ *	ends load, ticks and storm
+ *
+ * test_pool_items.c
+ *   submit NAME [cpu=N] [count=K] [sleep_us=] [twice=1] [irq=1] [keep=1 [again=1]]
+ *	submits K (1) items, from a hard interrupt with irq. twice: submits the last one again,
+ *	which must be refused. keep: for `cancel`. again: each item submits itself when it has run.
+ *   cancel NAME
+ *   flush NAME
+ *
+ * test_pool_buffers.c
+ *   get NAME [count=K] [zeroed=1]
+ *	gets K (1) buffers and keeps them; zeroed: they must be zero
+ *   put NAME [count=K]
+ *	puts K (all) of them
+ *   watch NAME start=ADDRESS size=BYTES
+ *	from now on, counts the buffers in this range of memory
+ *   misuse NAME how=twice|inside|elsewhere|after [other=NAME]
+ *	puts a buffer twice, puts an address inside of it, puts it to the other pool, or writes
+ *	to it after it was put
+ *
+ * test_pool_load.c
+ *   load NAME [hold_us=] [buffers=] [pairs=]
+ *	until rest, submits items to every CPU, and gets and puts buffers, many at a time and in
+ *	pairs
+ *
+ * test_pool_interrupts.c
+ *   ticks NAME [period_us=] [hard=1]
+ *	until rest, gets and puts buffers in timers on each CPU, in soft or hard interrupts
+ *   storm NAME on=N cpu=M [period_us=]
+ *	until rest, submits items for CPU M in hard interrupts on CPU N
+ *
+ * test_refused_submit.c
+ *   refused NAME cpu=N [ms=]
+ *	creates a pool for the duration. Does an item on CPU N see what this CPU stored before a
+ *	submission that was refused? Logs the number of lost stores.
+ *
+ * test_balloon.c
+ *   balloon mib=N
+ *	takes memory from the kernel without any notification, or returns it, until it has N MiB
+ *
+ * This file
+ *   note TEXT
+ *	puts a word into the log
+ *   clear
+ *	empties the log
+ *   reset
+ *	unregisters and destroys everything, ends all waits, empties the log
+ */
+#include <linux/debugfs.h>
+#include <linux/err.h>
+#include <linux/module.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "test_action.h"
+#include "test_balloon.h"
+#include "test_client.h"
+#include "test_command.h"
+#include "test_cpus.h"
+#include "test_event_client.h"
+#include "test_log.h"
+#include "test_memory_client.h"
+#include "test_pool.h"
+#include "test_pool_buffers.h"
+#include "test_pool_interrupts.h"
+#include "test_pool_items.h"
+#include "test_pool_load.h"
+#include "test_pool_user.h"
+#include "test_processor_client.h"
+#include "test_refused_submit.h"
+#include "test_register_loop.h"
+#include "test_script.h"
+#include "test_shutdown.h"
+#include "test_suspend.h"
+
+static bool forget;
+module_param(forget, bool, 0444);
+MODULE_PARM_DESC(forget, "unload without unregistering, as no client should");
+
+/* ---- Commands ------------------------------------------------------------- */
+
+static int do_note(const struct command *command)
+{
+	log_line("%s", command->name);
+	return 0;
+}
+
+static int do_clear(const struct command *command)
+{
+	log_clear();
+	return 0;
+}
+
+/* Keeps the scripts if a client is left, whose callback may still use them. */
+static int reset_clients(void)
+{
+	int err = clients_reset();
+
+	if (!err)
+		scripts_reset();
+	return err;
+}
+
+static int do_reset(const struct command *command)
+{
+	int err;
+
+	register_loop_stop();
+	suspend_actions_stop();
+	gate_remove();
+	err = reset_clients();
+	pools_reset();
+	balloon_reset();
+	log_clear();
+	return err;
+}
+
+static const struct verb verbs[] = {
+	{ "processor", true, "flags fn probe ", processor_client },
+	{ "event", true, "category flags fn ", event_client },
+	{ "memory", true, "fn ", memory_client },
+	{ "bulk", true, "count flags ", processor_client_bulk },
+	{ "unregister", true, "", client_unregister },
+	{ "unregister_bad", true, "pointer ", client_unregister_bad },
+	{ "veto", true, "state cpu errno count ", action_veto },
+	{ "inside", true, "state cpu action arg count ", action_inside },
+	{ "release", true, "", client_release },
+	{ "newcomers", true, "", register_loop_control },
+	{ "shutdown", true, "cpu ", shutdown_control },
+	{ "asleep", true, "register unregister add ", suspend_control },
+	{ "hog", false, "cpu ms ", cpu_hog },
+	{ "gate", true, "", gate_control },
+	{ "note", true, "", do_note },
+	{ "clear", false, "", do_clear },
+	{ "reset", false, "", do_reset },
+	{ "pool", true, "buffer_size permille min max stealing ", pool_create },
+	{ "destroy", true, "", pool_destroy },
+	{ "submit", true, "cpu count sleep_us twice irq again keep ", items_submit },
+	{ "cancel", true, "", items_cancel },
+	{ "flush", true, "", items_flush },
+	{ "refused", true, "cpu ms ", refused_submit },
+	{ "get", true, "count zeroed ", buffers_get },
+	{ "put", true, "count ", buffers_put },
+	{ "watch", true, "start size ", buffers_watch },
+	{ "misuse", true, "how other ", buffers_misuse },
+	{ "load", true, "hold_us buffers pairs ", pool_load },
+	{ "ticks", true, "period_us hard ", interrupts_ticks },
+	{ "storm", true, "on cpu period_us ", interrupts_storm },
+	{ "rest", true, "", pool_rest },
+	{ "balloon", false, "mib ", balloon_resize },
+};
+
+/* ---- Files ---------------------------------------------------------------- */
+
+static ssize_t control_write(struct file *file, const char __user *buffer, size_t count,
+			     loff_t *pos)
+{
+	char *text;
+	int err;
+
+	if (count >= PAGE_SIZE)
+		return complain(-EINVAL, "a command must be shorter than a page");
+	text = memdup_user_nul(buffer, count);
+	if (IS_ERR(text))
+		return PTR_ERR(text);
+	complain(0, "%s", "");
+	if (strlen(text) != count)
+		err = complain(-EINVAL, "a command must not contain a zero byte");
+	else if (strchr(strim(text), '\n'))
+		err = complain(-EINVAL, "only one command per write");
+	else
+		err = command_run(strim(text), verbs, ARRAY_SIZE(verbs));
+	kfree(text);
+	return err ? err : count;
+}
+
+static int control_show(struct seq_file *m, void *v)
+{
+	complaint_print(m);
+	return 0;
+}
+
+static int control_open(struct inode *inode, struct file *file)
+{
+	return single_open(file, control_show, NULL);
+}
+
+static const struct file_operations control_fops = {
+	.owner = THIS_MODULE,
+	.open = control_open,
+	.read = seq_read,
+	.write = control_write,
+	.llseek = seq_lseek,
+	.release = single_release,
+};
+
+static int log_open(struct inode *inode, struct file *file)
+{
+	return seq_open(file, &log_seq_operations);
+}
+
+static const struct file_operations log_fops = {
+	.owner = THIS_MODULE,
+	.open = log_open,
+	.read = seq_read,
+	.llseek = seq_lseek,
+	.release = seq_release,
+};
+
+static int pools_open_show(struct seq_file *m, void *v)
+{
+	pools_show(m);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(pools_open);
+
+static struct dentry *directory;
+
+static int __init dhp_test_init(void)
+{
+	directory = debugfs_create_dir(KBUILD_MODNAME, NULL);
+	if (IS_ERR(directory))
+		return PTR_ERR(directory);
+	debugfs_create_file("control", 0600, directory, NULL, &control_fops);
+	debugfs_create_file("log", 0400, directory, NULL, &log_fops);
+	debugfs_create_file("pools", 0400, directory, NULL, &pools_open_fops);
+	return 0;
+}
+
+static void __exit dhp_test_exit(void)
+{
+	debugfs_remove_recursive(directory);
+	register_loop_stop();
+	suspend_actions_stop();
+	gate_remove();
+	if (forget) {
+		clients_abandon();
+		scripts_abandon();
+		pools_abandon();
+	} else {
+		reset_clients();
+		pools_reset();
+	}
+	balloon_reset();
+	log_close();
+}
+
+module_init(dhp_test_init);
+module_exit(dhp_test_exit);
+
+MODULE_DESCRIPTION("scriptable client of dhp, for its selftests");
+MODULE_LICENSE("GPL");

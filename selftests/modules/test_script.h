@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Scripts: what the callbacks of a client do besides logging. */
+#ifndef _TEST_SCRIPT_H
+#define _TEST_SCRIPT_H
+
+#include <linux/types.h>
+
+#include "dhp.h"
+#include "test_client.h"
+
+/* States of CPUs and memory, and kinds of events. The first six are enum dhp_processor_state. */
+enum { ARRIVAL = DHP_PROCESSOR_REMOVE_FAILURE + 1, REMOVAL, NR_STATES };
+
+enum argument { NONE, NAME, NUMBER };
+
+/**
+ * struct action - what a script can do
+ * @word: its name in commands
+ * @argument: the argument that it needs
+ * @events_only: it is possible only in the callback of an event
+ * @run: does it
+ */
+struct action {
+	const char *word;
+	enum argument argument;
+	bool events_only;
+	void (*run)(struct client *c, const char *arg, int *status);
+};
+
+struct command;
+
+const char *state_name(unsigned int state);
+int script_add(const struct command *command, const struct action *action, const char *arg);
+void scripts_run(struct client *c, unsigned int state, long cpu, int *status);
+void scripts_reset(void);
+void scripts_abandon(void);
+
+#endif /* _TEST_SCRIPT_H */
