@@ -4,16 +4,38 @@
  * empty a worker that is closed.
  *
  * The holder of the worker's lock, normally the worker itself, moves the incoming items to
- * the end of the worker's list. The worker moves the first few of the list into its slots,
- * so that it needs the lock once for a few items. The task that takes an item out of a slot
- * is its holder.
+ * the end of the worker's list. The worker takes them off one at a time (run.c); until then,
+ * the holder of the lock may take an item away.
  */
 
-#include <linux/atomic.h>
+#include <linux/llist.h>
+#include <linux/lockdep.h>
 
 #include "backlog.h"
 #include "item.h"
 #include "submit.h"
+
+/*
+ * Puts the incoming items at the end of the list, in the order of submission; false if
+ * there are none.
+ */
+bool dhp_backlog_pull(struct dhp_worker *worker)
+{
+	struct llist_node *newest, *oldest;
+
+	lockdep_assert_held(&worker->lock);
+
+	if (llist_empty(&worker->incoming))
+		return false;
+	newest = llist_del_all(&worker->incoming);
+	oldest = llist_reverse_order(newest);
+	if (worker->first)
+		worker->last->next = oldest;
+	else
+		WRITE_ONCE(worker->first, oldest);
+	worker->last = newest;
+	return true;
+}
 
 /*
  * Pulls on another CPU than the worker's. The worker may have found both lists empty while
@@ -21,7 +43,7 @@
  */
 static void pull_for(struct dhp_worker *worker)
 {
-	if (!backlog_pull(worker))
+	if (!dhp_backlog_pull(worker))
 		return;
 	/* Before the check whether it sleeps; the partner is in worker_idle(). */
 	smp_mb();
@@ -29,30 +51,16 @@ static void pull_for(struct dhp_worker *worker)
 }
 
 /*
- * Takes out of the slots, and then off the list, up to @max items that may run on other
- * CPUs; with @bound, also bound ones. Returns them as a chain, the newest first.
+ * Takes up to @max items off the list that may run on other CPUs; with @bound, also bound
+ * ones. Returns them as a chain, the newest first.
  */
 struct llist_node *dhp_backlog_take_away(struct dhp_worker *worker, unsigned long max,
 					 bool bound)
 {
 	struct llist_node *chain = NULL, *left = NULL, **link, *node;
-	unsigned long value;
 	struct dhp_work *work;
-	unsigned int i;
 
 	lockdep_assert_held(&worker->lock);
-
-	for (i = 0; i < DHP_WORKER_SLOTS && max; i++) {
-		value = READ_ONCE(worker->slot[i]);
-		if (!value || (value & SLOT_BOUND && !bound))
-			continue;
-		if (cmpxchg(&worker->slot[i], value, 0) != value)
-			continue; /* it runs */
-		work = slot_work(value);
-		work->incoming.next = chain;
-		chain = &work->incoming;
-		max--;
-	}
 
 	for (link = &worker->first; *link && max; ) {
 		node = *link;
@@ -73,49 +81,27 @@ struct llist_node *dhp_backlog_take_away(struct dhp_worker *worker, unsigned lon
 	return chain;
 }
 
-/*
- * Takes half of the items that may be stolen. A single one is taken if the worker is busy
- * with another item.
- */
-struct llist_node *dhp_backlog_take_half(struct dhp_worker *worker)
+/* The number of items that may be stolen. With the worker's lock held. */
+unsigned long dhp_backlog_nr_stealable(struct dhp_worker *worker)
 {
-	struct llist_node *chain = NULL, *node;
+	struct llist_node *node;
 	unsigned long nr = 0;
-	unsigned int i;
-
-	raw_spin_lock(&worker->lock);
-	if (!worker_closed(worker)) {
-		pull_for(worker);
-		for (i = 0; i < DHP_WORKER_SLOTS; i++) {
-			unsigned long value = READ_ONCE(worker->slot[i]);
-
-			nr += value && !(value & SLOT_BOUND);
-		}
-		for (node = worker->first; node; node = node->next)
-			nr += !(llist_entry(node, struct dhp_work, incoming)->state &
-				ITEM_BOUND);
-		if (READ_ONCE(worker->running))
-			nr++;
-		chain = dhp_backlog_take_away(worker, nr / 2, false);
-	}
-	raw_spin_unlock(&worker->lock);
-	return chain;
-}
-
-/* Takes @work out of a slot, or off the list. With the worker's lock held. */
-static bool take_out(struct dhp_worker *worker, struct dhp_work *work)
-{
-	struct llist_node **link, *before = NULL;
-	unsigned long value;
-	unsigned int i;
 
 	lockdep_assert_held(&worker->lock);
 
-	for (i = 0; i < DHP_WORKER_SLOTS; i++) {
-		value = READ_ONCE(worker->slot[i]);
-		if (slot_work(value) == work)
-			return cmpxchg(&worker->slot[i], value, 0) == value;
-	}
+	pull_for(worker);
+	for (node = worker->first; node; node = node->next)
+		nr += !(llist_entry(node, struct dhp_work, incoming)->state & ITEM_BOUND);
+	return nr;
+}
+
+/* Takes @work off the list. With the worker's lock held. */
+static bool take_out(struct dhp_worker *worker, struct dhp_work *work)
+{
+	struct llist_node **link, *before = NULL;
+
+	lockdep_assert_held(&worker->lock);
+
 	pull_for(worker);
 	for (link = &worker->first; *link; before = *link, link = &before->next) {
 		if (*link != &work->incoming)
@@ -128,7 +114,7 @@ static bool take_out(struct dhp_worker *worker, struct dhp_work *work)
 	return false;
 }
 
-/* Takes @work out; false if it is not there, or the worker is closed. */
+/* Takes @work off the list; false if it is not there, or the worker is closed. */
 bool dhp_backlog_take_out(struct dhp_worker *worker, struct dhp_work *work)
 {
 	bool found = false;

@@ -5,8 +5,8 @@
 #include <linux/sched.h>
 
 #include "backlog.h"
-#include "item_count.h"
 #include "item.h"
+#include "item_count.h"
 #include "run.h"
 #include "submit.h"
 #include "wait.h"
@@ -45,7 +45,7 @@ static bool work_running(struct dhp_pool *pool, struct dhp_work *work)
 	preempt_disable();
 	for (cpu = 0; cpu < nr_cpu_ids && !running; cpu++) {
 		worker = worker_at(pool, cpu);
-		/* Pairs with run_items(): what it has done is done. */
+		/* Pairs with take_next() and run_items(): what it has done is done. */
 		running = worker && smp_load_acquire(&worker->running) == work;
 	}
 	preempt_enable();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* An item's state, and what a worker's slot says about the item in it. */
+/* An item's state. */
 #ifndef _DHP_POOL_ITEM_H
 #define _DHP_POOL_ITEM_H
 
@@ -32,22 +32,6 @@ static inline unsigned long item_address(unsigned long state, struct dhp_worker 
 {
 	state &= ITEM_PENDING | ITEM_COLOUR | ITEM_BOUND;
 	return state | worker->address;
-}
-
-/*
- * A slot holds an item, and says whether it is bound: only the holder may look into an
- * item, because another CPU can take it out of the slot, run it and free it.
- */
-#define SLOT_BOUND	BIT(0)
-
-static inline unsigned long slot_value(struct dhp_work *work)
-{
-	return (unsigned long)work | (work->state & ITEM_BOUND ? SLOT_BOUND : 0);
-}
-
-static inline struct dhp_work *slot_work(unsigned long value)
-{
-	return (struct dhp_work *)(value & ~SLOT_BOUND);
 }
 
 #endif /* _DHP_POOL_ITEM_H */

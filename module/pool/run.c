@@ -14,30 +14,59 @@
 #include <linux/sched.h>
 
 #include "backlog.h"
-#include "item_count.h"
 #include "item.h"
+#include "item_count.h"
 #include "run.h"
 #include "steal.h"
 
 /* ---- Running items -------------------------------------------------------- */
 
-/* Fills the slots, all of which are empty. Returns how many it filled. */
-static unsigned int fill_slots(struct dhp_worker *worker)
+/* The slow part of take_next(). The list of a closed worker stays empty. */
+static noinline void pull_own(struct dhp_worker *worker)
 {
-	struct dhp_work *work;
-	unsigned int nr = 0;
+	if (!worker_closed(worker))
+		dhp_backlog_pull(worker);
+}
+
+/*
+ * Takes the next item off the worker's list; NULL when there is none. The lock decides
+ * between the worker and a CPU that cancels or steals the item. @running is written before
+ * the lock is released, so the holder of the lock finds an item on the list, or running, or
+ * done.
+ *
+ * A batch of 16 items for one holding of the lock, each claimed by an xchg(), is not
+ * cheaper: `make bench` counted 160 instructions an item here and 163 there in bursts of
+ * 256, 447 and 449 in bursts of 16, without contention. Inlining makes the difference; a
+ * call of this function costs 20.
+ */
+static __always_inline struct dhp_work *take_next(struct dhp_worker *worker)
+{
+	struct llist_node *node;
 
 	if (!READ_ONCE(worker->first) && llist_empty(&worker->incoming))
-		return 0;
+		return NULL;
 	raw_spin_lock(&worker->lock);
-	if (!worker_closed(worker)) {
-		if (!worker->first)
-			backlog_pull(worker);
-		while (nr < DHP_WORKER_SLOTS && (work = backlog_take_first(worker)))
-			WRITE_ONCE(worker->slot[nr++], slot_value(work));
+	if (unlikely(!worker->first))
+		pull_own(worker);
+	node = worker->first;
+	if (likely(node)) {
+		WRITE_ONCE(worker->first, node->next);
+		/* What the item before has done is done; see work_running(). */
+		smp_store_release(&worker->running,
+				  llist_entry(node, struct dhp_work, incoming));
 	}
 	raw_spin_unlock(&worker->lock);
-	return nr;
+	return node ? llist_entry(node, struct dhp_work, incoming) : NULL;
+}
+
+/*
+ * The caller has stored what they wait for, and has then passed a full barrier; the partner
+ * is in waiter_add().
+ */
+static void wake_waiters(struct dhp_pool *pool)
+{
+	if (unlikely(atomic_read(&pool->waiters)))
+		wake_up_all(&pool->wait);
 }
 
 /* Runs an item that no other CPU can take any more. */
@@ -64,8 +93,12 @@ static void run_item(struct dhp_pool *pool, struct dhp_work *work)
 	 *
 	 * A later submission and a cancel of the same item change nothing: the state
 	 * that the caller reads is older than the last store of 0 before a run.
+	 *
+	 * The barrier also orders the end of the previous item, which worker->running and
+	 * the counters show, before the check for tasks that wait for it.
 	 */
 	smp_mb();
+	wake_waiters(pool);
 	fn(work);
 	count_completed(pool, colour);
 }
@@ -73,32 +106,16 @@ static void run_item(struct dhp_pool *pool, struct dhp_work *work)
 static void run_items(struct dhp_worker *worker)
 {
 	struct dhp_pool *pool = worker->pool;
-	unsigned long value, *slot;
-	unsigned int nr;
+	struct dhp_work *work;
 
-	while ((nr = fill_slots(worker))) {
-		for (slot = worker->slot; slot < worker->slot + nr; slot++) {
-			value = READ_ONCE(*slot);
-			/* What the item before has done is done; see work_running(). */
-			smp_store_release(&worker->running, slot_work(value));
-			/*
-			 * A full barrier, also between the end of the item before
-			 * and the check for tasks that wait for it; the partner is in
-			 * waiter_add().
-			 */
-			value = xchg(slot, 0);
-			if (unlikely(atomic_read(&pool->waiters)))
-				wake_up_all(&pool->wait);
-			if (likely(value))
-				run_item(pool, slot_work(value));
-			if (need_resched())
-				cond_resched();
-		}
-		smp_store_release(&worker->running, NULL); /* as above */
-		smp_mb(); /* as above */
-		if (unlikely(atomic_read(&pool->waiters)))
-			wake_up_all(&pool->wait);
+	while ((work = take_next(worker))) {
+		run_item(pool, work);
+		if (need_resched())
+			cond_resched();
 	}
+	smp_store_release(&worker->running, NULL); /* as in take_next() */
+	smp_mb(); /* before the check for waiters, as in run_item() */
+	wake_waiters(pool);
 }
 
 /* ---- The thread ----------------------------------------------------------- */

@@ -22,7 +22,6 @@
 #include "dhp_pool.h"
 
 #define DHP_POOL_NAME_MAX 10
-#define DHP_WORKER_SLOTS 16
 
 /**
  * enum dhp_worker_flag - the bits of &dhp_worker.flags
@@ -43,8 +42,8 @@ enum dhp_worker_flag { DHP_WORKER_CLOSED, DHP_WORKER_SLEEPS, DHP_WORKER_STEALABL
  * @lock: for the lists and flags that follow
  * @first: the items that it runs next, in order; a list that ends with NULL
  * @last: the last item of that list, if there is one
- * @running: the item whose function runs or is about to run; written by the worker
- * @slot: the items that run before @first; filled by the worker, emptied by any CPU
+ * @running: the item whose function runs or is about to run; written by the worker, read
+ *	without the lock
  * @want_pinned: the thread is to pin itself to its CPU, or to unpin itself
  * @pinned: the thread is pinned to its CPU
  * @rcu: frees it after a grace period, when no submitter uses it any more
@@ -61,7 +60,6 @@ struct dhp_worker {
 	struct llist_node *first;
 	struct llist_node *last;
 	struct dhp_work *running;
-	unsigned long slot[DHP_WORKER_SLOTS];
 	bool want_pinned;
 	bool pinned;
 	struct rcu_head rcu;

@@ -12,7 +12,7 @@
 static inline void waiter_add(struct dhp_pool *pool)
 {
 	atomic_inc(&pool->waiters);
-	/* Before the condition is checked; the partner is in run_items(). */
+	/* Before the condition is checked; the partner is before wake_waiters(). */
 	smp_mb__after_atomic();
 }
 

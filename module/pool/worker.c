@@ -152,7 +152,7 @@ static struct llist_node *close_and_take(struct dhp_worker *worker)
 	set_bit(DHP_WORKER_CLOSED, &worker->flags);
 	/* Before the incoming items are taken; the partner is in deliver(). */
 	smp_mb__after_atomic();
-	backlog_pull(worker);
+	dhp_backlog_pull(worker);
 	first = dhp_backlog_take_away(worker, ULONG_MAX, true);
 	raw_spin_unlock(&worker->lock);
 	return first;
