@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What waits for delivery. */
-#ifndef _DHP_NOTIFY_QUEUE_H
-#define _DHP_NOTIFY_QUEUE_H
+#ifndef _DHP_NOTIFY_EVENT_QUEUE_H
+#define _DHP_NOTIFY_EVENT_QUEUE_H
 
 #include <linux/list.h>
 #include <linux/types.h>
@@ -40,4 +40,4 @@ unsigned long dhp_queue_delay(const struct dhp_queue_item *item);
 void dhp_queue_take(struct dhp_queue_item *item, struct dhp_event *event, u64 *stamp);
 void dhp_queue_free(void);
 
-#endif /* _DHP_NOTIFY_QUEUE_H */
+#endif /* _DHP_NOTIFY_EVENT_QUEUE_H */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What a pool counts of its items. */
-#ifndef _DHP_POOL_COUNT_H
-#define _DHP_POOL_COUNT_H
+#ifndef _DHP_POOL_ITEM_COUNT_H
+#define _DHP_POOL_ITEM_COUNT_H
 
 #include <linux/percpu.h>
 #include <linux/preempt.h>
@@ -36,4 +36,4 @@ static inline void count_completed(struct dhp_pool *pool, unsigned int colour)
 bool dhp_count_done(struct dhp_pool *pool, unsigned int colour);
 void dhp_pool_counts(struct dhp_pool *pool, struct dhp_pool_counts *counts);
 
-#endif /* _DHP_POOL_COUNT_H */
+#endif /* _DHP_POOL_ITEM_COUNT_H */
