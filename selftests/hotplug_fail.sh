@@ -13,15 +13,14 @@ steps() {
 	sed -n 's/^ *\([0-9]*\): .*/\1/p' "$system/cpu/hotplug/states"
 }
 
-# Sets, for its caller: $cpu, a CPU that can go offline; $prepare, $online and $active, the numbers
-# of dhp's steps and of sched:active, which some kernels lack.
+# Sets, for its caller: $cpu, a CPU that can go offline; $prepare and $online, the numbers of dhp's
+# steps.
 take_cpu() {
 	cpu=$(pick_cpu)
 	prepare=$(step_number dhp:prepare)
 	online=$(step_number dhp:online)
 	[ -n "$prepare" ] || fail "no dhp:prepare in cpu/hotplug/states"
 	[ -n "$online" ] || fail "no dhp:online in cpu/hotplug/states"
-	active=$(step_number sched:active)
 }
 
 # ---------------------------------------------------------------- the sweep
@@ -361,7 +360,7 @@ test_case down_five 'X2 X3 a removal that fails at each failable step, with five
 
 up_active() {
 	take_cpu
-	[ -n "$active" ] || skip "this kernel has no step sched:active"
+	active=$(need_step sched:active)
 	offline "$cpu"
 	ctl "processor c1 flags=removals"
 	ctl "event e1 category=processor"
@@ -389,7 +388,7 @@ test_case up_active 'P5 A1 an add that fails at sched:active causes no COMPLETE,
 # An add that fails does not concern a client that already holds the CPU.
 up_held() {
 	take_cpu
-	[ -n "$active" ] || skip "this kernel has no step sched:active"
+	active=$(need_step sched:active)
 	ctl "processor c1 flags=existing"
 	offline "$cpu"
 	settle
@@ -404,7 +403,7 @@ test_case up_held 'P11 a client that already holds a CPU gets nothing of an add 
 
 down_active() {
 	take_cpu
-	[ -n "$active" ] || skip "this kernel has no step sched:active"
+	active=$(need_step sched:active)
 	ctl "processor c1 flags=existing,removals"
 	ctl "event e1 category=processor"
 	settle
@@ -419,7 +418,7 @@ test_case down_active 'X2 A9 a removal that fails at sched:active causes no noti
 
 mixed() {
 	take_cpu
-	[ -n "$active" ] || skip "this kernel has no step sched:active"
+	active=$(need_step sched:active)
 	ctl "processor c1 flags=removals"
 	ctl "processor c2 flags=removals"
 	offline "$cpu"

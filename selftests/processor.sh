@@ -200,9 +200,8 @@ late_failure() {
 	take_cpu
 	ctl "processor c1"
 	ctl "processor c2"
-	state=$(sed -n 's/^ *\([0-9]*\): sched:active$/\1/p' "$system/cpu/hotplug/states")
-	[ -n "$state" ] || skip "this kernel has no step sched:active"
-	put "$system/cpu/cpu$cpu/hotplug/fail" "$state" || fail "sched:active cannot be armed: $why"
+	active=$(need_step sched:active)
+	arm_step "$cpu" "$active"
 	online_refused "$cpu" EAGAIN
 	expect_log <<-END
 	c1 START $cpu 0
@@ -431,11 +430,6 @@ shutdown() {
 }
 test_case shutdown 'P3 X3 on the way to a reboot a veto is ignored'
 
-# state_number NAME: of the CPU hotplug state, in the kernel's list
-state_number() {
-	sed -n "s/^ *\([0-9]*\): $1\$/\1/p" "$system/cpu/hotplug/states"
-}
-
 # set_target CPU STATE
 set_target() {
 	put "$system/cpu/cpu$1/hotplug/target" "$2" || fail "CPU$1 does not reach state $2: $why"
@@ -445,8 +439,8 @@ set_target() {
 # it is online and not in use; $up, that of the state in which it is in use.
 can_stop_halfway() {
 	cpu=$(pick_cpu)
-	half=$(state_number dhp:online)
-	up=$(state_number online)
+	half=$(step_number dhp:online)
+	up=$(step_number online)
 	offline "$cpu"
 	put "$system/cpu/cpu$cpu/hotplug/target" "$half" ||
 		skip "needs CONFIG_CPU_HOTPLUG_STATE_CONTROL"

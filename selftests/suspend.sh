@@ -160,8 +160,7 @@ test_case right_after_add 'P10 suspend directly after an add and before a remova
 # A step fails when resume brings the CPU online, and a veto comes too late. A third CPU is online,
 # because the kernel refuses to take the last one offline.
 lost() {
-	step=$(step_number irq/affinity:online)
-	[ -n "$step" ] || skip "this kernel has no step irq/affinity:online"
+	step=$(need_step irq/affinity:online)
 	cpu=$(pick_cpu)
 	plug_cpu
 	online "$plugged_cpu"

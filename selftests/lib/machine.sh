@@ -73,6 +73,14 @@ step_number() {
 	sed -n "s,^ *\\([0-9]*\\): $1\$,\\1,p" "$system/cpu/hotplug/states"
 }
 
+# need_step NAME: prints its number; skips the test if this kernel has no such step
+need_step() {
+	local number
+	number=$(step_number "$1")
+	[ -n "$number" ] || skip "this kernel has no step $1"
+	echo "$number"
+}
+
 # arm_step CPU STEP: the next operation that calls this step for the CPU fails there.
 arm_step() {
 	put "$system/cpu/cpu$1/hotplug/fail" "$2" || fail "step $2 of CPU$1 cannot be armed: $why"
