@@ -16,7 +16,7 @@
 #include "pool/pool.h"
 #include "settle.h"
 #include "sysfs.h"
-#include "wdm_part.h"
+#include "wdm/part.h"
 
 /**
  * struct part - a part of dhp; each needs those before it

@@ -206,7 +206,7 @@ typedef struct _DRIVER_OBJECT *PDRIVER_OBJECT;
 
 #define DHP_WDM_SERVICES "\\Registry\\Machine\\System\\CurrentControlSet\\Services\\"
 
-/* What module_wdm_driver() keeps of a driver; all of it is wdm.c's. */
+/* What module_wdm_driver() keeps of a driver; all of it is wdm/driver.c's. */
 struct dhp_wdm_driver {
 	DRIVER_OBJECT object;
 	DRIVER_EXTENSION extension;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the rest of the module does with wdm.c; drivers use include/wdm.h. */
+/* What the rest of the module does with Windows' names; drivers use include/wdm.h. */
 #ifndef _DHP_WDM_PART_H
 #define _DHP_WDM_PART_H
 

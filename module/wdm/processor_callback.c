@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KeRegisterProcessorChangeCallback(): an adapter that turns dhp's calls into Windows'. The
+ * native interface does all the notification; nothing is decided here.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/printk.h>
+#include <linux/slab.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+#include "common.h"
+#include "compat.h"
+#include "count.h"
+#include "part.h"
+#include "registration.h"
+#include "wdm.h"
+
+/* The one whose synchronous callback runs; there is one at a time. */
+static struct dhp_wdm_registration *dhp_wdm_running;
+static DECLARE_WAIT_QUEUE_HEAD(dhp_wdm_wait);
+
+static void dhp_wdm_bury(struct work_struct *work);
+static DECLARE_WORK(dhp_wdm_work, dhp_wdm_bury);
+
+static void dhp_wdm_processor(void *context,
+			      const struct dhp_processor_change *change, int *status)
+{
+	struct dhp_wdm_registration *reg = context;
+	KE_PROCESSOR_CHANGE_NOTIFY_CONTEXT nt = {
+		.NtNumber = change->cpu,
+		.Status = dhp_ntstatus_from_errno(change->status),
+		.ProcNumber = dhp_wdm_number(change->cpu),
+	};
+	NTSTATUS operation = STATUS_SUCCESS;
+
+	switch (change->state) {
+	case DHP_PROCESSOR_START:
+		nt.State = KeProcessorAddStartNotify;
+		break;
+	case DHP_PROCESSOR_COMPLETE:
+		nt.State = KeProcessorAddCompleteNotify;
+		break;
+	case DHP_PROCESSOR_FAILURE:
+		nt.State = KeProcessorAddFailureNotify;
+		break;
+	default:
+		/* Windows has no removals, and none were asked for. */
+		return;
+	}
+
+	WRITE_ONCE(dhp_wdm_running, reg);
+	/* Before the look whether it is dead; the partner is in dhp_wdm_finish(). */
+	smp_mb();
+	if (!READ_ONCE(reg->dead))
+		reg->processor_fn(reg->context, &nt, &operation);
+	/* @reg may be gone: a callback may deregister itself. */
+	smp_store_release(&dhp_wdm_running, NULL);
+	wake_up_all(&dhp_wdm_wait);
+
+	/* Outside START, too: dhp says in the log that it has no effect. */
+	if (!NT_SUCCESS(operation))
+		*status = dhp_errno_from_ntstatus(operation);
+}
+
+PVOID __dhp_wdm_register_processor(PPROCESSOR_CALLBACK_FUNCTION fn, PVOID context,
+				   ULONG flags, struct module *owner)
+{
+	unsigned int native = 0;
+	struct dhp_wdm_registration *reg;
+	int err;
+
+	err = -EINVAL;
+	if (!fn)
+		goto err_log;
+	err = -EOPNOTSUPP;
+	if (flags & ~KE_PROCESSOR_CHANGE_ADD_EXISTING)
+		goto err_log;
+	if (flags & KE_PROCESSOR_CHANGE_ADD_EXISTING)
+		native |= DHP_PROCESSOR_ADD_EXISTING;
+
+	err = -ENOMEM;
+	reg = kzalloc(sizeof(*reg), GFP_KERNEL);
+	if (!reg)
+		goto err_log;
+	reg->owner = owner;
+	reg->context = context;
+	reg->processor_fn = fn;
+	reg->processor = __dhp_register_processor_callback(dhp_wdm_processor, reg,
+							   native, owner);
+	if (IS_ERR(reg->processor)) {
+		err = PTR_ERR(reg->processor);
+		goto err_free;
+	}
+	dhp_wdm_publish(reg);
+	return reg;
+
+err_free:
+	kfree(reg);
+err_log:
+	/* NULL cannot say why. */
+	pr_notice("KeRegisterProcessorChangeCallback(%ps, flags 0x%x) failed: %pe\n",
+		  fn, flags, ERR_PTR(err));
+	return NULL;
+}
+EXPORT_SYMBOL_GPL(__dhp_wdm_register_processor);
+
+static void dhp_wdm_bury(struct work_struct *work)
+{
+	struct dhp_wdm_registration *reg;
+
+	while ((reg = dhp_wdm_dead(NULL))) {
+		dhp_unregister_processor_callback(reg->processor);
+		/* It is in the list until then, for dhp_wdm_release_processors(). */
+		dhp_wdm_free(reg);
+	}
+}
+
+/**
+ * dhp_wdm_release_processors() - unregister the CPU callbacks of a module that is being removed
+ * @owner: the module
+ *
+ * Those that it has deregistered and those that it has left behind: a handle that still
+ * works must not outlive its native part.
+ */
+void dhp_wdm_release_processors(struct module *owner)
+{
+	dhp_wdm_declare_dead(owner);
+	if (!dhp_wdm_dead(owner))
+		return;
+	queue_work(system_dfl_wq, &dhp_wdm_work);
+	flush_work(&dhp_wdm_work);
+}
+
+/**
+ * dhp_wdm_free_owner() - drop all that is left of a module that is being removed
+ * @owner: the module, none of whose callbacks can run any more
+ */
+void dhp_wdm_free_owner(struct module *owner)
+{
+	dhp_wdm_release_processors(owner);
+	dhp_wdm_free_left(owner);
+}
+
+void dhp_wdm_exit(void)
+{
+	flush_work(&dhp_wdm_work);
+}
+
+/*
+ * For a registration that is dead: no call of it begins any more, and one that is running
+ * is waited for, but none of other registrations. dhp_wdm_work may free it meanwhile.
+ */
+static void dhp_wdm_finish(struct dhp_wdm_registration *reg)
+{
+	/* Before the look whether it is running; the partner is in dhp_wdm_processor(). */
+	smp_mb();
+	/* Pairs with the release there: what the callback did is done. */
+	wait_event(dhp_wdm_wait, smp_load_acquire(&dhp_wdm_running) != reg);
+	queue_work(system_dfl_wq, &dhp_wdm_work);
+}
+
+VOID KeDeregisterProcessorChangeCallback(PVOID CallbackHandle)
+{
+	/* A CPU that is being removed may wait for the item, with a callback running. */
+	bool later = !dhp_in(DHP_IN_PROCESSOR) && (dhp_in(DHP_IN_MEMORY) || dhp_in(DHP_IN_ITEM));
+	struct dhp_wdm_registration *reg = dhp_wdm_take(CallbackHandle, true, later);
+
+	if (!reg) {
+		pr_err("%s(%p) from %pS: not what KeRegisterProcessorChangeCallback() returned\n",
+		       __func__, CallbackHandle, __builtin_return_address(0));
+		return;
+	}
+
+	if (later) {
+		dhp_wdm_finish(reg);
+		return;
+	}
+	dhp_unregister_processor_callback(reg->processor);
+	kfree(reg);
+}
+EXPORT_SYMBOL_GPL(KeDeregisterProcessorChangeCallback);
