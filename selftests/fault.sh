@@ -69,7 +69,7 @@ registering() {
 	for client in "processor c1 flags=removals" "processor c1 flags=existing,removals" \
 		"event c1 category=processor" "event c1 category=processor flags=existing" \
 		"event c1 category=memory" "event c1 category=memory flags=existing" \
-		"memory c1"; do
+		"memory c1" "memory c1 flags=adds,removals,existing"; do
 		in_turn self registered not_registered write "$test_dir/control" "$client"
 		[ "$failed" -gt 0 ] || fail "'$client' never failed"
 	done
@@ -79,7 +79,7 @@ test_case registering 'R1 no memory for a registration is an error, and nothing 
 unregistering() {
 	begin_faults
 	for client in "processor c1 flags=existing" "event c1 category=memory flags=existing" \
-		"memory c1"; do
+		"memory c1" "memory c1 flags=adds,existing"; do
 		register_again() { order "$client"; }
 		register_again
 		in_turn self register_again nothing write "$test_dir/control" "unregister c1"
@@ -390,6 +390,12 @@ samples() {
 	load_sample dhp_sample_native "$enomem 11"
 	# KeRegisterProcessorChangeCallback() returns NULL, which does not say why.
 	load_sample dhp_sample_wdm "$enomem 11 5"
+	# It has no threads.
+	sample=dhp_sample_memory
+	count_left 0 "$DHP_DIR/$sample.ko" ""
+	sample_loaded
+	in_turn -n $((plenty - left - 80)) self sample_loaded sample_not_loaded \
+		load "$DHP_DIR/$sample.ko" ""
 }
 test_case samples 'W2 no memory for a driver fails its insmod, and leaves nothing registered'
 

@@ -1,19 +1,36 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Memory that comes online and goes offline, and the synchronous callbacks before it goes offline.
-# Not here: more about asynchronous events, see event.sh; the buffers of pools, see
-# buffer_memory.sh.
+# Memory that comes online and goes offline, and the synchronous callbacks for it. Not here: vetoes,
+# see memory_veto.sh; the replay, see memory_replay.sh; asynchronous events, see event_memory.sh; the
+# buffers of pools, see buffer_memory.sh.
 
 . ./lib/all.sh
 
-# A DIMM of one block, offline: $block, and $range as dhp_test prints it.
-take_block() {
-	put "$system/memory/auto_online_blocks" offline
-	plug_dimm 128M
-	block=$plugged_blocks
-	range="mem $(block_start "$block")+$(block_size) node $(block_node "$block")"
+addition() {
+	take_block
+	seq=$(sequence)
+	ctl "memory m1 flags=adds"
+	ctl "memory m2 flags=adds,removals"
+	ctl "memory m3 flags=removals"
+	ctl "event e1 category=memory"
+	set_block "$block" online_movable
+	settle
+	set_block "$block" offline
+	expect_log <<-END
+	m1 START $range
+	m2 START $range
+	m1 COMPLETE $range
+	m2 COMPLETE $range
+	e1 ARRIVAL $range seq $((seq + 1))
+	m3 REMOVE_START $range
+	m2 REMOVE_START $range
+	m3 REMOVE_COMPLETE $range
+	m2 REMOVE_COMPLETE $range
+	e1 REMOVAL $range seq $((seq + 2))
+	END
 }
+test_case addition 'M1 a block that goes online and offline; each client gets what it has asked for'
 
 removal() {
 	take_block
@@ -24,13 +41,13 @@ removal() {
 	END
 	set_block "$block" offline
 	expect_log <<-END
-	m1 REMOVE_START $range
 	m2 REMOVE_START $range
-	m1 REMOVE_COMPLETE $range
+	m1 REMOVE_START $range
 	m2 REMOVE_COMPLETE $range
+	m1 REMOVE_COMPLETE $range
 	END
 }
-test_case removal 'E4 A9 a block that goes offline is REMOVE_START and REMOVE_COMPLETE'
+test_case removal 'M1 E4 A9 a block that goes offline is REMOVE_START and REMOVE_COMPLETE'
 
 unplugged() {
 	take_block
@@ -46,14 +63,6 @@ unplugged() {
 	END
 }
 test_case unplugged 'E4 A9 a DIMM that is unplugged'
-
-# inject PRIORITY ACTION [ERRNO]: the kernel's own notifier, called before ours or after it, refuses
-inject() {
-	modprobe memory-notifier-error-inject priority="$1" 2>"$tmp/said" ||
-		skip "needs CONFIG_MEMORY_NOTIFIER_ERROR_INJECT: $(tail -n 1 "$tmp/said")"
-	actions=/sys/kernel/debug/notifier-error-inject/memory/actions
-	put "$actions/$2/error" "${3--12}" || fail "cannot inject an error: $why"
-}
 
 offline_in_front() {
 	take_block
@@ -73,7 +82,7 @@ offline_in_front() {
 	e1 REMOVAL $range seq $((seq + 1))
 	END
 }
-test_case offline_in_front 'E4 a removal refused before dhp is called is not notified'
+test_case offline_in_front 'M3 E4 a removal refused before dhp is called is not notified'
 
 offline_behind() {
 	take_block
@@ -85,23 +94,23 @@ offline_behind() {
 	inject -100 MEM_GOING_OFFLINE
 	refused ENOMEM "$system/memory/memory$block/state" offline
 	expect_log <<-END
-	m1 REMOVE_START $range
 	m2 REMOVE_START $range
-	m2 REMOVE_FAILURE $range
-	m1 REMOVE_FAILURE $range
+	m1 REMOVE_START $range
+	m1 REMOVE_FAILURE $range status -125
+	m2 REMOVE_FAILURE $range status -125
 	END
 	rmmod memory_notifier_error_inject
 	ctl clear
 	set_block "$block" offline
 	expect_log <<-END
-	m1 REMOVE_START $range
 	m2 REMOVE_START $range
-	m1 REMOVE_COMPLETE $range
+	m1 REMOVE_START $range
 	m2 REMOVE_COMPLETE $range
+	m1 REMOVE_COMPLETE $range
 	e1 REMOVAL $range seq $((seq + 1))
 	END
 }
-test_case offline_behind 'E4 a removal refused after dhp was called is REMOVE_FAILURE'
+test_case offline_behind 'M3 E4 a removal refused after dhp was called is REMOVE_FAILURE'
 
 # online_refused_by PRIORITY
 online_refused_by() {
@@ -163,7 +172,7 @@ refused_to_pool() {
 		if [ "$1" -lt 0 ]; then
 			for _ in 1 2; do
 				echo "m1 REMOVE_START $range"
-				echo "m1 REMOVE_FAILURE $range"
+				echo "m1 REMOVE_FAILURE $range status -125"
 			done
 		fi
 		echo "m1 REMOVE_START $range"
@@ -209,38 +218,63 @@ refused_inside() {
 }
 test_case refused_inside 'R6 what waits for other kinds of callbacks is refused inside a memory callback'
 
+# provoke STATE: $block changes so that clients get a call in this state.
+provoke() {
+	case $1 in
+	start | complete) set_block "$block" online_movable ;;
+	failure)
+		inject -100 MEM_GOING_ONLINE
+		refused ENOMEM "$state" online_movable
+		;;
+	remove_failure)
+		inject -100 MEM_GOING_OFFLINE
+		refused ENOMEM "$state" offline
+		;;
+	*) set_block "$block" offline ;;
+	esac
+	! module_loaded memory_notifier_error_inject || rmmod memory_notifier_error_inject
+}
+
 # The callback of the second one unregisters the first one, itself, and the third one.
 unregister_inside() {
 	take_block
-	for state in remove_start remove_complete; do
-		ctl reset
-		set_block "$block" online_movable
+	for state_name in start complete failure remove_start remove_complete remove_failure; do
+		case $state_name in
+		remove_*) set_block "$block" online_movable ;;
+		*) [ "$(cat "$state")" = offline ] || set_block "$block" offline ;;
+		esac
+		case $state_name in *failure) status=" status -125" ;; *) status= ;; esac
+		case $state_name in remove_*) begin=REMOVE_START ;; *) begin=START ;; esac
+		case $begin in START) up="m0 m1 m2" ;; *) up="m2 m1 m0" ;; esac
+		case $state_name in
+		start | complete | remove_failure) order="m0 m1 m2" ;;
+		*) order="m2 m1 m0" ;;
+		esac
 		settle
 		for i in 0 1 2; do
-			ctl "memory m$i"
+			ctl "memory m$i flags=adds,removals"
 		done
 		ctl clear
 		for action in "unregister arg=m0" unregister_self "unregister arg=m2"; do
-			ctl "inside m1 state=$state action=$action"
+			ctl "inside m1 state=$state_name action=$action"
 		done
-		set_block "$block" offline
-		settle
+		provoke "$state_name"
+		what=$(echo "$state_name" | tr '[:lower:]' '[:upper:]')
 		{
-			if [ "$state" = remove_complete ]; then
-				for i in 0 1 2; do
-					echo "m$i REMOVE_START $range"
-				done
-			fi
-			what=$(echo "$state" | tr '[:lower:]' '[:upper:]')
-			echo "m0 $what $range"
-			echo "m1 $what $range"
+			case $state_name in
+			start | remove_start) ;;
+			*) for i in $up; do echo "$i $begin $range"; done ;;
+			esac
+			echo "${order%% *} $what $range$status"
+			echo "m1 $what $range$status"
 			echo "m1 unregister m0: 0"
 			echo "m1 unregister_self: 0"
 			echo "m1 unregister m2: 0"
-		} >"$tmp/expected"
-		cat "$test_dir/log" >"$tmp/seen"
-		same "$tmp/expected" "$tmp/seen"
+		} >"$tmp/in"
+		expect_log <"$tmp/in"
 		equal "clients" 0 "$(cat "$dhp/clients")"
+		ctl reset
+		[ "$(cat "$state")" = offline ] || set_block "$block" offline
 	done
 }
 test_case unregister_inside 'R6 memory clients that are unregistered inside a memory callback get no further call'
@@ -313,6 +347,81 @@ not_held() {
 	wait
 }
 test_case not_held 'A1 an arrival does not wait for a block that goes offline'
+
+# The node may have had no memory before.
+lonely() {
+	node=$(lonely_node)
+	[ -n "$node" ] || skip "every node here has CPUs"
+	take_block_on "$node"
+	ctl "memory m1 flags=adds,removals"
+	set_block "$block" online_movable
+	set_block "$block" offline
+	equal "node" "${node#--node }" "$(block_node "$block")"
+	expect_log <<-END
+	m1 START $range
+	m1 COMPLETE $range
+	m1 REMOVE_START $range
+	m1 REMOVE_COMPLETE $range
+	END
+}
+test_case lonely 'M1 memory on a node without CPUs'
+
+virtio_mem() {
+	put "$system/memory/auto_online_blocks" online_movable
+	ctl "memory m1 flags=adds,removals"
+	ctl "memory m2 flags=adds,removals"
+	before=$(memory_blocks)
+	resize_virtio_mem 256M
+	blocks=$(missing "$before" "$(memory_blocks)")
+	for block in $blocks; do
+		range=$(block_range "$block")
+		for what in "m1 START" "m2 START" "m1 COMPLETE" "m2 COMPLETE"; do
+			echo "$what $range"
+		done
+	done >"$tmp/up"
+	# The device gives back what it has added last.
+	for block in $(echo "$blocks" | sort -rn); do
+		range=$(block_range "$block")
+		for what in "m2 REMOVE_START" "m1 REMOVE_START" "m2 REMOVE_COMPLETE" "m1 REMOVE_COMPLETE"; do
+			echo "$what $range"
+		done
+	done >"$tmp/down"
+	expect_log <"$tmp/up"
+	[ "$(wc -l <"$tmp/up")" -gt 0 ] || fail "virtio-mem has added no block"
+	ctl clear
+	resize_virtio_mem 0M
+	wait_or_fail 30 same_blocks
+	expect_log <"$tmp/down"
+}
+test_case virtio_mem 'M1 virtio-mem grows and shrinks'
+
+in_use() {
+	logged "dhp_sample_memory: $1 memory blocks in use$"
+}
+
+sample() {
+	put "$system/memory/auto_online_blocks" online_movable
+	there=$(cat "$system"/memory/memory[0-9]*/state | grep -c '^online$')
+	load dhp_sample_memory
+	in_use "$there" || fail "the sample does not begin with $there blocks"
+	plug_dimm 256M
+	in_use $((there + 2)) || fail "the sample does not have the blocks of a DIMM"
+	set_mark "the DIMM is unplugged"
+	# A removal that fails in the end.
+	block=${plugged_blocks%%
+*}
+	inject -100 MEM_GOING_OFFLINE
+	refused ENOMEM "$(state_file "$block")" offline
+	rmmod memory_notifier_error_inject
+	in_use $((there + 1)) || fail "the sample has not stopped using a block"
+	in_use $((there + 2)) || fail "the sample does not use a block again that stays"
+	set_mark "the DIMM is unplugged"
+	unplug_dimm "$plugged_dimm"
+	in_use "$there" || fail "the sample still has the blocks of a DIMM that was unplugged"
+	unload dhp_sample_memory
+	equal "clients" 0 "$(cat "$dhp/clients")"
+}
+test_case sample 'M1 M4 the sample follows a DIMM that is plugged and unplugged'
 
 dimm_again() {
 	put "$system/memory/auto_online_blocks" online_movable

@@ -35,13 +35,16 @@ left_registered() {
 	ctl "processor c1 flags=existing"
 	ctl "event c2 category=processor"
 	ctl "event c3 category=memory"
-	ctl "memory c4"
+	ctl "memory c4 flags=adds,removals,existing"
 	unload dhp_test
 	logged 'dhp: .*dhp_test.*unregister' || fail "the log does not name the client that was left"
 	equal "clients" 0 "$(cat "$dhp/clients")"
 	cpu=$(pick_cpu)
 	offline "$cpu"
 	online "$cpu"
+	take_block
+	set_block "$block" online_movable
+	set_block "$block" offline
 	settle
 	load dhp_test
 }

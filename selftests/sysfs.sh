@@ -153,13 +153,16 @@ debug_log_memory() {
 	ctl "event e1 category=memory"
 	set_block "$block" online_movable
 	settle
+	ctl "veto m1 state=remove_start errno=-5"
+	refused EIO "$system/memory/memory$block/state" offline
 	set_block "$block" offline
 	seq=$(sequence)
-	last_logged 4 >"$tmp/seen"
+	last_logged 5 >"$tmp/seen"
 	cat >"$tmp/expected" <<-END
 	ARRIVAL $mem seq=$((seq - 1)) event
-	REMOVE_START $mem memory
-	REMOVE_COMPLETE $mem memory
+	REMOVE_START $mem memory result=-5
+	REMOVE_START $mem memory result=0
+	REMOVE_COMPLETE $mem memory result=0
 	REMOVAL $mem seq=$seq event
 	END
 	same "$tmp/expected" "$tmp/seen"
@@ -197,6 +200,34 @@ tracepoints() {
 		fail "no { 1, \"REMOVAL\" } in the format of dhp_event"
 }
 test_case tracepoints 'tracepoints of notifications and events'
+
+tracepoints_memory() {
+	[ -d "$tracing/events/dhp" ] || skip "no tracepoints dhp:* in $tracing"
+	take_block
+	ctl "memory m1 flags=adds,removals"
+	ctl "veto m1 state=start errno=-5"
+	echo >"$tracing/trace"
+	echo 1 >"$tracing/events/dhp/dhp_memory/enable"
+	refused EIO "$state" online_movable
+	set_block "$block" online_movable
+	set_block "$block" offline
+	echo 0 >"$tracing/events/dhp/dhp_memory/enable"
+	sed -n 's/.*dhp_memory: client=dhp_test[^ ]* //; T; s/ duration_ns=.*//p' "$tracing/trace" >"$tmp/seen"
+	echo >"$tracing/trace"
+	what=$(printf 'start_pfn=%#x nr_pages=%d nid=%s' $((block * $(block_bytes) / 4096)) \
+		$(($(block_bytes) / 4096)) "$(block_node "$block")")
+	cat >"$tmp/expected" <<-END
+	state=START $what status=-5
+	state=START $what status=0
+	state=COMPLETE $what status=0
+	state=REMOVE_START $what status=0
+	state=REMOVE_COMPLETE $what status=0
+	END
+	same "$tmp/expected" "$tmp/seen"
+	grep -qF '{ 3, "REMOVE_START" }' "$tracing/events/dhp/dhp_memory/format" ||
+		fail "no { 3, \"REMOVE_START\" } in the format of dhp_memory"
+}
+test_case tracepoints_memory 'tracepoints of memory: state, range, node, status'
 
 # listen: busybox writes each uevent as a line of variables into $tmp/uevents. Sets $listener, its
 # process, for the caller.

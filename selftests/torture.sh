@@ -203,13 +203,34 @@ plug_memory() {
 	done
 }
 
+# toggle_blocks: takes memory blocks that were plugged offline and online, by sysfs. Memory in use, a
+# veto, or the unplugging of the block may refuse that. $booted has the blocks of the beginning.
+toggle_blocks() {
+	local how file
+	draws 6 | while read -r how && going_on; do
+		for file in "$system"/memory/memory[0-9]*/state; do
+			case $booted in *" $file "*) continue ;; esac
+			[ $((how % 3)) = 0 ] || continue
+			if echo offline 2>/dev/null >"$file" && echo online_movable 2>/dev/null >"$file"; then
+				did block
+			else
+				did block.refused
+			fi
+		done 2>/dev/null
+		sleep 0.05
+	done
+}
+
 # Loads and unloads drivers. Not all the time, nor does read_files read all the time, since
 # processes are slow to start.
 load_clients() {
 	local which sample
 	draws 4 | while read -r which && going_on; do
-		sample=dhp_sample_native
-		[ $((which % 2)) = 0 ] || sample=dhp_sample_wdm
+		case $((which % 3)) in
+		0) sample=dhp_sample_native ;;
+		1) sample=dhp_sample_wdm ;;
+		2) sample=dhp_sample_memory ;;
+		esac
 		try_load "$sample" >"$tmp/sample.out" 2>&1 ||
 			wrong "$sample does not load: $(cat "$tmp/sample.out")"
 		rmmod "$sample" >"$tmp/sample.out" 2>&1 ||
@@ -254,13 +275,14 @@ torture() {
 	done
 	[ -n "$toggled" ] || skip "no CPU here can be taken offline"
 	! command -v hotplug >/dev/null || prop_lonely_node
+	booted=" $(echo "$system"/memory/memory[0-9]*/state) "
 	load dhp_torture "seed=$seed"
 
 	set +e
 	# shellcheck disable=SC2086 # a list
 	toggle_cpus $toggled &
 	loops="load_clients read_files"
-	! command -v hotplug >/dev/null || loops="$loops plug_cpus plug_memory"
+	! command -v hotplug >/dev/null || loops="$loops plug_cpus plug_memory toggle_blocks"
 	for loop in $loops; do
 		$loop &
 	done
@@ -279,7 +301,7 @@ torture() {
 
 	log_since_mark | sed -n 's/.*dhp_torture: End of test: //p' >"$tmp/summary"
 	cat "$tmp/summary"
-	for kind in sysfs cpu_add cpu_toggle cpu_del dimm_add dimm_del resize sample read; do
+	for kind in sysfs cpu_add cpu_toggle cpu_del dimm_add dimm_del resize block sample read; do
 		echo "$kind: $(how_often "$kind"), vetoed $(how_often "$kind.vetoed")," \
 			"refused $(how_often "$kind.refused")"
 	done
@@ -287,7 +309,7 @@ torture() {
 	grep -q '^SUCCESS' "$tmp/summary" ||
 		fail "findings: $(log_since_mark | sed -n 's/.*dhp_torture: finding: //p' | head -n 20)"
 }
-test_case torture 'P R A X E everything at random, and no call that the contract does not allow'
+test_case torture 'P R M A X E everything at random, and no call that the contract does not allow'
 
 # happened FIGURE...: fails unless each is above 0
 happened() {
@@ -344,10 +366,16 @@ plugged_cpus() {
 test_case plugged_cpus 'X3 X4 CPUs were plugged and unplugged'
 
 plugged_dimms() {
-	was_done dimm_add dimm_del
+	was_done dimm_add dimm_del block
 	happened memory_events memory_calls
 }
 test_case plugged_dimms 'A1 A9 E4 DIMMs were plugged and unplugged'
+
+vetoed_memory() {
+	was_done dimm_add
+	happened memory_vetoes memory_replay_vetoes
+}
+test_case vetoed_memory 'M2 M4 memory clients vetoed, live and in a replay'
 
 resized() {
 	was_done resize

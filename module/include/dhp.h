@@ -2,8 +2,8 @@
 /*
  * dhp - let a driver follow its machine while CPUs and memory come and go
  *
- * The native interface for notification: synchronous CPU notification first, synchronous
- * memory removal second, asynchronous events third. wdm.h offers the first and the third
+ * The native interface for notification: synchronous notification of CPUs first, of
+ * memory second, asynchronous events third. wdm.h offers the first and the third
  * under Windows' names; dhp_pool.h has the elastic pool.
  */
 #ifndef _DHP_H
@@ -168,29 +168,57 @@ __dhp_register_processor_callback(dhp_processor_fn fn, void *context,
  */
 int dhp_unregister_processor_callback(struct dhp_processor_client *client);
 
-/* ---- Synchronous memory removal ---------------------------------------- */
+/* ---- Synchronous memory notification ------------------------------------ */
 
 /**
  * enum dhp_memory_state - what is happening to a range of memory
- * @DHP_MEMORY_REMOVE_START: the range is about to go offline. It is isolated:
- *	pages of it that are freed now are not handed out again. Give back what
- *	can be given back. Waiting for pages in use is allowed, for a bounded
- *	time: a second, not a minute.
+ * @DHP_MEMORY_START: the range is about to go online. Prepare for it. The client may veto by
+ *	writing a negative errno into its status argument. Sent only with %DHP_MEMORY_ADDS, as
+ *	are the next two.
+ * @DHP_MEMORY_COMPLETE: the range is online.
+ * @DHP_MEMORY_FAILURE: the range did not go online. Undo what START did.
+ * @DHP_MEMORY_REMOVE_START: the range is about to go offline. It is isolated: pages of it
+ *	that are freed now are not handed out again. Give back what can be given back. Waiting
+ *	for pages in use is allowed, for a bounded time: a second, not a minute. The client may
+ *	veto. Sent only with %DHP_MEMORY_REMOVALS, as are the next two. Firmware that unplugs a
+ *	DIMM asks more than once, so a client that wants to keep the memory must veto each time.
+ *	-EBUSY and -ENOMEM are what the kernel expects there: with any other errno, the
+ *	virtio-mem driver of newer kernels warns in the log when it removes a block.
  * @DHP_MEMORY_REMOVE_COMPLETE: the range is offline.
- * @DHP_MEMORY_REMOVE_FAILURE: the range stays online.
+ * @DHP_MEMORY_REMOVE_FAILURE: the range stays online. Undo what REMOVE_START did.
+ *
+ * For each memory block that goes online a client gets START and then exactly one of COMPLETE
+ * or FAILURE; for each that goes offline REMOVE_START and then exactly one of REMOVE_COMPLETE
+ * or REMOVE_FAILURE. One block changes at a time. A client whose own veto ended an operation
+ * gets nothing more for it, nor do those that had not been called yet.
+ *
+ * Removals are reported to every client with %DHP_MEMORY_REMOVALS, whether or not it was
+ * notified when the block went online.
  */
 enum dhp_memory_state {
+	DHP_MEMORY_START,
+	DHP_MEMORY_COMPLETE,
+	DHP_MEMORY_FAILURE,
 	DHP_MEMORY_REMOVE_START,
 	DHP_MEMORY_REMOVE_COMPLETE,
 	DHP_MEMORY_REMOVE_FAILURE,
 };
 
 /**
- * struct dhp_memory_change - one memory block that is going offline
+ * struct dhp_memory_change - one synchronous notification of a range of memory
  * @state: what is happening
  * @start_pfn: first page frame of the range
  * @nr_pages: its length in pages
- * @nid: its NUMA node
+ * @nid: its NUMA node. In START, the node may have no memory that is online.
+ * @status: 0, but for FAILURE and REMOVE_FAILURE: the negative errno that ended the operation.
+ *	It is the vetoing client's errno, or -ECANCELED where another notifier or the kernel
+ *	itself ended it, because the kernel does not say with which errno.
+ *
+ * In a replay, the range is contiguous memory of one node, in whole sections of memory
+ * (128 MiB on x86), small holes of the firmware's included. Otherwise it is one memory block,
+ * less the pages at its beginning in which the kernel keeps the block's own struct pages
+ * (memory_hotplug.memmap_on_memory). The ranges of removals are memory blocks, also where a
+ * replay has reported many of them as one range.
  *
  * Lives for the duration of the call only.
  */
@@ -199,57 +227,93 @@ struct dhp_memory_change {
 	unsigned long start_pfn;
 	unsigned long nr_pages;
 	int nid;
+	int status;
 };
 
 /**
- * typedef dhp_memory_fn - a synchronous memory removal callback
+ * typedef dhp_memory_fn - a synchronous memory callback
  * @context: the pointer given at registration
  * @change: what is happening; valid during the call
+ * @status: 0 on entry, never NULL. A negative errno written here during START or REMOVE_START
+ *	vetoes the operation: the writer of the block's state file sees it. Ignored in every
+ *	other state, and in the REMOVE_START of a removal that had begun before the client
+ *	registered; writing it there is reported once per client in the kernel log.
  *
- * There is no veto: the kernel decides whether the range goes offline. One range is removed
- * at a time, and each REMOVE_START is followed by exactly one of REMOVE_COMPLETE or
- * REMOVE_FAILURE.
+ * Context: Process context, may sleep. All memory callbacks of all clients are serialised by
+ * a lock of dhp's. In a live change, the device hotplug lock, the CPU hotplug lock (for
+ * reading) and the memory hotplug lock are held too, and everything that changes CPUs or memory
+ * waits for the callback. So neither there nor in a replay may a callback take the CPU hotplug
+ * lock, bring CPUs or memory online or offline, register clients of any kind, or wait for a
+ * task that does. It may unregister memory clients, its own included, but no others.
  *
- * Context: Process context, may sleep. The memory hotplug lock and dhp's lock
- * are held: no memory or CPU hotplug, no large allocation, and nothing may be
- * registered. Memory clients may be unregistered, the one that is being called
- * included; others may not.
+ * Memory may be scarce: before a block of 128 MiB goes online, its struct pages have taken
+ * 2 MiB of the memory that there was, for every block of the DIMM at once, and a range may
+ * hold nothing that the kernel can allocate even when it is online (online_movable). In START,
+ * allocate with GFP_KERNEL, page by page, and a page for each memory block at most. That adds 0.2
+ * per cent to what the block has taken already. Allocate nothing in REMOVE_START, which is
+ * called when memory is about to become scarcer, and nothing that must not fail in the other
+ * states, which have no veto. What needs more can be allocated asynchronously, when the event of
+ * the range comes (dhp_register_event_callback()).
  */
-typedef void (*dhp_memory_fn)(void *context,
-			      const struct dhp_memory_change *change);
+typedef void (*dhp_memory_fn)(void *context, const struct dhp_memory_change *change,
+			      int *status);
+
+/* Report memory that goes online: START, COMPLETE, FAILURE. */
+#define DHP_MEMORY_ADDS			BIT(0)
+/* Report memory that goes offline: REMOVE_START, REMOVE_COMPLETE, REMOVE_FAILURE. */
+#define DHP_MEMORY_REMOVALS		BIT(1)
+/* Replay START and COMPLETE for the memory that is online already. Needs DHP_MEMORY_ADDS. */
+#define DHP_MEMORY_ADD_EXISTING		BIT(2)
 
 struct dhp_memory_client;
 
 struct dhp_memory_client *
-__dhp_register_memory_callback(dhp_memory_fn fn, void *context,
+__dhp_register_memory_callback(dhp_memory_fn fn, void *context, unsigned int flags,
 			       struct module *owner);
 
 /**
- * dhp_register_memory_callback() - follow memory that goes offline, synchronously
+ * dhp_register_memory_callback() - follow memory synchronously
  * @fn: the callback
  * @context: handed to @fn; stays the caller's
+ * @flags: %DHP_MEMORY_ADDS, %DHP_MEMORY_REMOVALS, or both; %DHP_MEMORY_ADD_EXISTING
+ *
+ * With %DHP_MEMORY_ADD_EXISTING the call replays before it returns: START for every range
+ * that is online, then, if none was vetoed, COMPLETE for every one, both in ascending order
+ * within a node. A veto ends the replay: FAILURE follows for the ranges before it, in reverse
+ * order, and the registration fails with the errno of the veto. Replay and live changes never
+ * overlap.
+ *
+ * A block that is in transit when a client registers counts as what it was before. If it is
+ * going online, a client with %DHP_MEMORY_ADDS gets START for it before this returns, after the
+ * STARTs of a replay; a veto fails the registration, and not the operation. If it is going
+ * offline, a client with %DHP_MEMORY_REMOVALS gets REMOVE_START for it, after the replay. It is
+ * too late for a veto there. The outcome comes later, and may come before this has returned.
+ *
+ * START, COMPLETE and REMOVE_FAILURE go to clients in the order of their registration; FAILURE,
+ * REMOVE_START and REMOVE_COMPLETE in the reverse order.
  *
  * When the kernel sees an unmovable page in a range, it refuses the removal before it calls
  * any notifier. Pages that a driver can give back in REMOVE_START must be marked with
  * __SetPageOffline(), as memory balloons mark theirs, and the mark cleared before they are
  * freed.
  *
- * The first call may come before this has returned, and from it: a client that registers
- * while a range is being removed gets REMOVE_START for that range.
- *
- * Context: Process context; may sleep.
- * Return: the registration; or ERR_PTR(): -EINVAL for a NULL @fn, -ENOMEM,
- * -EDEADLK from inside a memory callback.
+ * Context: Process context; may sleep. Waits for callbacks, so not with a lock held that a
+ * callback takes.
+ * Return: the registration, owned by dhp until dhp_unregister_memory_callback(); or ERR_PTR():
+ * -EINVAL for a NULL @fn, for neither %DHP_MEMORY_ADDS nor %DHP_MEMORY_REMOVALS, and for
+ * %DHP_MEMORY_ADD_EXISTING without %DHP_MEMORY_ADDS; -EOPNOTSUPP for unknown bits in @flags;
+ * -ENOMEM; -EDEADLK from inside a memory callback; or the errno of a veto.
+ * Nothing stays registered on failure.
  */
-#define dhp_register_memory_callback(fn, context) \
-	__dhp_register_memory_callback(fn, context, THIS_MODULE)
+#define dhp_register_memory_callback(fn, context, flags) \
+	__dhp_register_memory_callback(fn, context, flags, THIS_MODULE)
 
 /**
- * dhp_unregister_memory_callback() - stop following memory that goes offline
+ * dhp_unregister_memory_callback() - stop following memory
  * @client: what dhp_register_memory_callback() returned
  *
  * Waits for a running callback, unless it is called from inside one. No call begins
- * after it has returned.
+ * after it has returned. It makes no calls itself: the client frees what it holds.
  *
  * Context: Process context; may sleep. May be called from inside a memory callback, for
  * the client that is being called and for any other.

@@ -2,6 +2,7 @@
 /* Who is registered: the names and counts that all kinds of clients have. */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/err.h>
 #include <linux/math64.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
@@ -50,6 +51,31 @@ void dhp_client_del(struct dhp_client_info *info)
 	list_del(&info->node);
 	WRITE_ONCE(nr_clients, nr_clients - 1);
 	mutex_unlock(&client_mutex);
+}
+
+/**
+ * dhp_client_answer() - what to do about a status that a synchronous client has written
+ * @info: the client's
+ * @answer: the status, not 0
+ * @may_veto: the client can refuse what it is notified of
+ * @state: the name of the state that it is notified of
+ * @what: what is changing
+ *
+ * Return: the errno of a veto, or 0.
+ */
+int dhp_client_answer(struct dhp_client_info *info, int answer, bool may_veto,
+		      const char *state, const char *what)
+{
+	if (may_veto && IS_ERR_VALUE((long)answer)) {
+		WRITE_ONCE(info->vetoes, info->vetoes + 1);
+		pr_info("%s vetoes %s of %s with %pe\n", info->name, state, what, ERR_PTR(answer));
+		return answer;
+	}
+	if (!info->warned)
+		pr_warn("%s wrote status %d in %s of %s, which is ignored; a negative errno in START or REMOVE_START is a veto while the operation can be refused\n",
+			info->name, answer, state, what);
+	info->warned = true;
+	return 0;
 }
 
 /* A module is being removed, and this callback of its is still registered. */

@@ -20,8 +20,9 @@ struct module;
  * @calls: how often it was called
  * @vetoes: how often it vetoed
  * @longest_ns: its longest call
+ * @warned: the log has said that its status is ignored
  *
- * The counts are written by the one task at a time that calls clients of that kind, and
+ * The counts and @warned are written by the one task at a time that calls clients of that kind, and
  * read at any time.
  */
 struct dhp_client_info {
@@ -32,11 +33,14 @@ struct dhp_client_info {
 	u64 calls;
 	u64 vetoes;
 	u64 longest_ns;
+	bool warned;
 };
 
 void dhp_client_add(struct dhp_client_info *info, void *fn, const char *kind,
 		    struct module *owner);
 void dhp_client_del(struct dhp_client_info *info);
+int dhp_client_answer(struct dhp_client_info *info, int answer, bool may_veto,
+		      const char *state, const char *what);
 void dhp_client_warn_left(const struct dhp_client_info *info, const char *callback);
 
 /**

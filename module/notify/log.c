@@ -53,6 +53,11 @@ const char *dhp_processor_state_name(enum dhp_processor_state state)
 	return processor_states[state];
 }
 
+const char *dhp_memory_state_name(enum dhp_memory_state state)
+{
+	return memory_states[state];
+}
+
 const char *dhp_event_action_name(enum dhp_event_action action)
 {
 	return event_actions[action];
@@ -90,13 +95,16 @@ void dhp_log_processor(const char *client, const struct dhp_processor_change *ch
 }
 
 void dhp_log_memory(const char *client, const struct dhp_memory_change *change,
-		    u64 start_ns, u64 end_ns)
+		    int status, u64 start_ns, u64 end_ns)
 {
-	struct log_entry *entry = log_begin(client, LOG_MEMORY, start_ns, end_ns);
+	struct log_entry *entry;
 
+	status = status ?: change->status;
+	entry = log_begin(client, LOG_MEMORY, start_ns, end_ns);
 	entry->memory = *change;
+	entry->status = status;
 	spin_unlock(&log_lock);
-	trace_dhp_memory(client, change, end_ns - start_ns);
+	trace_dhp_memory(client, change, status, end_ns - start_ns);
 }
 
 /* @client is NULL for an event that no client was notified of. */
@@ -129,10 +137,10 @@ static void log_show_entry(struct seq_file *m, const struct log_entry *entry)
 		break;
 	case LOG_MEMORY:
 		start = PFN_PHYS(entry->memory.start_pfn);
-		seq_printf(m, "%s mem=%#llx-%#llx node=%d client=%s",
+		seq_printf(m, "%s mem=%#llx-%#llx node=%d client=%s result=%d",
 			   memory_states[entry->memory.state], (u64)start,
 			   (u64)(start + PFN_PHYS(entry->memory.nr_pages) - 1),
-			   entry->memory.nid, entry->client);
+			   entry->memory.nid, entry->client, entry->status);
 		break;
 	case LOG_EVENT:
 		seq_puts(m, event_actions[entry->event.action]);

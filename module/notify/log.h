@@ -6,13 +6,14 @@
 #include "dhp.h"
 
 const char *dhp_processor_state_name(enum dhp_processor_state state);
+const char *dhp_memory_state_name(enum dhp_memory_state state);
 const char *dhp_event_action_name(enum dhp_event_action action);
 
 /* @client: its name, in DHP_NAME_LEN bytes */
 void dhp_log_processor(const char *client, const struct dhp_processor_change *change,
 		       int status, u64 start_ns, u64 end_ns);
 void dhp_log_memory(const char *client, const struct dhp_memory_change *change,
-		    u64 start_ns, u64 end_ns);
+		    int status, u64 start_ns, u64 end_ns);
 void dhp_log_event(const char *client, const struct dhp_event *event, u64 start_ns,
 		   u64 end_ns);
 

@@ -1,114 +1,58 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Memory: the kernel's notifier in front; behind it, the clients that are called before a
- * block goes offline, and events. Which memory is online is in online.c.
+ * Memory notification: the kernel's notifier in front, the clients (memory_clients.c) and
+ * asynchronous events behind. Which memory is online is in online.c.
  */
 #include <linux/export.h>
 #include <linux/memory.h>
 #include <linux/memory_hotplug.h>
 #include <linux/mm.h>
-#include <linux/slab.h>
+#include <linux/notifier.h>
 
 #include "client.h"
 #include "common.h"
 #include "dhp.h"
 #include "event.h"
-#include "log.h"
+#include "memory_clients.h"
 #include "notify.h"
 #include "online.h"
 
 /**
- * struct dhp_memory_client - one registration
- * @info: name and counts
- * @node: in memory_clients
- * @fn: its callback
- * @context: the callback's
- * @gone: unregistered from inside a callback: not called any more, and freed when the mutex
- *	is released
+ * struct change_states - what clients are notified of when a block changes in one direction
+ * @start: the change begins
+ * @complete: it has succeeded
+ * @failure: it has failed
+ * @event: the asynchronous event of a success
  */
-struct dhp_memory_client {
-	struct dhp_client_info info;
-	struct list_head node;
-	dhp_memory_fn fn;
-	void *context;
-	bool gone;
+struct change_states {
+	enum dhp_memory_state start;
+	enum dhp_memory_state complete;
+	enum dhp_memory_state failure;
+	enum dhp_event_action event;
 };
 
-/* dhp_online_mutex protects all of this, and serialises the callbacks. */
-static LIST_HEAD(memory_clients);
-static bool clients_gone;			/* there are some in the list */
-static struct dhp_memory_change removal;	/* of the block on its way offline */
+static const struct change_states states[] = {
+	[DHP_TRANSIT_ONLINE]  = { DHP_MEMORY_START, DHP_MEMORY_COMPLETE, DHP_MEMORY_FAILURE,
+				  DHP_EVENT_ARRIVAL },
+	[DHP_TRANSIT_OFFLINE] = { DHP_MEMORY_REMOVE_START, DHP_MEMORY_REMOVE_COMPLETE,
+				  DHP_MEMORY_REMOVE_FAILURE, DHP_EVENT_REMOVAL },
+};
+
+/*
+ * What clients were notified of when the last change began. Protected by dhp_online_mutex.
+ * While that block is in transit, a new client is notified of it too.
+ */
+static struct dhp_memory_change last_start;
 
 static void memory_lock(void)
 {
 	mutex_lock(&dhp_online_mutex);
 }
 
-static void free_gone(void)
-{
-	struct dhp_memory_client *client, *next;
-
-	lockdep_assert_held(&dhp_online_mutex);
-
-	list_for_each_entry_safe(client, next, &memory_clients, node) {
-		if (!client->gone)
-			continue;
-		list_del(&client->node);
-		dhp_client_del(&client->info);
-		kfree(client);
-	}
-	clients_gone = false;
-}
-
 static void memory_unlock(void)
 {
-	if (clients_gone)
-		free_gone();
+	dhp_memory_clients_free_left();
 	mutex_unlock(&dhp_online_mutex);
-}
-
-/* ---- Calling clients ----------------------------------------------------- */
-
-static void memory_call(struct dhp_memory_client *client, enum dhp_memory_state state)
-{
-	struct dhp_memory_change change = removal;
-	u64 start, end;
-
-	lockdep_assert_held(&dhp_online_mutex);
-
-	if (client->gone)
-		return;
-	change.state = state;
-	dhp_context_enter(DHP_IN_MEMORY);
-	start = ktime_get_ns();
-	client->fn(client->context, &change);
-	end = dhp_client_called(&client->info, start);
-	dhp_context_leave(DHP_IN_MEMORY);
-	dhp_log_memory(client->info.name, &change, start, end);
-}
-
-static void all_remove_start(void)
-{
-	struct dhp_memory_client *client;
-
-	list_for_each_entry(client, &memory_clients, node)
-		memory_call(client, DHP_MEMORY_REMOVE_START);
-}
-
-static void all_remove_complete(void)
-{
-	struct dhp_memory_client *client;
-
-	list_for_each_entry(client, &memory_clients, node)
-		memory_call(client, DHP_MEMORY_REMOVE_COMPLETE);
-}
-
-static void all_remove_failure(void)
-{
-	struct dhp_memory_client *client;
-
-	list_for_each_entry_reverse(client, &memory_clients, node)
-		memory_call(client, DHP_MEMORY_REMOVE_FAILURE);
 }
 
 /* ---- The kernel's notifier ----------------------------------------------- */
@@ -128,22 +72,66 @@ static struct dhp_range memory_range(const struct memory_notify *arg)
 	return range;
 }
 
-static void going_offline(const struct memory_notify *arg, const struct dhp_range *range)
+/* With @refusable, a veto is returned. */
+static int all_start(enum dhp_transit direction, const struct memory_notify *arg,
+		     bool refusable)
 {
-	dhp_online_transit_begin(DHP_TRANSIT_OFFLINE, arg->start_pfn, arg->nr_pages);
-	removal = (struct dhp_memory_change) {
+	last_start = (struct dhp_memory_change) {
+		.state = states[direction].start,
 		.start_pfn = arg->start_pfn,
 		.nr_pages = arg->nr_pages,
-		.nid = range->nid,
+		.nid = pfn_to_nid(arg->start_pfn),
 	};
-	dhp_event_hold_run(DHP_EVENT_REMOVAL, range);
-	all_remove_start();
+	return dhp_memory_notify(&last_start, refusable);
+}
+
+static void all_outcome(enum dhp_memory_state outcome, int status)
+{
+	struct dhp_memory_change change = last_start;
+
+	change.state = outcome;
+	change.status = status;
+	dhp_memory_notify(&change, false);
+}
+
+/* Returns the errno of a veto. No client is notified of the kernel's CANCEL, which follows. */
+static int change_begins(enum dhp_transit direction, const struct memory_notify *arg,
+			 const struct dhp_range *range)
+{
+	int veto;
+
+	dhp_online_transit_begin(direction, arg->start_pfn, arg->nr_pages);
+	dhp_event_hold_run(states[direction].event, range);
+	veto = all_start(direction, arg, true);
+	if (veto) {
+		dhp_online_transit_end(direction, arg->start_pfn);
+		all_outcome(states[direction].failure, veto);
+	}
+	return veto;
+}
+
+static void change_succeeded(enum dhp_transit direction, const struct memory_notify *arg,
+			     const struct dhp_range *range)
+{
+	/* It began before our notifier was registered. */
+	if (!dhp_online_transit_end(direction, arg->start_pfn))
+		all_start(direction, arg, false);
+	all_outcome(states[direction].complete, 0);
+	dhp_event_memory(states[direction].event, range);
+}
+
+/* By another notifier or the kernel itself, which do not say why. */
+static void change_cancelled(enum dhp_transit direction, const struct memory_notify *arg)
+{
+	if (dhp_online_transit_end(direction, arg->start_pfn))
+		all_outcome(states[direction].failure, -ECANCELED);
 }
 
 static int memory_notifier(struct notifier_block *nb, unsigned long action, void *data)
 {
 	const struct memory_notify *arg = data;
 	struct dhp_range range;
+	int veto = 0;
 
 	/* 6.9 and newer have more actions, before there are struct pages and after. */
 	if (action > MEM_CANCEL_OFFLINE)
@@ -152,33 +140,28 @@ static int memory_notifier(struct notifier_block *nb, unsigned long action, void
 	memory_lock();
 	switch (action) {
 	case MEM_GOING_ONLINE:
-		dhp_online_transit_begin(DHP_TRANSIT_ONLINE, arg->start_pfn, arg->nr_pages);
-		dhp_event_hold_run(DHP_EVENT_ARRIVAL, &range);
+		veto = change_begins(DHP_TRANSIT_ONLINE, arg, &range);
 		break;
 	case MEM_ONLINE:
-		dhp_online_transit_end(DHP_TRANSIT_ONLINE, arg->start_pfn);
-		dhp_event_memory(DHP_EVENT_ARRIVAL, &range);
+		change_succeeded(DHP_TRANSIT_ONLINE, arg, &range);
 		break;
 	case MEM_CANCEL_ONLINE:
-		dhp_online_transit_end(DHP_TRANSIT_ONLINE, arg->start_pfn);
+		change_cancelled(DHP_TRANSIT_ONLINE, arg);
 		break;
 	case MEM_GOING_OFFLINE:
-		going_offline(arg, &range);
-		break;
-	case MEM_CANCEL_OFFLINE:
-		if (dhp_online_transit_end(DHP_TRANSIT_OFFLINE, arg->start_pfn))
-			all_remove_failure();
+		veto = change_begins(DHP_TRANSIT_OFFLINE, arg, &range);
 		break;
 	case MEM_OFFLINE:
-		if (dhp_online_transit_end(DHP_TRANSIT_OFFLINE, arg->start_pfn))
-			all_remove_complete();
-		dhp_event_memory(DHP_EVENT_REMOVAL, &range);
+		change_succeeded(DHP_TRANSIT_OFFLINE, arg, &range);
+		break;
+	case MEM_CANCEL_OFFLINE:
+		change_cancelled(DHP_TRANSIT_OFFLINE, arg);
 		break;
 	}
 	if (dhp_online_transit() == DHP_TRANSIT_NONE)
 		dhp_event_release_run();
 	memory_unlock();
-	return NOTIFY_OK;
+	return notifier_from_errno(veto);
 }
 
 static struct notifier_block memory_nb = {
@@ -188,51 +171,50 @@ static struct notifier_block memory_nb = {
 /* ---- Clients ------------------------------------------------------------- */
 
 struct dhp_memory_client *
-__dhp_register_memory_callback(dhp_memory_fn fn, void *context,
+__dhp_register_memory_callback(dhp_memory_fn fn, void *context, unsigned int flags,
 			       struct module *owner)
 {
+	const unsigned int both = DHP_MEMORY_ADDS | DHP_MEMORY_REMOVALS;
+	const struct dhp_memory_change *transit;
 	struct dhp_memory_client *client;
+	int ret;
 
 	if (!fn)
 		return ERR_PTR(-EINVAL);
+	if (flags & ~(both | DHP_MEMORY_ADD_EXISTING))
+		return ERR_PTR(-EOPNOTSUPP);
+	if (!(flags & both) || (flags & (DHP_MEMORY_ADD_EXISTING | DHP_MEMORY_ADDS)) ==
+			       DHP_MEMORY_ADD_EXISTING)
+		return ERR_PTR(-EINVAL);
 	if (dhp_refuse_in(DHP_IN_MEMORY, "registering a memory callback"))
 		return ERR_PTR(-EDEADLK);
-	client = kzalloc(sizeof(*client), GFP_KERNEL);
+	client = dhp_memory_client_new(fn, context, flags);
 	if (!client)
 		return ERR_PTR(-ENOMEM);
-	client->fn = fn;
-	client->context = context;
 
 	memory_lock();
-	/* A client that registers during a removal has nothing there, and gets its outcome. */
-	dhp_client_add(&client->info, fn, "memory", owner);
-	list_add_tail(&client->node, &memory_clients);
-	if (dhp_online_transit() == DHP_TRANSIT_OFFLINE)
-		memory_call(client, DHP_MEMORY_REMOVE_START);
+	transit = dhp_online_transit() == DHP_TRANSIT_NONE ? NULL : &last_start;
+	ret = dhp_memory_client_enter(client, owner, transit);
 	memory_unlock();
+
+	if (ret) {
+		dhp_memory_client_free(client);
+		return ERR_PTR(ret);
+	}
 	return client;
 }
 EXPORT_SYMBOL_GPL(__dhp_register_memory_callback);
-
-/* Other callbacks of this change may follow. */
-static void client_go(struct dhp_memory_client *client)
-{
-	lockdep_assert_held(&dhp_online_mutex);
-
-	client->gone = true;
-	clients_gone = true;
-}
 
 int dhp_unregister_memory_callback(struct dhp_memory_client *client)
 {
 	if (IS_ERR_OR_NULL(client))
 		return -EINVAL;
 	if (dhp_in(DHP_IN_MEMORY)) {
-		client_go(client);
+		dhp_memory_client_leave(client);
 		return 0;
 	}
 	memory_lock();
-	client_go(client);
+	dhp_memory_client_leave(client);
 	memory_unlock();
 	return 0;
 }
@@ -244,17 +226,10 @@ EXPORT_SYMBOL_GPL(dhp_unregister_memory_callback);
  */
 void dhp_memory_release_owner(struct module *owner)
 {
-	struct dhp_memory_client *client;
-
 	if (!dhp_client_of_owner(owner))
 		return;
 	memory_lock();
-	list_for_each_entry(client, &memory_clients, node) {
-		if (client->info.owner != owner || client->gone)
-			continue;
-		dhp_client_warn_left(&client->info, "memory");
-		client_go(client);
-	}
+	dhp_memory_clients_release_owner(owner);
 	memory_unlock();
 }
 

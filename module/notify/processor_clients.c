@@ -6,7 +6,6 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/cpumask.h>
-#include <linux/err.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/topology.h>
@@ -29,7 +28,6 @@ enum stage { IDLE, STARTED, HELD, REMOVING };
  * @flags: what it asked for
  * @skip: a bit for each state of which it is not notified: those that it has not asked for,
  *	and all when it has unregistered, maybe from inside a callback
- * @warned: the log has said that its status is ignored
  * @left: unregistered; freed at the end of the turn
  * @rcu: for readers of the name of the client that is being called
  * @stage: per possible CPU, an enum stage
@@ -41,7 +39,6 @@ struct dhp_processor_client {
 	void *context;
 	unsigned int flags;
 	u8 skip;
-	bool warned;
 	bool left;
 	struct rcu_head rcu;
 	u8 stage[];
@@ -111,19 +108,11 @@ static struct notice notice(enum dhp_processor_state state, unsigned int cpu, in
 static noinline int check_answer(struct dhp_processor_client *client,
 				 const struct dhp_processor_change *change, int answer)
 {
-	const char *state = dhp_processor_state_name(change->state);
+	char what[16];
 
-	if (rules[change->state].may_veto && IS_ERR_VALUE((long)answer)) {
-		WRITE_ONCE(client->info.vetoes, client->info.vetoes + 1);
-		pr_info("%s vetoes %s of CPU%u with %pe\n", client->info.name, state,
-			change->cpu, ERR_PTR(answer));
-		return answer;
-	}
-	if (!client->warned)
-		pr_warn("%s wrote status %d in %s of CPU%u, which is ignored; a negative errno in START or REMOVE_START is a veto\n",
-			client->info.name, answer, state, change->cpu);
-	client->warned = true;
-	return 0;
+	snprintf(what, sizeof(what), "CPU%u", change->cpu);
+	return dhp_client_answer(&client->info, answer, rules[change->state].may_veto,
+				 dhp_processor_state_name(change->state), what);
 }
 
 static int processor_call(struct dhp_processor_client *client, struct notice *notice)

@@ -61,13 +61,15 @@ TRACE_EVENT(dhp_processor,
 
 TRACE_EVENT(dhp_memory,
 	TP_PROTO(const char *client, const struct dhp_memory_change *change,
-		 u64 duration_ns),
-	TP_ARGS(client, change, duration_ns),
+		 int status, u64 duration_ns),
+	TP_ARGS(client, change, status, duration_ns),
 	TP_STRUCT__entry(
 		__array(char, client, DHP_NAME_LEN)
 		__field(int, state)
 		__field(unsigned long, start_pfn)
 		__field(unsigned long, nr_pages)
+		__field(int, nid)
+		__field(int, status)
 		__field(u64, duration_ns)
 	),
 	TP_fast_assign(
@@ -75,12 +77,15 @@ TRACE_EVENT(dhp_memory,
 		__entry->state = change->state;
 		__entry->start_pfn = change->start_pfn;
 		__entry->nr_pages = change->nr_pages;
+		__entry->nid = change->nid;
+		__entry->status = status;
 		__entry->duration_ns = duration_ns;
 	),
-	TP_printk("client=%s state=%s start_pfn=%#lx nr_pages=%lu duration_ns=%llu",
+	TP_printk("client=%s state=%s start_pfn=%#lx nr_pages=%lu nid=%d status=%d duration_ns=%llu",
 		  __entry->client,
 		  __print_symbolic(__entry->state, DHP_MEMORY_STATES(SHOW_MEMORY) UNKNOWN),
-		  __entry->start_pfn, __entry->nr_pages, __entry->duration_ns)
+		  __entry->start_pfn, __entry->nr_pages, __entry->nid,
+		  __entry->status, __entry->duration_ns)
 );
 
 TRACE_EVENT(dhp_event,

@@ -70,7 +70,7 @@ void dhp_unfollow_cpus(struct dhp_pool *pool)
 
 /* ---- Memory --------------------------------------------------------------- */
 
-static void memory_changed(void *context, const struct dhp_memory_change *change)
+static void memory_changed(void *context, const struct dhp_memory_change *change, int *status)
 {
 	struct dhp_pool *pool = context;
 
@@ -86,6 +86,8 @@ static void memory_changed(void *context, const struct dhp_memory_change *change
 	case DHP_MEMORY_REMOVE_FAILURE:
 		dhp_vacate_failure(pool, change->nid, change->start_pfn, change->nr_pages);
 		dhp_buffers_kick(pool);
+		break;
+	default:
 		break;
 	}
 }
@@ -112,7 +114,7 @@ int dhp_follow_memory(struct dhp_pool *pool)
 	if (IS_ERR(event))
 		return PTR_ERR(event);
 	b->event_client = event;
-	memory = dhp_register_memory_callback(memory_changed, pool);
+	memory = dhp_register_memory_callback(memory_changed, pool, DHP_MEMORY_REMOVALS);
 	if (IS_ERR(memory))
 		return PTR_ERR(memory);
 	b->memory_client = memory;

@@ -202,6 +202,42 @@ set_block() {
 	put "$system/memory/memory$1/state" "$2" || fail "memory block $1 does not go $2: $why"
 }
 
+# state_file NUMBER
+state_file() {
+	echo "$system/memory/memory$1/state"
+}
+
+# block_range NUMBER: as dhp_test prints it
+block_range() {
+	echo "mem $(block_start "$1")+$(block_size) node $(block_node "$1")"
+}
+
+# take_block: plugs a DIMM of one block, offline: $block, its file $state, and $range as dhp_test
+# prints it.
+take_block() {
+	take_block_on ''
+}
+
+# take_block_on '--node N'
+take_block_on() {
+	put "$system/memory/auto_online_blocks" offline
+	# shellcheck disable=SC2086 # an option and its value, or nothing
+	plug_dimm 128M $1
+	block=$plugged_blocks
+	state=$(state_file "$block")
+	# shellcheck disable=SC2034 # for the tests
+	range=$(block_range "$block")
+}
+
+# inject PRIORITY ACTION [ERRNO]: the kernel's own notifier, called before dhp's if PRIORITY is above
+# 0, else after it, refuses.
+inject() {
+	modprobe memory-notifier-error-inject priority="$1" 2>"$tmp/said" ||
+		skip "needs CONFIG_MEMORY_NOTIFIER_ERROR_INJECT: $(tail -n 1 "$tmp/said")"
+	actions=/sys/kernel/debug/notifier-error-inject/memory/actions
+	put "$actions/$2/error" "${3--12}" || fail "cannot inject an error: $why"
+}
+
 # ---------------------------------------------------------------- a DIMM for the kernel
 
 # lonely_node: the option for a node without CPUs, if there is one. The kernel puts little of its
@@ -303,6 +339,7 @@ restore_machine() {
 	disarm
 	[ ! -w /sys/power/pm_test ] || echo none >/sys/power/pm_test
 	! module_loaded memory_notifier_error_inject || rmmod memory_notifier_error_inject
+	! module_loaded dhp_memory_gate || rmmod dhp_memory_gate
 	reset_clients || code=1
 	restore_states || code=1
 	restore_plugged cpu "$tmp/cpus" || code=1

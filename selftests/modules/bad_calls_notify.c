@@ -16,7 +16,7 @@ static void on_processor(void *context, const struct dhp_processor_change *chang
 {
 }
 
-static void on_memory(void *context, const struct dhp_memory_change *change)
+static void on_memory(void *context, const struct dhp_memory_change *change, int *status)
 {
 }
 
@@ -49,19 +49,39 @@ static void bad_processor_calls(void)
 		TRY_WITH(i, dhp_unregister_processor_callback(no_handles[i]) == -EINVAL);
 }
 
+static bool memory_answers(dhp_memory_fn fn, unsigned int flags, int err)
+{
+	return dhp_register_memory_callback(fn, NULL, flags) == ERR_PTR(err);
+}
+
 static void bad_memory_calls(void)
 {
-	static int context;
-	unsigned int i;
+	const unsigned int both = DHP_MEMORY_ADDS | DHP_MEMORY_REMOVALS;
+	const unsigned int known = both | DHP_MEMORY_ADD_EXISTING;
+	/* Neither ADDS nor REMOVALS, or ADD_EXISTING without ADDS. */
+	static const unsigned int useless[] = {
+		0, DHP_MEMORY_ADD_EXISTING, DHP_MEMORY_ADD_EXISTING | DHP_MEMORY_REMOVALS
+	};
+	unsigned int flags, bit, i;
 
 	tally_begin("memory clients");
-	TRY(dhp_register_memory_callback(NULL, NULL) == ERR_PTR(-EINVAL));
-	TRY(dhp_register_memory_callback(NULL, &context) == ERR_PTR(-EINVAL));
+	for (flags = 0; flags <= known; flags++)
+		TRY_WITH(flags, memory_answers(NULL, flags, -EINVAL));
+	for (i = 0; i < ARRAY_SIZE(useless); i++)
+		TRY_WITH(useless[i], memory_answers(on_memory, useless[i], -EINVAL));
+	for (bit = 0; bit < 32; bit++) {
+		if (BIT(bit) & known)
+			continue;
+		TRY_WITH(bit, memory_answers(on_memory, BIT(bit), -EOPNOTSUPP));
+		TRY_WITH(bit, memory_answers(on_memory, BIT(bit) | known, -EOPNOTSUPP));
+	}
+	TRY(memory_answers(on_memory, ~known, -EOPNOTSUPP));
+	TRY(memory_answers(on_memory, ~0U, -EOPNOTSUPP));
 	for (i = 0; i < ARRAY_SIZE(no_handles); i++)
 		TRY_WITH(i, dhp_unregister_memory_callback(no_handles[i]) == -EINVAL);
 	/* Any context is good, since dhp only hands it back. */
-	MUST(!dhp_unregister_memory_callback(dhp_register_memory_callback(on_memory,
-									  ERR_PTR(-EIO))));
+	MUST(!dhp_unregister_memory_callback(dhp_register_memory_callback(on_memory, ERR_PTR(-EIO),
+									  both)));
 }
 
 static bool event_answers(long category, dhp_event_fn fn, unsigned int flags, int err)

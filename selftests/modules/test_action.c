@@ -76,7 +76,8 @@ static void act_register_event(struct client *c, const char *arg, int *status)
 
 static void act_register_memory(struct client *c, const char *arg, int *status)
 {
-	log_line("%s register_memory %s: %d", c->name, arg, memory_client_register(arg, false));
+	log_line("%s register_memory %s: %d", c->name, arg,
+		 memory_client_register(arg, DHP_MEMORY_REMOVALS, false));
 }
 
 static void act_destroy(struct client *c, const char *arg, int *status)

@@ -58,18 +58,22 @@ int number_option(const struct command *command, const char *key, long *value)
 	return 0;
 }
 
-/* flags=existing,removals or a number; @removals is 0 where that flag does not exist. */
-int flags_option(const struct command *command, unsigned int existing, unsigned int removals,
-		 unsigned int *flags)
+static unsigned int flag_bit(const struct flag *known, const char *word)
+{
+	while (known->word && strcmp(known->word, word))
+		known++;
+	return known->bit;
+}
+
+/* flags=WORD,WORD... or a number. Does not change @flags if there is no such option. */
+int flags_option(const struct command *command, const struct flag *known, unsigned int *flags)
 {
 	const char *text = option(command, "flags");
 	char *copy, *rest, *word;
+	unsigned int bit;
 	int err = 0;
 
-	*flags = 0;
-	if (!text)
-		return 0;
-	if (!kstrtouint(text, 0, flags))
+	if (!text || !kstrtouint(text, 0, flags))
 		return 0;
 	copy = kstrdup(text, GFP_KERNEL);
 	if (!copy)
@@ -77,13 +81,11 @@ int flags_option(const struct command *command, unsigned int existing, unsigned 
 	rest = copy;
 	*flags = 0;
 	while (!err && (word = strsep(&rest, ","))) {
-		if (!strcmp(word, "existing"))
-			*flags |= existing;
-		else if (removals && !strcmp(word, "removals"))
-			*flags |= removals;
-		else
-			err = complain(-EINVAL, "flags: '%.40s' is not a flag; known: existing%s",
-				       word, removals ? ", removals" : "");
+		bit = flag_bit(known, word);
+		if (!bit)
+			err = complain(-EINVAL, "flags: '%.40s' is not a flag of these clients",
+				       word);
+		*flags |= bit;
 	}
 	kfree(copy);
 	return err;

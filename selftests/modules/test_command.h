@@ -45,8 +45,14 @@ void complaint_print(struct seq_file *m);
 
 const char *option(const struct command *command, const char *key);
 int number_option(const struct command *command, const char *key, long *value);
-int flags_option(const struct command *command, unsigned int existing, unsigned int removals,
-		 unsigned int *flags);
+
+/* A word of flags=, and what it means. A list of them ends with an empty one. */
+struct flag {
+	const char *word;
+	unsigned int bit;
+};
+
+int flags_option(const struct command *command, const struct flag *known, unsigned int *flags);
 int fn_option(const struct command *command, bool *none);
 
 #endif /* _TEST_COMMAND_H */

@@ -71,10 +71,14 @@ int event_client_register(const char *name, long category, unsigned int flags, b
 								flags));
 }
 
+static const struct flag known_flags[] = {
+	{ "existing", DHP_EVENT_INCLUDE_EXISTING }, { }
+};
+
 int event_client(const struct command *command)
 {
 	const char *word = option(command, "category");
-	unsigned int flags;
+	unsigned int flags = 0;
 	long category;
 	bool none;
 	int err;
@@ -88,7 +92,7 @@ int event_client(const struct command *command)
 	else if (kstrtol(word, 0, &category))
 		return complain(-EINVAL, "category: '%.40s' is unknown; known: processor, memory",
 				word);
-	err = flags_option(command, DHP_EVENT_INCLUDE_EXISTING, 0, &flags);
+	err = flags_option(command, known_flags, &flags);
 	if (!err)
 		err = fn_option(command, &none);
 	return err ? err : event_client_register(command->name, category, flags, none);

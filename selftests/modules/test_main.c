@@ -17,8 +17,8 @@
  *
  * test_event_client.c, test_memory_client.c
  *   event NAME category=processor|memory|NUMBER [flags=existing|NUMBER] [fn=none]
- *   memory NAME [fn=none]
- *	registers a client
+ *   memory NAME [flags=adds,removals,existing|NUMBER] [fn=none]
+ *	registers a client; a memory client has the flag removals if none are given
  *
  * test_client.c
  *   unregister NAME|PREFIX*
@@ -27,9 +27,10 @@
  *	ends a `hold` action
  *
  * test_action.c
- *   veto NAME state=start|remove_start errno=E [cpu=N] [count=K]
- *	vetoes the next K (1) times; count=0: always
- *   inside NAME state=STATE action=ACTION [arg=A] [cpu=N] [count=K]
+ *   veto NAME state=start|remove_start errno=E [cpu=N|start=ADDRESS] [count=K]
+ *	vetoes the next K (1) times; count=0: always. start: only for the range that begins at
+ *	this physical address.
+ *   inside NAME state=STATE action=ACTION [arg=A] [cpu=N|start=ADDRESS] [count=K]
  *	does something in a callback; the file lists the actions
  *
  * test_register_loop.c
@@ -178,12 +179,12 @@ static int do_reset(const struct command *command)
 static const struct verb verbs[] = {
 	{ "processor", true, "flags fn probe ", processor_client },
 	{ "event", true, "category flags fn ", event_client },
-	{ "memory", true, "fn ", memory_client },
+	{ "memory", true, "flags fn ", memory_client },
 	{ "bulk", true, "count flags ", processor_client_bulk },
 	{ "unregister", true, "", client_unregister },
 	{ "unregister_bad", true, "pointer ", client_unregister_bad },
-	{ "veto", true, "state cpu errno count ", action_veto },
-	{ "inside", true, "state cpu action arg count ", action_inside },
+	{ "veto", true, "state cpu start errno count ", action_veto },
+	{ "inside", true, "state cpu start action arg count ", action_inside },
 	{ "release", true, "", client_release },
 	{ "newcomers", true, "", register_loop_control },
 	{ "shutdown", true, "cpu ", shutdown_control },

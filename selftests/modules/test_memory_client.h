@@ -8,7 +8,7 @@
 struct command;
 
 /* @none: without a callback, which dhp must refuse. */
-int memory_client_register(const char *name, bool none);
+int memory_client_register(const char *name, unsigned int flags, bool none);
 
 /* Commands */
 int memory_client(const struct command *command);

@@ -97,14 +97,18 @@ int processor_client_register(const char *name, unsigned int flags, bool none, b
 								    flags));
 }
 
+static const struct flag known_flags[] = {
+	{ "existing", DHP_PROCESSOR_ADD_EXISTING }, { "removals", DHP_PROCESSOR_REMOVALS }, { }
+};
+
 int processor_client(const struct command *command)
 {
-	unsigned int flags;
+	unsigned int flags = 0;
 	long probe = 0;
 	bool none;
 	int err;
 
-	err = flags_option(command, DHP_PROCESSOR_ADD_EXISTING, DHP_PROCESSOR_REMOVALS, &flags);
+	err = flags_option(command, known_flags, &flags);
 	if (!err)
 		err = fn_option(command, &none);
 	if (!err)
@@ -114,12 +118,12 @@ int processor_client(const struct command *command)
 
 int processor_client_bulk(const struct command *command)
 {
-	unsigned int flags;
+	unsigned int flags = 0;
 	long i, count = 0;
 	char name[80];
 	int err;
 
-	err = flags_option(command, DHP_PROCESSOR_ADD_EXISTING, DHP_PROCESSOR_REMOVALS, &flags);
+	err = flags_option(command, known_flags, &flags);
 	if (!err)
 		err = number_option(command, "count", &count);
 	if (err)

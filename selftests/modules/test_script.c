@@ -24,7 +24,7 @@
  * @action: the action
  * @name: name of the client; its memory is behind @arg
  * @state: the state in which to do it
- * @cpu: the CPU for which to do it; -1: any
+ * @what: the CPU, or the physical address of the range, for which to do it; -1: any
  * @count: how many more times; -1: always
  * @last_call: the last call in which it was done
  * @arg: argument of the action
@@ -34,7 +34,7 @@ struct script {
 	const struct action *action;
 	const char *name;
 	unsigned int state;
-	long cpu;
+	long what;
 	long count;
 	u64 last_call;
 	char arg[];
@@ -70,14 +70,14 @@ static bool names_state(const char *word, unsigned int state)
 	return !*word && !*name;
 }
 
-static struct script *next_script(struct client *c, u64 call, unsigned int state, long cpu)
+static struct script *next_script(struct client *c, u64 call, unsigned int state, long what)
 {
 	struct script *script, *found = NULL;
 
 	mutex_lock(&scripts_lock);
 	list_for_each_entry(script, &scripts, node) {
 		if (script->last_call == call || script->state != state || !script->count ||
-		    (script->cpu >= 0 && script->cpu != cpu) || strcmp(script->name, c->name))
+		    (script->what >= 0 && script->what != what) || strcmp(script->name, c->name))
 			continue;
 		script->last_call = call;
 		if (script->count > 0)
@@ -89,12 +89,12 @@ static struct script *next_script(struct client *c, u64 call, unsigned int state
 	return found;
 }
 
-void scripts_run(struct client *c, unsigned int state, long cpu, int *status)
+void scripts_run(struct client *c, unsigned int state, long what, int *status)
 {
 	u64 call = atomic64_inc_return(&calls);
 	struct script *script;
 
-	while ((script = next_script(c, call, state, cpu))) {
+	while ((script = next_script(c, call, state, what))) {
 		if (script->action->events_only && c->kind != EVENT)
 			log_line("%s !%s: only from inside an event", c->name,
 				 script->action->word);
@@ -107,7 +107,8 @@ int script_add(const struct command *command, const struct action *action, const
 {
 	const char *word = option(command, "state");
 	const char *cpu_word = option(command, "cpu");
-	long cpu = -1, count = 1, number;
+	const char *start_word = option(command, "start");
+	long what = -1, count = 1, number;
 	size_t arg_size, name_size;
 	struct script *script;
 	unsigned int state;
@@ -121,7 +122,9 @@ int script_add(const struct command *command, const struct action *action, const
 	if (state == NR_STATES)
 		return complain(-EINVAL, "state=%.40s is not a state; see test_script.c", word);
 	if (cpu_word && strcmp(cpu_word, "any"))
-		err = number_option(command, "cpu", &cpu);
+		err = number_option(command, "cpu", &what);
+	else if (start_word && kstrtol(start_word, 0, &what))
+		err = complain(-EINVAL, "start=%.40s is not a physical address", start_word);
 	if (!err)
 		err = number_option(command, "count", &count);
 	if (err)
@@ -145,7 +148,7 @@ int script_add(const struct command *command, const struct action *action, const
 	script->name = script->arg + arg_size;
 	script->action = action;
 	script->state = state;
-	script->cpu = cpu;
+	script->what = what;
 	script->count = count ? count : -1;
 
 	mutex_lock(&scripts_lock);

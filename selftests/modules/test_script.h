@@ -8,7 +8,10 @@
 #include "dhp.h"
 #include "test_client.h"
 
-/* States of CPUs and memory, and kinds of events. The first six are enum dhp_processor_state. */
+/*
+ * States of CPUs and memory, and kinds of events. The first six are enum dhp_processor_state, and
+ * enum dhp_memory_state, which has the same names.
+ */
 enum { ARRIVAL = DHP_PROCESSOR_REMOVE_FAILURE + 1, REMOVAL, NR_STATES };
 
 enum argument { NONE, NAME, NUMBER };
@@ -31,7 +34,7 @@ struct command;
 
 const char *state_name(unsigned int state);
 int script_add(const struct command *command, const struct action *action, const char *arg);
-void scripts_run(struct client *c, unsigned int state, long cpu, int *status);
+void scripts_run(struct client *c, unsigned int state, long what, int *status);
 void scripts_reset(void);
 void scripts_abandon(void);
 

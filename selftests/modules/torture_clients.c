@@ -43,7 +43,7 @@ enum kind { PROCESSOR, EVENT, MEMORY, NR_KINDS };
  * @kind: selects the member of the union
  * @handle: dhp's handle; NULL while it is being registered
  * @random: random numbers of its callbacks, which are serialised
- * @replay_veto: permille of the CPUs of its replay that it vetoes
+ * @replay_veto: permille of the CPUs or ranges of its replay that it vetoes
  * @claimed: bit 0: it is being unregistered
  * @gone: it was unregistered
  * @refs: one of the thread, one of the call in which it unregisters itself
@@ -74,6 +74,9 @@ static const int veto_errors[] = {
 	-EPERM, -EIO, -ENOMEM, -EACCES, -EXDEV, -ENODEV, -ENOSPC, -EDOM, -ERANGE, -ENODATA
 };
 
+/* With any other errno, newer kernels warn when virtio-mem removes a block. */
+static const int memory_veto_errors[] = { -EBUSY, -ENOMEM };
+
 /* ---- Unregistered clients ------------------------------------------------ */
 
 static DEFINE_SPINLOCK(kept_lock);
@@ -88,6 +91,8 @@ static void free_client(struct torture_client *c)
 		oracle_processor_free(&c->processor);
 	else if (c->kind == EVENT)
 		oracle_event_free(&c->event);
+	else
+		oracle_memory_free(&c->memory);
 	kfree(c);
 }
 
@@ -125,7 +130,7 @@ static bool too_late(struct torture_client *c, const char *what)
 
 static void on_processor(void *context, const struct dhp_processor_change *change, int *status);
 static void on_event(void *context, const struct dhp_event *event);
-static void on_memory(void *context, const struct dhp_memory_change *change);
+static void on_memory(void *context, const struct dhp_memory_change *change, int *status);
 
 static int register_processor(struct torture_client *c, struct rnd_state *random)
 {
@@ -167,21 +172,28 @@ static int register_event(struct torture_client *c, struct rnd_state *random)
 	return ret;
 }
 
-static int register_memory(struct torture_client *c)
+static int register_memory(struct torture_client *c, struct rnd_state *random)
 {
+	static const unsigned int choices[] = {
+		DHP_MEMORY_ADDS,
+		DHP_MEMORY_REMOVALS,
+		DHP_MEMORY_ADDS | DHP_MEMORY_REMOVALS,
+		DHP_MEMORY_ADDS | DHP_MEMORY_ADD_EXISTING,
+		DHP_MEMORY_ADDS | DHP_MEMORY_REMOVALS | DHP_MEMORY_ADD_EXISTING,
+		DHP_MEMORY_ADDS | DHP_MEMORY_REMOVALS | DHP_MEMORY_ADD_EXISTING,
+	};
+	unsigned int flags = choices[draw(random, ARRAY_SIZE(choices))];
 	void *handle;
 	int ret;
 
+	c->replay_veto = draw(random, 4) ? 0 : 200;
 	mutex_lock(&register_mutex);
-	oracle_memory_begin(&c->memory);
-	handle = dhp_register_memory_callback(on_memory, c);
+	oracle_memory_begin(&c->memory, flags);
+	handle = dhp_register_memory_callback(on_memory, c, flags);
 	ret = PTR_ERR_OR_ZERO(handle);
-	if (ret) {
-		oracle_memory_unregistered(&c->memory);
-	} else {
-		oracle_memory_registered(&c->memory);
+	oracle_memory_registered(&c->memory, ret);
+	if (!ret)
 		WRITE_ONCE(c->handle, handle);
-	}
 	mutex_unlock(&register_mutex);
 	return ret;
 }
@@ -204,13 +216,14 @@ static struct torture_client *open_client(struct rnd_state *random, enum kind ki
 	else if (kind == EVENT)
 		ret = register_event(c, random);
 	else
-		ret = register_memory(c);
+		ret = register_memory(c, random);
 	if (!ret) {
 		count_up(CLIENT_SUCCESSES);
 		return c;
 	}
 	/* counts_check() reports any other errno. */
-	if (kind == PROCESSOR && c->processor.vetoed == ret)
+	if ((kind == PROCESSOR && c->processor.vetoed == ret) ||
+	    (kind == MEMORY && c->memory.vetoed == ret))
 		count_up(CLIENT_VETOED);
 	WRITE_ONCE(c->gone, true);
 	put_client(c);
@@ -265,8 +278,13 @@ static struct torture_client *take(enum kind kind)
 static void register_badly(void)
 {
 	struct dhp_processor_client *processor;
+	struct dhp_memory_client *memory;
 	struct dhp_event_client *event;
 
+	memory = dhp_register_memory_callback(on_memory, NULL, DHP_MEMORY_ADD_EXISTING);
+	if (memory != ERR_PTR(-EINVAL))
+		torture_err("R1 M1: a memory client that wants no changes gives %ld",
+			    PTR_ERR(memory));
 	processor = dhp_register_processor_callback(NULL, NULL, 0);
 	if (processor != ERR_PTR(-EINVAL))
 		torture_err("R1: a processor client without a callback gives %ld",
@@ -342,14 +360,14 @@ static void misbehave(struct torture_client *c)
 }
 
 /* Returns the value for the status argument. */
-static int answer(struct torture_client *c, const struct dhp_processor_change *change)
+static int answer(struct torture_client *c, bool may_veto, u32 veto_permille)
 {
-	u32 permille = oracle_replaying(&c->processor) ? c->replay_veto : torture_veto_permille;
-
-	if (!oracle_may_veto(change))
+	if (!may_veto)
 		return chance(&c->random, 1) ? -EINVAL : 0;	/* dhp ignores it (P6) */
-	if (!chance(&c->random, permille))
+	if (!chance(&c->random, veto_permille))
 		return 0;
+	if (c->kind == MEMORY)
+		return memory_veto_errors[draw(&c->random, ARRAY_SIZE(memory_veto_errors))];
 	return veto_errors[draw(&c->random, ARRAY_SIZE(veto_errors))];
 }
 
@@ -365,24 +383,29 @@ static void on_processor(void *context, const struct dhp_processor_change *chang
 		doze(&c->random, 2000);
 	if (chance(&c->random, 1))
 		misbehave(c);
-	*status = answer(c, change);
+	*status = answer(c, oracle_may_veto(change),
+			 oracle_replaying(&c->processor) ? c->replay_veto : torture_veto_permille);
 	left = maybe_unregister(c);
 	oracle_processor_leave(&c->processor, change, *status);
 	end_call(c, left, "a call that has not returned");
 }
 
-static void on_memory(void *context, const struct dhp_memory_change *change)
+static void on_memory(void *context, const struct dhp_memory_change *change, int *status)
 {
 	struct torture_client *c = context;
 	bool left;
 
 	if (too_late(c, "a memory callback"))
 		return;
-	oracle_memory_enter(&c->memory, change);
+	oracle_memory_enter(&c->memory, change, status);
 	if (chance(&c->random, 100))
 		doze(&c->random, 2000);
+	/* Memory changes less often than CPUs, and has fewer clients. */
+	*status = answer(c, oracle_memory_may_veto(&c->memory, change),
+			 oracle_memory_registering(&c->memory) ? c->replay_veto :
+								 torture_veto_permille * 4);
 	left = maybe_unregister(c);
-	oracle_memory_leave();
+	oracle_memory_leave(&c->memory, change, *status);
 	end_call(c, left, "a memory callback that has not returned");
 }
 

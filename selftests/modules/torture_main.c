@@ -81,7 +81,7 @@ static void print_summary(void)
 {
 	long found = torture_findings();
 
-	pr_alert("End of test: %s: seed=%lu transitions=%ld (processors=%ld memory=%ld) online=%ld/%ld/%ld offline=%ld/%ld/%ld clients=%ld/%ld/%ld calls=%ld/%ld/%ld vetoes=%ld/%ld/%ld pools=%ld/%ld items=%ld/%ld/%ld buffers=%ld/%ld audits=%ld findings=%ld\n",
+	pr_alert("End of test: %s: seed=%lu transitions=%ld (processors=%ld memory=%ld) online=%ld/%ld/%ld offline=%ld/%ld/%ld clients=%ld/%ld/%ld calls=%ld/%ld/%ld vetoes=%ld/%ld/%ld/%ld/%ld pools=%ld/%ld items=%ld/%ld/%ld buffers=%ld/%ld audits=%ld findings=%ld\n",
 		 found ? "FAILURE" : "SUCCESS", torture_random_seed(), count_transitions(),
 		 counted(PROCESSOR_EVENTS), counted(MEMORY_EVENTS),
 		 counted(ONLINE_ATTEMPTS), counted(ONLINE_SUCCESSES), counted(ONLINE_VETOED),
@@ -89,6 +89,7 @@ static void print_summary(void)
 		 counted(CLIENT_ATTEMPTS), counted(CLIENT_SUCCESSES), counted(CLIENT_VETOED),
 		 counted(PROCESSOR_CALLS), counted(EVENT_CALLS), counted(MEMORY_CALLS),
 		 counted(START_VETOES), counted(REMOVE_VETOES), counted(REPLAY_VETOES),
+		 counted(MEMORY_VETOES), counted(MEMORY_REPLAY_VETOES),
 		 counted(POOL_ATTEMPTS), counted(POOL_SUCCESSES),
 		 counted(ITEMS_ACCEPTED), counted(ITEMS_RAN), counted(ITEMS_CANCELLED),
 		 counted(BUFFERS_TAKEN), counted(BUFFERS_PUT), counted(AUDITS), found);

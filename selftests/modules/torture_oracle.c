@@ -10,8 +10,6 @@
 #include <linux/cpumask.h>
 #include <linux/err.h>
 #include <linux/jiffies.h>
-#include <linux/memory_hotplug.h>
-#include <linux/mmzone.h>
 #include <linux/printk.h>
 
 #include "dhp.h"
@@ -102,18 +100,6 @@ static bool catch_up(void)
 	return good;
 }
 
-/* A section may begin with a hole; the kernel tracks holes by subsection. */
-static bool section_online(unsigned long section)
-{
-	unsigned long pfn = section << PFN_SECTION_SHIFT;
-	unsigned long end = pfn + PAGES_PER_SECTION;
-
-	for (; pfn < end; pfn += PAGES_PER_SUBSECTION)
-		if (pfn_to_online_page(pfn))
-			return true;
-	return false;
-}
-
 /* Nothing changes any more: the machine must be what the events say. */
 void oracle_check_end(void)
 {
@@ -131,7 +117,8 @@ void oracle_check_end(void)
 				    cpu_online(cpu) ? "online" : "offline");
 	cpus_read_unlock();
 	xa_for_each(&watch[DHP_MEMORY].known, section, entry)
-		if (oracle_event_arrived(&watch[DHP_MEMORY], section) != section_online(section))
+		if (oracle_event_arrived(&watch[DHP_MEMORY], section) !=
+		    oracle_section_online(section))
 			torture_err("A1 A9: by its events, section of memory %lu is in another state",
 				    section);
 	if (!oracle_processors_empty() || !oracle_memories_empty())

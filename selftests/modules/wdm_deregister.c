@@ -95,7 +95,7 @@ static void on_item(struct dhp_work *work)
 	deregister_in("item");
 }
 
-static void on_memory(void *context, const struct dhp_memory_change *change)
+static void on_memory(void *context, const struct dhp_memory_change *change, int *status)
 {
 	deregister_in("memory");
 }
@@ -130,7 +130,7 @@ static NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING Registr
 	err = PTR_ERR_OR_ZERO(pool);
 	if (err)
 		goto deregister;
-	memory = dhp_register_memory_callback(on_memory, NULL);
+	memory = dhp_register_memory_callback(on_memory, NULL, DHP_MEMORY_REMOVALS);
 	err = PTR_ERR_OR_ZERO(memory);
 	if (err)
 		goto destroy_pool;
