@@ -233,4 +233,23 @@ joins_remove_failure() {
 }
 test_case joins_remove_failure 'M4 M3 clients that register while a block is to go offline, which fails'
 
+# ---------------------------------------------------------------- all the time
+
+newcomers() {
+	take_block
+	first=$state
+	# What is online from now on stays so.
+	settle
+	ctl "memory_newcomers start"
+	for _ in $(seq "$(portion 80)"); do
+		put "$first" online_movable || fail "the block does not go online: $why"
+		put "$first" offline || fail "the block does not go offline: $why"
+	done
+	ctl "memory_newcomers stop"
+	cat "$test_dir/log"
+	awk '/^newcomers registered/ { gsub(",", ""); seen = $3 && $7 && $10 && !$12 } END { exit !seen }' \
+		"$test_dir/log" || fail "calls that do not fit, or none to look at"
+}
+test_case newcomers 'M4 clients register all the time while a block goes online and offline: nothing is lost or doubled'
+
 run_tests

@@ -3,6 +3,7 @@
  * Memory notification: the kernel's notifier in front, the clients (memory_clients.c) and
  * asynchronous events behind. Which memory is online is in online.c.
  */
+#include <linux/cpu.h>
 #include <linux/export.h>
 #include <linux/memory.h>
 #include <linux/memory_hotplug.h>
@@ -235,6 +236,14 @@ void dhp_memory_release_owner(struct module *owner)
 
 int dhp_memory_init(void)
 {
+	/*
+	 * lockdep learns the order before the first block changes, and can complain of the first
+	 * callback that takes the CPU hotplug lock in a replay.
+	 */
+	cpus_read_lock();
+	memory_lock();
+	memory_unlock();
+	cpus_read_unlock();
 	return register_memory_notifier(&memory_nb);
 }
 

@@ -38,6 +38,12 @@
  *	registers clients with `existing` and unregisters them, again and again; stop logs how many
  *	got all CPUs, how many were refused with EBUSY, and how many got neither
  *
+ * test_memory_loop.c
+ *   memory_newcomers start|stop
+ *	the same with memory clients; stop logs how many registered, how many of them while a
+ *	block was in transit, how many calls they got that were not the replay, and how many calls
+ *	did not fit
+ *
  * test_shutdown.c
  *   shutdown online|offline cpu=N
  *	brings a CPU online or takes it offline as if the machine were rebooting
@@ -121,6 +127,7 @@
 #include "test_event_client.h"
 #include "test_log.h"
 #include "test_memory_client.h"
+#include "test_memory_loop.h"
 #include "test_pool.h"
 #include "test_pool_buffers.h"
 #include "test_pool_interrupts.h"
@@ -167,6 +174,7 @@ static int do_reset(const struct command *command)
 	int err;
 
 	register_loop_stop();
+	memory_loop_stop();
 	suspend_actions_stop();
 	gate_remove();
 	err = reset_clients();
@@ -187,6 +195,7 @@ static const struct verb verbs[] = {
 	{ "inside", true, "state cpu start action arg count ", action_inside },
 	{ "release", true, "", client_release },
 	{ "newcomers", true, "", register_loop_control },
+	{ "memory_newcomers", true, "", memory_loop_control },
 	{ "shutdown", true, "cpu ", shutdown_control },
 	{ "asleep", true, "register unregister add ", suspend_control },
 	{ "hog", false, "cpu ms ", cpu_hog },
@@ -292,6 +301,7 @@ static void __exit dhp_test_exit(void)
 {
 	debugfs_remove_recursive(directory);
 	register_loop_stop();
+	memory_loop_stop();
 	suspend_actions_stop();
 	gate_remove();
 	if (forget) {
