@@ -116,6 +116,19 @@ debug_clients() {
 }
 test_case debug_clients 'debugfs: clients names each client'
 
+debug_wdm_clients() {
+	file=/sys/kernel/debug/dhp/clients
+	load wdm_listing_sync_en
+	load wdm_listing_async_zh
+	grep -q '^wdm_listing_sync_en/SyncProcessorCallback#' "$file" ||
+		fail "$file does not name the driver's CPU callback: $(cat "$file")"
+	grep -q '^wdm_listing_async_zh/AsyncProcessorCallback#' "$file" ||
+		fail "$file does not name the driver's event callback: $(cat "$file")"
+	unload wdm_listing_async_zh
+	unload wdm_listing_sync_en
+}
+test_case debug_wdm_clients "debugfs: clients names a Windows driver's callbacks, not what adapts them"
+
 # last_logged COUNT: the last calls of dhp_test's clients, without what differs from run to run
 last_logged() {
 	grep "dhp_test" /sys/kernel/debug/dhp/log | tail -n "$1" |

@@ -455,10 +455,20 @@ unlock:
 	return ret;
 }
 
+/**
+ * dhp_register_event_adapter() - register a callback that stands for another one
+ * @category: as for dhp_register_event_callback()
+ * @fn: the callback
+ * @context: handed to it
+ * @flags: as for dhp_register_event_callback()
+ * @owner: the client's module
+ * @named: the function of the client's, whose name the log and the list of clients show
+ *
+ * Context, Return: as for dhp_register_event_callback().
+ */
 struct dhp_event_client *
-__dhp_register_event_callback(enum dhp_category category, dhp_event_fn fn,
-			      void *context, unsigned int flags,
-			      struct module *owner)
+dhp_register_event_adapter(enum dhp_category category, dhp_event_fn fn, void *context,
+			   unsigned int flags, struct module *owner, void *named)
 {
 	bool existing = flags & DHP_EVENT_INCLUDE_EXISTING;
 	struct dhp_event_client *client;
@@ -491,7 +501,7 @@ __dhp_register_event_callback(enum dhp_category category, dhp_event_fn fn,
 			}
 		}
 	}
-	dhp_client_add(&client->info, fn,
+	dhp_client_add(&client->info, named,
 		       category == DHP_PROCESSOR ? "processor-event" : "memory-event",
 		       owner);
 	ret = event_enter(client, existing, ranges, nr);
@@ -507,6 +517,14 @@ unlock:
 		return ERR_PTR(ret);
 	}
 	return client;
+}
+
+struct dhp_event_client *
+__dhp_register_event_callback(enum dhp_category category, dhp_event_fn fn,
+			      void *context, unsigned int flags,
+			      struct module *owner)
+{
+	return dhp_register_event_adapter(category, fn, context, flags, owner, fn);
 }
 EXPORT_SYMBOL_GPL(__dhp_register_event_callback);
 

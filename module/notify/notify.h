@@ -19,6 +19,8 @@
 
 #include <linux/types.h>
 
+#include "dhp.h"
+
 struct module;
 struct seq_file;
 
@@ -36,6 +38,9 @@ void dhp_event_exit(void);
 int dhp_event_settle(bool *idle, u64 *seq);
 u64 dhp_event_sequence(void);
 void dhp_event_release_owner(struct module *owner);
+struct dhp_event_client *
+dhp_register_event_adapter(enum dhp_category category, dhp_event_fn fn, void *context,
+			   unsigned int flags, struct module *owner, void *named);
 
 /* memory.c: memory notification */
 int dhp_memory_init(void);
@@ -47,6 +52,9 @@ int dhp_processor_init(void);
 void dhp_processor_exit(void);
 int dhp_processor_settle(void);
 void dhp_processor_release_owner(struct module *owner);
+struct dhp_processor_client *
+dhp_register_processor_adapter(dhp_processor_fn fn, void *context, unsigned int flags,
+			       struct module *owner, void *named);
 
 /* present.c: CPUs that become present */
 int dhp_present_init(void);

@@ -385,9 +385,19 @@ static bool cannot_join(unsigned int flags)
 	return !cpumask_empty(frozen_cpus);
 }
 
+/**
+ * dhp_register_processor_adapter() - register a callback that stands for another one
+ * @fn: the callback
+ * @context: handed to it
+ * @flags: as for dhp_register_processor_callback()
+ * @owner: the client's module
+ * @named: the function of the client's, whose name the log and the list of clients show
+ *
+ * Context, Return: as for dhp_register_processor_callback().
+ */
 struct dhp_processor_client *
-__dhp_register_processor_callback(dhp_processor_fn fn, void *context,
-				  unsigned int flags, struct module *owner)
+dhp_register_processor_adapter(dhp_processor_fn fn, void *context, unsigned int flags,
+			       struct module *owner, void *named)
 {
 	struct dhp_processor_client *client;
 	int ret;
@@ -408,7 +418,7 @@ __dhp_register_processor_callback(dhp_processor_fn fn, void *context,
 	if (cannot_join(flags))
 		ret = -EBUSY;
 	else
-		ret = dhp_processor_client_enter(client, owner, adding);
+		ret = dhp_processor_client_enter(client, named, owner, adding);
 	turn_end();
 
 	if (ret) {
@@ -416,6 +426,13 @@ __dhp_register_processor_callback(dhp_processor_fn fn, void *context,
 		return ERR_PTR(ret);
 	}
 	return client;
+}
+
+struct dhp_processor_client *
+__dhp_register_processor_callback(dhp_processor_fn fn, void *context,
+				  unsigned int flags, struct module *owner)
+{
+	return dhp_register_processor_adapter(fn, context, flags, owner, fn);
 }
 EXPORT_SYMBOL_GPL(__dhp_register_processor_callback);
 

@@ -251,6 +251,7 @@ void dhp_processor_client_free(struct dhp_processor_client *client)
 /**
  * dhp_processor_client_enter() - replay if asked for, and enter a client into the list
  * @client: the client
+ * @named: the function whose name it gets
  * @owner: its module
  * @adding: CPUs that are half-way up: their outcome is due, to all clients at once
  *
@@ -258,14 +259,14 @@ void dhp_processor_client_free(struct dhp_processor_client *client)
  *
  * Return: 0, or the errno of a veto.
  */
-int dhp_processor_client_enter(struct dhp_processor_client *client, struct module *owner,
-			       const struct cpumask *adding)
+int dhp_processor_client_enter(struct dhp_processor_client *client, void *named,
+			       struct module *owner, const struct cpumask *adding)
 {
 	int ret = 0;
 
 	dhp_turn_assert();
 
-	dhp_client_add(&client->info, client->fn, "processor", owner);
+	dhp_client_add(&client->info, named, "processor", owner);
 	if (client->flags & DHP_PROCESSOR_ADD_EXISTING)
 		ret = replay(client, adding);
 	if (ret)

@@ -15,8 +15,8 @@ void dhp_processor_client_free(struct dhp_processor_client *client);
 /* In a turn. */
 int dhp_processor_notify(enum dhp_processor_state state, unsigned int cpu, int status,
 			 bool refusable);
-int dhp_processor_client_enter(struct dhp_processor_client *client, struct module *owner,
-			       const struct cpumask *adding);
+int dhp_processor_client_enter(struct dhp_processor_client *client, void *named,
+			       struct module *owner, const struct cpumask *adding);
 void dhp_processor_client_leave(struct dhp_processor_client *client);
 void dhp_processor_clients_release_owner(struct module *owner);
 void dhp_processor_clients_free_left(void);

@@ -8,6 +8,7 @@
 #include <linux/printk.h>
 #include <linux/slab.h>
 
+#include "notify/notify.h"
 #include "registration.h"
 #include "unicode_string.h"
 #include "wdm.h"
@@ -107,8 +108,7 @@ NTSTATUS __dhp_wdm_register_pnp(IO_NOTIFICATION_EVENT_CATEGORY category, ULONG f
 	reg->owner = owner;
 	reg->context = context;
 	reg->pnp_fn = fn;
-	reg->event = __dhp_register_event_callback(what, dhp_wdm_event, reg, native,
-						   owner);
+	reg->event = dhp_register_event_adapter(what, dhp_wdm_event, reg, native, owner, fn);
 	if (IS_ERR(reg->event)) {
 		status = dhp_ntstatus_from_errno(PTR_ERR(reg->event));
 		kfree(reg);

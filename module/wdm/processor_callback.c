@@ -13,6 +13,7 @@
 #include "common.h"
 #include "compat.h"
 #include "count.h"
+#include "notify/notify.h"
 #include "part.h"
 #include "registration.h"
 #include "wdm.h"
@@ -87,8 +88,7 @@ PVOID __dhp_wdm_register_processor(PPROCESSOR_CALLBACK_FUNCTION fn, PVOID contex
 	reg->owner = owner;
 	reg->context = context;
 	reg->processor_fn = fn;
-	reg->processor = __dhp_register_processor_callback(dhp_wdm_processor, reg,
-							   native, owner);
+	reg->processor = dhp_register_processor_adapter(dhp_wdm_processor, reg, native, owner, fn);
 	if (IS_ERR(reg->processor)) {
 		err = PTR_ERR(reg->processor);
 		goto err_free;
