@@ -44,6 +44,7 @@ static const struct part parts[] = {
 	{ "event", dhp_event_init, dhp_event_exit, dhp_event_release_owner },
 	{ "memory", dhp_memory_init, dhp_memory_exit, dhp_memory_release_owner },
 	{ "wdm's CPU callbacks", .release_owner = dhp_wdm_release_processors },
+	{ "started CPUs", dhp_started_init, dhp_started_exit },
 	{ "processor", dhp_processor_init, dhp_processor_exit, dhp_processor_release_owner },
 	{ "present", dhp_present_init, dhp_present_exit },
 	{ "pools", dhp_pools_init, dhp_pools_exit, dhp_pools_release_owner },

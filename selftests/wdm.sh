@@ -170,26 +170,6 @@ async_existing() {
 }
 test_case async_existing 'W4 what is there already is reported to a driver that asks for it'
 
-values() {
-	load wdm_values
-	unload wdm_values
-}
-test_case values 'W2 W4 W5 values, the errno table and counting'
-
-values_gap() {
-	plug_cpu
-	first=$plugged_cpu
-	online "$first"
-	plug_cpu
-	online "$plugged_cpu"
-	offline "$first"
-	load wdm_values
-	unload wdm_values
-	# Unplugging an emulated CPU that is offline can take a minute.
-	online "$first"
-}
-test_case values_gap 'W5 counting with a gap between the CPUs'
-
 hold=/sys/module/wdm_deregister/parameters/hold
 submit=/sys/module/wdm_deregister/parameters/submit
 

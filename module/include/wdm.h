@@ -332,8 +332,11 @@ ULONG KeQueryMaximumProcessorCountEx(USHORT GroupNumber);
  * @ProcNumber: receives them
  *
  * Context: Any.
- * Return: STATUS_SUCCESS; or STATUS_INVALID_PARAMETER when @ProcIndex is no
- * processor that can be in use, or @ProcNumber is NULL. Nothing is written then.
+ * Return: STATUS_SUCCESS; or STATUS_INVALID_PARAMETER when the processor with this index
+ * was never started, or @ProcNumber is NULL. Nothing is written then. A processor counts as
+ * started from its KeProcessorAddStartNotify on, and stays started when it goes offline; it
+ * counts as never started when its first add has failed before it was online, or when it was
+ * online for less than a tick before dhp was loaded and not then.
  */
 NTSTATUS KeGetProcessorNumberFromIndex(ULONG ProcIndex,
 				       PPROCESSOR_NUMBER ProcNumber);
@@ -343,8 +346,8 @@ NTSTATUS KeGetProcessorNumberFromIndex(ULONG ProcIndex,
  * @ProcNumber: its group and number
  *
  * Context: Any.
- * Return: the index; or INVALID_PROCESSOR_INDEX when @ProcNumber is NULL or no
- * processor that can be in use.
+ * Return: the index; or INVALID_PROCESSOR_INDEX when @ProcNumber is NULL or a processor that
+ * was never started, see KeGetProcessorNumberFromIndex().
  */
 ULONG KeGetProcessorIndexFromNumber(PPROCESSOR_NUMBER ProcNumber);
 

@@ -56,6 +56,11 @@ struct dhp_processor_client *
 dhp_register_processor_adapter(dhp_processor_fn fn, void *context, unsigned int flags,
 			       struct module *owner, void *named);
 
+/* started.c: which CPUs have been started since the system booted */
+int dhp_started_init(void);
+void dhp_started_exit(void);
+bool dhp_processor_started(unsigned int cpu);
+
 /* present.c: CPUs that become present */
 int dhp_present_init(void);
 void dhp_present_exit(void);

@@ -35,6 +35,7 @@
 #include "event.h"
 #include "notify.h"
 #include "processor_clients.h"
+#include "started.h"
 #include "turn.h"
 
 /* How often to look at a CPU that hotplug/target has left half-way. */
@@ -68,13 +69,16 @@ static void turn_end(void)
 static void all_failure(unsigned int cpu, int status)
 {
 	dhp_processor_notify(DHP_PROCESSOR_FAILURE, cpu, status, false);
+	dhp_started_failed(cpu);
 }
 
 /* With @refusable, a veto ends it. */
 static int all_start(unsigned int cpu, bool refusable)
 {
-	int ret = dhp_processor_notify(DHP_PROCESSOR_START, cpu, 0, refusable);
+	int ret;
 
+	dhp_started_begin(cpu);
+	ret = dhp_processor_notify(DHP_PROCESSOR_START, cpu, 0, refusable);
 	if (ret)
 		all_failure(cpu, ret);
 	return ret;
@@ -271,6 +275,7 @@ static int processor_online(unsigned int cpu)
 
 	if (ret)
 		return refusable() ? ret : 0;
+	dhp_started_online(cpu);
 	cpumask_clear_cpu(cpu, frozen_cpus);
 	if (cpu_freezing() || cpumask_test_cpu(cpu, adding))
 		notify_outcomes_later();
@@ -493,9 +498,11 @@ static int processor_setup_states(void)
 
 	dhp_turn_look_for_halfway();
 	cpumask_and(adding, cpu_online_mask, dhp_turn_halfway);
-	for_each_online_cpu(cpu)
+	for_each_online_cpu(cpu) {
+		dhp_started_online(cpu);
 		if (in_use(cpu))
 			dhp_event_processor_known(cpu);
+	}
 	if (!cpumask_empty(adding))
 		look_again_later();
 	cpus_read_unlock();

@@ -3,6 +3,7 @@
 #include <linux/cpumask.h>
 
 #include "count.h"
+#include "notify/notify.h"
 #include "wdm.h"
 
 KAFFINITY KeQueryActiveProcessors(void)
@@ -78,7 +79,7 @@ PROCESSOR_NUMBER dhp_wdm_number(unsigned int cpu)
 
 NTSTATUS KeGetProcessorNumberFromIndex(ULONG ProcIndex, PPROCESSOR_NUMBER ProcNumber)
 {
-	if (!ProcNumber || ProcIndex >= nr_cpu_ids || !cpu_possible(ProcIndex))
+	if (!ProcNumber || !dhp_processor_started(ProcIndex))
 		return STATUS_INVALID_PARAMETER;
 
 	*ProcNumber = dhp_wdm_number(ProcIndex);
@@ -94,7 +95,7 @@ ULONG KeGetProcessorIndexFromNumber(PPROCESSOR_NUMBER ProcNumber)
 		return INVALID_PROCESSOR_INDEX;
 
 	cpu = ProcNumber->Group * MAXIMUM_PROCESSORS_PER_GROUP + ProcNumber->Number;
-	if (cpu >= nr_cpu_ids || !cpu_possible(cpu))
+	if (!dhp_processor_started(cpu))
 		return INVALID_PROCESSOR_INDEX;
 	return cpu;
 }

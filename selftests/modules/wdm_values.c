@@ -3,13 +3,21 @@
  * W2, W4, W5 as far as they need no hotplug: values, the errno table, counting of CPUs. The checks
  * run when the module is loaded. Loading fails unless all of them hold, and the kernel log names
  * each one that does not. What the functions refuse is in bad_calls_wdm.c.
+ *
+ * `offline` is a CPU that was online once and is not now, `never_started` one that never was.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/cpumask.h>
+#include <linux/moduleparam.h>
 #include <linux/printk.h>
 
 #include "wdm.h"
+
+static int offline = -1;
+module_param(offline, int, 0444);
+static int never_started = -1;
+module_param(never_started, int, 0444);
 
 static unsigned int failed;
 
@@ -92,10 +100,26 @@ static void check_guids(void)
 	EXPECT(!IsEqualGUID(&GUID_DEVICE_INTERFACE_ARRIVAL, &GUID_DEVICE_INTERFACE_REMOVAL));
 }
 
+/* Does its index have a number, and its number an index? */
+static bool is_started(ULONG cpu)
+{
+	PROCESSOR_NUMBER number = { .Group = cpu / 64, .Number = cpu % 64 }, found = { 0 };
+	NTSTATUS status = KeGetProcessorNumberFromIndex(cpu, &found);
+
+	if (status == STATUS_SUCCESS) {
+		EXPECT(found.Group == number.Group && found.Number == number.Number);
+		EXPECT(!found.Reserved);
+		EXPECT(KeGetProcessorIndexFromNumber(&number) == cpu);
+		return true;
+	}
+	EXPECT(status == STATUS_INVALID_PARAMETER);
+	EXPECT(KeGetProcessorIndexFromNumber(&number) == INVALID_PROCESSOR_INDEX);
+	return false;
+}
+
 /* Nothing is plugged while this runs. */
 static void check_counting(void)
 {
-	PROCESSOR_NUMBER number = { 0 };
 	ULONG groups = 0, sum = 0, group, cpu;
 	KAFFINITY active = 0;
 
@@ -114,12 +138,12 @@ static void check_counting(void)
 	EXPECT(groups == DIV_ROUND_UP(nr_cpu_ids, 64));
 
 	for_each_possible_cpu(cpu) {
-		EXPECT(KeGetProcessorNumberFromIndex(cpu, &number) == STATUS_SUCCESS);
-		EXPECT(number.Group == cpu / 64 && number.Number == cpu % 64);
-		EXPECT(KeGetProcessorIndexFromNumber(&number) == cpu);
+		EXPECT(is_started(cpu) || !cpu_online(cpu));
 		if (cpu < 64)
 			EXPECT(cpu_online(cpu) == !!(active & BIT_ULL(cpu)));
 	}
+	EXPECT(offline < 0 || is_started(offline));
+	EXPECT(never_started < 0 || !is_started(never_started));
 }
 
 static bool ends_with(PCUNICODE_STRING string, const char *end)
