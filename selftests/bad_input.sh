@@ -357,6 +357,9 @@ test_case concurrent_writers 'bad: values from several writers at once, among go
 # It creates good pools, too, which appear in the log of notifications.
 bad_calls() {
 	leave_out=$debugfs/log
+	# The thread of Windows' drivers comes with the first of them, and stays.
+	load wdm_rules
+	unload wdm_rules
 	remember
 	for function in pool_submit pool_submit_on pool_flush work_cancel buffer_get buffer_put \
 		pool_flush work_cancel; do

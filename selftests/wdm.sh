@@ -170,6 +170,172 @@ async_existing() {
 }
 test_case async_existing 'W4 what is there already is reported to a driver that asks for it'
 
+# ---------------------------------------------------------------- one thread
+
+existing=1
+
+# The thread that makes the calls of Windows' drivers; nothing if there is none.
+wdm_thread() {
+	grep -lx dhp-wdm /proc/[0-9]*/comm 2>/dev/null | sed 's,/proc/\([0-9]*\)/.*,\1,'
+}
+
+# rules_saw STARTS COMPLETES FAILURES: and all in the one thread, which holds nothing any more.
+rules_saw() {
+	settle
+	has wdm_rules starts "$1"
+	has wdm_rules completes "$2"
+	has wdm_rules failures "$3"
+	has wdm_rules locked 0
+	has wdm_rules strangers 0
+	has wdm_rules errors 0
+	equal "thread of the calls" "$(wdm_thread)" "$(cat /sys/module/wdm_rules/parameters/pid)"
+}
+
+one_thread() {
+	cpu=$(pick_cpu)
+	offline "$cpu"
+	settle
+	number=$(online_cpus | wc -w)
+	load wdm_rules callbacks=2 "flags=$existing"
+	rules_saw $((2 * number)) $((2 * number)) 0
+	ctl "processor c1"
+	ctl "veto c1 state=start errno=-5"
+	online_refused "$cpu" EIO
+	rules_saw $((2 * number + 2)) $((2 * number)) 2
+	online "$cpu"
+	rules_saw $((2 * number + 4)) $((2 * number + 2)) 2
+	plug_cpu
+	online "$plugged_cpu"
+	rules_saw $((2 * number + 6)) $((2 * number + 4)) 2
+	unload wdm_rules
+	# Another driver, another time: the same thread
+	before=$(wdm_thread)
+	load wdm_rules "flags=$existing"
+	rules_saw $((number + 2)) $((number + 2)) 0
+	equal "the thread" "$before" "$(wdm_thread)"
+	unload wdm_rules
+}
+test_case one_thread 'W6 all calls of all Windows drivers come from one thread'
+
+held_locks() {
+	cpu=$(pick_cpu)
+	offline "$cpu"
+	settle
+	for _ in $(seq "$(portion 10)"); do
+		load wdm_rules callbacks=2 lock=1
+		online "$cpu"
+		rules_saw 2 2 0
+		unload wdm_rules
+		offline "$cpu"
+	done
+	load wdm_rules callbacks=2 lock=1
+	# A client behind both vetoes, then the second of them.
+	ctl "processor c1"
+	ctl "veto c1 state=start errno=-5 count=0"
+	rounds=$(portion 10)
+	for _ in $(seq "$rounds"); do
+		online_refused "$cpu" EIO
+	done
+	rules_saw $((2 * rounds)) 0 $((2 * rounds))
+	echo "$cpu" >/sys/module/wdm_rules/parameters/veto_cpu
+	for _ in $(seq "$rounds"); do
+		online_refused "$cpu" EIO
+	done
+	rules_saw $((4 * rounds)) 0 $((3 * rounds))
+	echo -1 >/sys/module/wdm_rules/parameters/veto_cpu
+	ctl "unregister c1"
+	plug_cpu
+	online "$plugged_cpu"
+	rules_saw $((4 * rounds + 2)) 2 $((3 * rounds))
+	online "$cpu"
+	rules_saw $((4 * rounds + 4)) 4 $((3 * rounds))
+	unload wdm_rules
+	load wdm_rules callbacks=2 lock=1 "flags=$existing"
+	rules_saw $((2 * $(online_cpus | wc -w))) $((2 * $(online_cpus | wc -w))) 0
+	unload wdm_rules
+}
+test_case held_locks 'W6 a lock that START takes is released by COMPLETE or FAILURE'
+
+inside() {
+	load wdm_rules inside=1 "flags=$existing"
+	rules_saw "$(online_cpus | wc -w)" "$(online_cpus | wc -w)" 0
+	equal "clients" 1 "$(cat "$dhp/clients")"
+	logged 'registering a CPU callback from inside a synchronous CPU callback is refused' ||
+		fail "registering inside the callback was not refused"
+	unload wdm_rules
+}
+test_case inside 'R6 W6 what native clients may and may not do in a callback, in the thread'
+
+thread_comes_and_goes() {
+	cpu=$(pick_cpu)
+	unload dhp_test
+	unload dhp
+	offline "$cpu"
+	setup
+	equal "a thread before the first driver" "" "$(wdm_thread)"
+	load wdm_rules forget=1
+	online "$cpu"
+	rules_saw 1 1 0
+	unload wdm_rules
+	logged 'wdm_rules is removed without KeDeregisterProcessorChangeCallback\(\) for on_processor' ||
+		fail "the log does not name the callback that was left registered"
+	equal "clients" 0 "$(cat "$dhp/clients")"
+	offline "$cpu"
+	online "$cpu"
+	load wdm_rules "flags=$existing"
+	rules_saw "$(online_cpus | wc -w)" "$(online_cpus | wc -w)" 0
+	unload wdm_rules
+	unload dhp_test
+	unload dhp
+	equal "a thread without dhp" "" "$(wdm_thread)"
+	setup
+}
+test_case thread_comes_and_goes 'W6 R8 the thread comes with the first driver and goes with dhp'
+
+# calls_of CPU SINCE: STATE CLIENT of each call about this CPU in dhp's log after line SINCE
+calls_of() {
+	tail -n +$(($2 + 1)) /sys/kernel/debug/dhp/log |
+		sed -n "s/^[^ ]* \([A-Z]*\) cpu=$1 .*client=\([^# ]*\).* result=.*/\1 \2/p"
+}
+
+in_order() {
+	cpu=$(pick_cpu)
+	offline "$cpu"
+	ctl "processor c1"
+	load wdm_rules
+	ctl "processor c2"
+	ctl "processor c3"
+	ctl "veto c3 state=start errno=-5"
+	settle
+	since=$(wc -l </sys/kernel/debug/dhp/log)
+	online_refused "$cpu" EIO
+	online "$cpu"
+	settle
+	calls_of "$cpu" "$since" >"$tmp/seen"
+	cat >"$tmp/expected" <<-END
+	START dhp_test/on_processor
+	START wdm_rules/on_processor
+	START dhp_test/on_processor
+	START dhp_test/on_processor
+	FAILURE dhp_test/on_processor
+	FAILURE wdm_rules/on_processor
+	FAILURE dhp_test/on_processor
+	START dhp_test/on_processor
+	START wdm_rules/on_processor
+	START dhp_test/on_processor
+	START dhp_test/on_processor
+	COMPLETE dhp_test/on_processor
+	COMPLETE wdm_rules/on_processor
+	COMPLETE dhp_test/on_processor
+	COMPLETE dhp_test/on_processor
+	END
+	same "$tmp/expected" "$tmp/seen"
+	unload wdm_rules
+}
+test_case in_order 'P7 W6 Windows and native clients in order of registration, each by its own name'
+
+# ---------------------------------------------------------------- deregistering
+
 hold=/sys/module/wdm_deregister/parameters/hold
 submit=/sys/module/wdm_deregister/parameters/submit
 

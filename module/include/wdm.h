@@ -418,6 +418,11 @@ PVOID __dhp_wdm_register_processor(PPROCESSOR_CALLBACK_FUNCTION fn, PVOID contex
  * holds goes offline and comes back, it is not reported, and the driver keeps its resources
  * for it.
  *
+ * All synchronous calls of all drivers come from one thread, ``dhp-wdm``, so what
+ * KeProcessorAddStartNotify acquires, KeProcessorAddCompleteNotify or
+ * KeProcessorAddFailureNotify may release. A driver that vetoes gets no failure: it releases
+ * what it has acquired before it returns.
+ *
  * Context: Process context; may sleep.
  * Return: a handle for KeDeregisterProcessorChangeCallback(), or NULL, when
  * nothing stays registered. The log then has the errno. dhp does not know what

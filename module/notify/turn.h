@@ -4,7 +4,10 @@
 #define _DHP_NOTIFY_TURN_H
 
 #include <linux/cpumask.h>
+#include <linux/lockdep.h>
 #include <linux/mutex.h>
+
+#include "common.h"
 
 struct dhp_client_info;
 
@@ -18,9 +21,10 @@ void dhp_turn_end(void);
 /* Held during a turn. */
 extern struct mutex dhp_turn_mutex;
 
+/* In a call, too: a client may be called in another task than the one that has the turn. */
 static inline void dhp_turn_assert(void)
 {
-	lockdep_assert_held(&dhp_turn_mutex);
+	lockdep_assert(lockdep_is_held(&dhp_turn_mutex) || dhp_in(DHP_IN_PROCESSOR));
 }
 
 /* In a turn: CPUs that are online and not in use, as seen when the turn began. */

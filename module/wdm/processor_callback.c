@@ -16,6 +16,7 @@
 #include "notify/notify.h"
 #include "part.h"
 #include "registration.h"
+#include "thread.h"
 #include "wdm.h"
 
 /* The one whose synchronous callback runs; there is one at a time. */
@@ -25,44 +26,85 @@ static DECLARE_WAIT_QUEUE_HEAD(dhp_wdm_wait);
 static void dhp_wdm_bury(struct work_struct *work);
 static DECLARE_WORK(dhp_wdm_work, dhp_wdm_bury);
 
-static void dhp_wdm_processor(void *context,
-			      const struct dhp_processor_change *change, int *status)
-{
-	struct dhp_wdm_registration *reg = context;
-	KE_PROCESSOR_CHANGE_NOTIFY_CONTEXT nt = {
-		.NtNumber = change->cpu,
-		.Status = dhp_ntstatus_from_errno(change->status),
-		.ProcNumber = dhp_wdm_number(change->cpu),
-	};
-	NTSTATUS operation = STATUS_SUCCESS;
+/**
+ * struct call - one call of a driver
+ * @reg: its registration, which is gone afterwards if the callback has deregistered itself
+ * @nt: what it is notified of
+ * @operation: what it answers
+ */
+struct call {
+	struct dhp_wdm_registration *reg;
+	KE_PROCESSOR_CHANGE_NOTIFY_CONTEXT nt;
+	NTSTATUS operation;
+};
 
-	switch (change->state) {
-	case DHP_PROCESSOR_START:
-		nt.State = KeProcessorAddStartNotify;
-		break;
-	case DHP_PROCESSOR_COMPLETE:
-		nt.State = KeProcessorAddCompleteNotify;
-		break;
-	case DHP_PROCESSOR_FAILURE:
-		nt.State = KeProcessorAddFailureNotify;
-		break;
-	default:
-		/* Windows has no removals, and none were asked for. */
-		return;
-	}
+static void dhp_wdm_call(void *data)
+{
+	struct call *call = data;
+
+	call->reg->processor_fn(call->reg->context, &call->nt, &call->operation);
+}
+
+static void notify_driver(struct dhp_wdm_registration *reg,
+			  KE_PROCESSOR_CHANGE_NOTIFY_STATE state,
+			  const struct dhp_processor_change *change, int *status)
+{
+	struct call call = {
+		.reg = reg,
+		.nt.State = state,
+		.nt.NtNumber = change->cpu,
+		.nt.Status = dhp_ntstatus_from_errno(change->status),
+		.nt.ProcNumber = dhp_wdm_number(change->cpu),
+		.operation = STATUS_SUCCESS,
+	};
 
 	WRITE_ONCE(dhp_wdm_running, reg);
 	/* Before the look whether it is dead; the partner is in dhp_wdm_finish(). */
 	smp_mb();
 	if (!READ_ONCE(reg->dead))
-		reg->processor_fn(reg->context, &nt, &operation);
+		dhp_wdm_thread_call(dhp_wdm_call, &call);
 	/* @reg may be gone: a callback may deregister itself. */
 	smp_store_release(&dhp_wdm_running, NULL);
 	wake_up_all(&dhp_wdm_wait);
 
 	/* Outside START, too: dhp says in the log that it has no effect. */
-	if (!NT_SUCCESS(operation))
-		*status = dhp_errno_from_ntstatus(operation);
+	if (!NT_SUCCESS(call.operation))
+		*status = dhp_errno_from_ntstatus(call.operation);
+}
+
+static void dhp_wdm_processor(void *context,
+			      const struct dhp_processor_change *change, int *status)
+{
+	struct dhp_wdm_registration *reg = context;
+
+	switch (change->state) {
+	case DHP_PROCESSOR_START:
+		notify_driver(reg, KeProcessorAddStartNotify, change, status);
+		break;
+	case DHP_PROCESSOR_COMPLETE:
+		notify_driver(reg, KeProcessorAddCompleteNotify, change, status);
+		break;
+	case DHP_PROCESSOR_FAILURE:
+		notify_driver(reg, KeProcessorAddFailureNotify, change, status);
+		break;
+	default:
+		/* Windows has no removals, and none were asked for. */
+		break;
+	}
+}
+
+static struct dhp_wdm_registration *
+dhp_wdm_new(PPROCESSOR_CALLBACK_FUNCTION fn, PVOID context, struct module *owner)
+{
+	struct dhp_wdm_registration *reg;
+
+	reg = kzalloc(sizeof(*reg), GFP_KERNEL);
+	if (!reg)
+		return NULL;
+	reg->owner = owner;
+	reg->context = context;
+	reg->processor_fn = fn;
+	return reg;
 }
 
 PVOID __dhp_wdm_register_processor(PPROCESSOR_CALLBACK_FUNCTION fn, PVOID context,
@@ -81,13 +123,13 @@ PVOID __dhp_wdm_register_processor(PPROCESSOR_CALLBACK_FUNCTION fn, PVOID contex
 	if (flags & KE_PROCESSOR_CHANGE_ADD_EXISTING)
 		native |= DHP_PROCESSOR_ADD_EXISTING;
 
+	err = dhp_wdm_thread_start();
+	if (err)
+		goto err_log;
 	err = -ENOMEM;
-	reg = kzalloc(sizeof(*reg), GFP_KERNEL);
+	reg = dhp_wdm_new(fn, context, owner);
 	if (!reg)
 		goto err_log;
-	reg->owner = owner;
-	reg->context = context;
-	reg->processor_fn = fn;
 	reg->processor = dhp_register_processor_adapter(dhp_wdm_processor, reg, native, owner, fn);
 	if (IS_ERR(reg->processor)) {
 		err = PTR_ERR(reg->processor);
@@ -146,6 +188,7 @@ void dhp_wdm_free_owner(struct module *owner)
 void dhp_wdm_exit(void)
 {
 	flush_work(&dhp_wdm_work);
+	dhp_wdm_thread_stop();
 }
 
 /*
