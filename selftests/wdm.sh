@@ -334,6 +334,49 @@ in_order() {
 }
 test_case in_order 'P7 W6 Windows and native clients in order of registration, each by its own name'
 
+# ---------------------------------------------------------------- statuses
+
+# STATUS_DEVICE_DATA_ERROR is -EIO, which leads back to STATUS_UNSUCCESSFUL.
+status_kept() {
+	cpu=$(pick_cpu)
+	offline "$cpu"
+	settle
+	load wdm_listing_sync_en
+	load wdm_rules callbacks=2 "veto_cpu=$cpu" veto_status=0xC000009C
+	online_refused "$cpu" EIO
+	settle
+	has wdm_rules last_failure $((0xC000009C))
+	has wdm_listing_sync_en last_failure $((0xC000009C))
+	# The veto of somebody else, with the same errno
+	echo -1 >/sys/module/wdm_rules/parameters/veto_cpu
+	ctl "processor c1"
+	ctl "veto c1 state=start errno=-5"
+	online_refused "$cpu" EIO
+	settle
+	has wdm_rules last_failure $((0xC0000001))
+	has wdm_listing_sync_en last_failure $((0xC0000001))
+	# One with an errno of its own: no status of an earlier veto
+	echo "$cpu" >/sys/module/wdm_rules/parameters/veto_cpu
+	online_refused "$cpu" EIO
+	has wdm_rules last_failure $((0xC000009C))
+	echo $((0xC0000022)) >/sys/module/wdm_rules/parameters/veto_status
+	online_refused "$cpu" EACCES
+	has wdm_rules last_failure $((0xC0000022))
+	unload wdm_rules
+	unload wdm_listing_sync_en
+}
+test_case status_kept "W2 a veto's NTSTATUS reaches the other Windows drivers unchanged"
+
+status_kept_in_replay() {
+	cpus=$(online_cpus)
+	insmod_fails wdm_rules EIO "flags=$existing" "veto_cpu=${cpus##* }" veto_status=0xC000009C
+	logged 'on_processor.* failed: vetoed with status 0xc000009c' ||
+		fail "the log does not say the status of the veto"
+	logged "failures=$(($(echo "$cpus" | wc -w) - 1)) last_failure=0xc000009c locked=0 strangers=0 errors=0" ||
+		fail "the driver has not got the status of its own veto"
+}
+test_case status_kept_in_replay 'W2 a failed replay has the NTSTATUS of the veto'
+
 # ---------------------------------------------------------------- deregistering
 
 hold=/sys/module/wdm_deregister/parameters/hold

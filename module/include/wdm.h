@@ -371,8 +371,9 @@ typedef enum _KE_PROCESSOR_CHANGE_NOTIFY_STATE KE_PROCESSOR_CHANGE_NOTIFY_STATE;
  * struct _KE_PROCESSOR_CHANGE_NOTIFY_CONTEXT - one synchronous notification
  * @State: what is happening
  * @NtNumber: the processor's index, which is Linux' CPU number
- * @Status: for KeProcessorAddFailureNotify why the processor did not come, as
- *	dhp_ntstatus_from_errno() says it; otherwise STATUS_SUCCESS
+ * @Status: for KeProcessorAddFailureNotify why the processor did not come: the status
+ *	with which a driver has vetoed, or what dhp_ntstatus_from_errno() makes of the errno of
+ *	anything else; otherwise STATUS_SUCCESS
  * @ProcNumber: its group and number
  *
  * Lives for the duration of the call only.

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * KeRegisterProcessorChangeCallback(): an adapter that turns dhp's calls into Windows'. The
- * native interface does all the notification; nothing is decided here.
+ * native interface does all the notification; what differs on Windows is here: statuses keep
+ * their value.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/printk.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -26,6 +28,15 @@ static DECLARE_WAIT_QUEUE_HEAD(dhp_wdm_wait);
 static void dhp_wdm_bury(struct work_struct *work);
 static DECLARE_WORK(dhp_wdm_work, dhp_wdm_bury);
 
+/*
+ * The last veto of an add. dhp passes on its errno, which can stand for more than one status.
+ * In turns.
+ */
+static struct {
+	unsigned int cpu;
+	NTSTATUS status;
+} last_veto;
+
 /**
  * struct call - one call of a driver
  * @reg: its registration, which is gone afterwards if the callback has deregistered itself
@@ -45,6 +56,24 @@ static void dhp_wdm_call(void *data)
 	call->reg->processor_fn(call->reg->context, &call->nt, &call->operation);
 }
 
+/* Does the current task replay to this driver, which it is registering? */
+static bool in_replay(const struct dhp_wdm_registration *reg)
+{
+	return READ_ONCE(reg->registering) == current;
+}
+
+/* For every other driver, the last veto of an add is what made it fail, if anything vetoed it. */
+static NTSTATUS failure_status(const struct dhp_wdm_registration *reg,
+			       const struct dhp_processor_change *change)
+{
+	if (in_replay(reg))
+		return reg->veto;
+	if (last_veto.cpu == change->cpu &&
+	    dhp_errno_from_ntstatus(last_veto.status) == change->status)
+		return last_veto.status;
+	return dhp_ntstatus_from_errno(change->status);
+}
+
 static void notify_driver(struct dhp_wdm_registration *reg,
 			  KE_PROCESSOR_CHANGE_NOTIFY_STATE state,
 			  const struct dhp_processor_change *change, int *status)
@@ -53,23 +82,35 @@ static void notify_driver(struct dhp_wdm_registration *reg,
 		.reg = reg,
 		.nt.State = state,
 		.nt.NtNumber = change->cpu,
-		.nt.Status = dhp_ntstatus_from_errno(change->status),
 		.nt.ProcNumber = dhp_wdm_number(change->cpu),
 		.operation = STATUS_SUCCESS,
 	};
+	bool replay = in_replay(reg);
+
+	if (state == KeProcessorAddStartNotify && last_veto.cpu == change->cpu)
+		last_veto.status = STATUS_SUCCESS;
+	if (state == KeProcessorAddFailureNotify)
+		call.nt.Status = failure_status(reg, change);
 
 	WRITE_ONCE(dhp_wdm_running, reg);
 	/* Before the look whether it is dead; the partner is in dhp_wdm_finish(). */
 	smp_mb();
 	if (!READ_ONCE(reg->dead))
 		dhp_wdm_thread_call(dhp_wdm_call, &call);
-	/* @reg may be gone: a callback may deregister itself. */
+	/* @reg may be gone: a callback may deregister itself, though not in a replay. */
 	smp_store_release(&dhp_wdm_running, NULL);
 	wake_up_all(&dhp_wdm_wait);
 
+	if (NT_SUCCESS(call.operation))
+		return;
 	/* Outside START, too: dhp says in the log that it has no effect. */
-	if (!NT_SUCCESS(call.operation))
-		*status = dhp_errno_from_ntstatus(call.operation);
+	*status = dhp_errno_from_ntstatus(call.operation);
+	if (state != KeProcessorAddStartNotify)
+		return;
+	last_veto.cpu = change->cpu;
+	last_veto.status = call.operation;
+	if (replay)
+		reg->veto = call.operation;
 }
 
 static void dhp_wdm_processor(void *context,
@@ -110,6 +151,7 @@ dhp_wdm_new(PPROCESSOR_CALLBACK_FUNCTION fn, PVOID context, struct module *owner
 PVOID __dhp_wdm_register_processor(PPROCESSOR_CALLBACK_FUNCTION fn, PVOID context,
 				   ULONG flags, struct module *owner)
 {
+	NTSTATUS veto = STATUS_SUCCESS;
 	unsigned int native = 0;
 	struct dhp_wdm_registration *reg;
 	int err;
@@ -130,11 +172,15 @@ PVOID __dhp_wdm_register_processor(PPROCESSOR_CALLBACK_FUNCTION fn, PVOID contex
 	reg = dhp_wdm_new(fn, context, owner);
 	if (!reg)
 		goto err_log;
+	reg->registering = current;
 	reg->processor = dhp_register_processor_adapter(dhp_wdm_processor, reg, native, owner, fn);
 	if (IS_ERR(reg->processor)) {
 		err = PTR_ERR(reg->processor);
+		veto = reg->veto;
 		goto err_free;
 	}
+	/* Another task may be notifying the driver already. */
+	WRITE_ONCE(reg->registering, NULL);
 	dhp_wdm_publish(reg);
 	return reg;
 
@@ -142,8 +188,12 @@ err_free:
 	kfree(reg);
 err_log:
 	/* NULL cannot say why. */
-	pr_notice("KeRegisterProcessorChangeCallback(%ps, flags 0x%x) failed: %pe\n",
-		  fn, flags, ERR_PTR(err));
+	if (veto)
+		pr_notice("KeRegisterProcessorChangeCallback(%ps, flags 0x%x) failed: vetoed with status 0x%08x (%pe)\n",
+			  fn, flags, (u32)veto, ERR_PTR(err));
+	else
+		pr_notice("KeRegisterProcessorChangeCallback(%ps, flags 0x%x) failed: %pe\n",
+			  fn, flags, ERR_PTR(err));
 	return NULL;
 }
 EXPORT_SYMBOL_GPL(__dhp_wdm_register_processor);

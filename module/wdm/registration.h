@@ -14,6 +14,8 @@
  * @context: the driver's context
  * @processor_fn: its synchronous callback, or NULL
  * @processor: the native registration, if @processor_fn is set
+ * @registering: the task that registers it, while it does
+ * @veto: the status with which it has vetoed while it was registered
  * @dead: deregistered, but for the native part, which dhp_wdm_work does; in the list until
  *	then, and not a handle any more
  * @pnp_fn: its asynchronous callback, or NULL
@@ -27,6 +29,8 @@ struct dhp_wdm_registration {
 	PVOID context;
 	PPROCESSOR_CALLBACK_FUNCTION processor_fn;
 	struct dhp_processor_client *processor;
+	struct task_struct *registering;
+	NTSTATUS veto;
 	bool dead;
 	PDRIVER_NOTIFICATION_CALLBACK_ROUTINE pnp_fn;
 	struct dhp_event_client *event;
