@@ -194,6 +194,49 @@ lost() {
 }
 test_case lost 'P10 A9 X4 a CPU that resume does not bring back is a removal'
 
+# rules_saw STARTS COMPLETES: wdm_rules, and in one thread
+rules_saw() {
+	settle
+	grep -H . /sys/module/wdm_rules/parameters/* | sed 's,.*/,,' >"$tmp/rules"
+	for expected in "starts:$1" "completes:$2" failures:0 strangers:0 errors:0; do
+		grep -Fxq "$expected" "$tmp/rules" ||
+			fail "wdm_rules has not $expected: $(tr '\n' ' ' <"$tmp/rules")"
+	done
+}
+
+# CPUs that a Windows driver keeps are frozen all the same. The driver is never notified of a CPU
+# that it holds already, not even of one that came back late.
+windows_driver() {
+	step=$(need_step irq/affinity:online)
+	cpu=$(pick_cpu)
+	plug_cpu
+	online "$plugged_cpu"
+	number=$(online_cpus | wc -w)
+	load wdm_rules flags=0x80000001
+	rules_saw "$number" "$number"
+	nap
+	rules_saw "$number" "$number"
+	offline_refused "$cpu" EBUSY
+	put "$system/cpu/cpu$cpu/hotplug/fail" "$step" ||
+		skip "step irq/affinity:online cannot be armed: $why"
+	nap
+	case " $(online_cpus) " in
+	*" $cpu "*) fail "CPU$cpu is online, although a step was to fail" ;;
+	esac
+	settle
+	offline "$cpu"
+	online "$cpu"
+	rules_saw "$number" "$number"
+	offline_refused "$cpu" EBUSY
+	unload wdm_rules
+	offline "$cpu"
+	load wdm_rules
+	online "$cpu"
+	rules_saw 1 1
+	unload wdm_rules
+}
+test_case windows_driver 'P10 P11 W6 W7 a Windows driver, its CPUs and its thread over a suspend'
+
 # dhp_test registers clients while resume has brought back some of three CPUs, and before and after.
 newcomers() {
 	plug_cpu

@@ -173,6 +173,7 @@ test_case async_existing 'W4 what is there already is reported to a driver that 
 # ---------------------------------------------------------------- one thread
 
 existing=1
+keep=$((0x80000000))
 
 # The thread that makes the calls of Windows' drivers; nothing if there is none.
 wdm_thread() {
@@ -376,6 +377,45 @@ status_kept_in_replay() {
 		fail "the driver has not got the status of its own veto"
 }
 test_case status_kept_in_replay 'W2 a failed replay has the NTSTATUS of the veto'
+
+# ---------------------------------------------------------------- CPUs that stay
+
+# kept CPU: taking it offline is refused, and the log names the driver.
+kept() {
+	offline_refused "$1" EBUSY
+	logged "wdm_rules/on_processor#[0-9]+ vetoes REMOVE_START of CPU$1 with" ||
+		fail "the log does not name the driver that keeps CPU$1"
+}
+
+keep() {
+	cpu=$(pick_cpu)
+	number=$(online_cpus | wc -w)
+	load wdm_rules "flags=$((keep | existing))"
+	kept "$cpu"
+	kept "$cpu"
+	rules_saw "$number" "$number" 0
+	unload wdm_rules
+	# Without a replay, it holds no CPU yet.
+	load wdm_rules "flags=$keep"
+	offline "$cpu"
+	online "$cpu"
+	rules_saw 1 1 0
+	kept "$cpu"
+	rules_saw 1 1 0
+	unload wdm_rules
+	offline "$cpu"
+}
+test_case keep 'W7 CPUs that a driver keeps do not go offline, and the log names it'
+
+keep_plugged() {
+	load wdm_rules "flags=$keep"
+	plug_cpu
+	online "$plugged_cpu"
+	kept "$plugged_cpu"
+	rules_saw 1 1 0
+	unload wdm_rules
+}
+test_case keep_plugged 'W7 a CPU that is plugged, and kept'
 
 # ---------------------------------------------------------------- deregistering
 

@@ -405,6 +405,8 @@ typedef VOID
 
 /* Replay KeProcessorAddStartNotify and KeProcessorAddCompleteNotify. */
 #define KE_PROCESSOR_CHANGE_ADD_EXISTING	1
+/* dhp's own, no value of Windows': processors that the driver holds do not go offline. */
+#define DHP_PROCESSOR_CHANGE_KEEP		0x80000000
 
 PVOID __dhp_wdm_register_processor(PPROCESSOR_CALLBACK_FUNCTION fn, PVOID context,
 				   ULONG flags, struct module *owner);
@@ -413,11 +415,16 @@ PVOID __dhp_wdm_register_processor(PPROCESSOR_CALLBACK_FUNCTION fn, PVOID contex
  * KeRegisterProcessorChangeCallback() - follow processors synchronously
  * @CallbackFunction: the callback
  * @CallbackContext: handed to it; stays the caller's
- * @Flags: KE_PROCESSOR_CHANGE_ADD_EXISTING, or 0
+ * @Flags: KE_PROCESSOR_CHANGE_ADD_EXISTING, DHP_PROCESSOR_CHANGE_KEEP, or 0
  *
  * As dhp_register_processor_callback(), without removals: when a processor that the driver
  * holds goes offline and comes back, it is not reported, and the driver keeps its resources
  * for it.
+ *
+ * With DHP_PROCESSOR_CHANGE_KEEP it does not go offline: a request to take one offline that
+ * the driver holds, because it was notified of its start and not of a failure, fails with
+ * -EBUSY, and the log names the driver. Suspend and the way to a reboot take processors down
+ * all the same; those that come back are not reported.
  *
  * All synchronous calls of all drivers come from one thread, ``dhp-wdm``, so what
  * KeProcessorAddStartNotify acquires, KeProcessorAddCompleteNotify or

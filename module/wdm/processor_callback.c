@@ -2,10 +2,12 @@
 /*
  * KeRegisterProcessorChangeCallback(): an adapter that turns dhp's calls into Windows'. The
  * native interface does all the notification; what differs on Windows is here: statuses keep
- * their value.
+ * their value, and a CPU that is in use stays so.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/bitops.h>
+#include <linux/cpumask.h>
 #include <linux/printk.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -117,34 +119,49 @@ static void dhp_wdm_processor(void *context,
 			      const struct dhp_processor_change *change, int *status)
 {
 	struct dhp_wdm_registration *reg = context;
+	bool away = reg->keep && test_bit(change->cpu, reg->away);
 
 	switch (change->state) {
 	case DHP_PROCESSOR_START:
-		notify_driver(reg, KeProcessorAddStartNotify, change, status);
+		if (!away)
+			notify_driver(reg, KeProcessorAddStartNotify, change, status);
 		break;
 	case DHP_PROCESSOR_COMPLETE:
-		notify_driver(reg, KeProcessorAddCompleteNotify, change, status);
+		if (!away)
+			notify_driver(reg, KeProcessorAddCompleteNotify, change, status);
+		else
+			clear_bit(change->cpu, reg->away);
 		break;
 	case DHP_PROCESSOR_FAILURE:
-		notify_driver(reg, KeProcessorAddFailureNotify, change, status);
+		if (!away)
+			notify_driver(reg, KeProcessorAddFailureNotify, change, status);
 		break;
-	default:
-		/* Windows has no removals, and none were asked for. */
+	/* Windows has no removals. They come with DHP_PROCESSOR_CHANGE_KEEP only. */
+	case DHP_PROCESSOR_REMOVE_START:
+		if (!READ_ONCE(reg->dead))
+			*status = -EBUSY;
+		break;
+	case DHP_PROCESSOR_REMOVE_COMPLETE:
+		set_bit(change->cpu, reg->away);
+		break;
+	case DHP_PROCESSOR_REMOVE_FAILURE:
 		break;
 	}
 }
 
 static struct dhp_wdm_registration *
-dhp_wdm_new(PPROCESSOR_CALLBACK_FUNCTION fn, PVOID context, struct module *owner)
+dhp_wdm_new(PPROCESSOR_CALLBACK_FUNCTION fn, PVOID context, ULONG flags, struct module *owner)
 {
 	struct dhp_wdm_registration *reg;
+	bool keep = flags & DHP_PROCESSOR_CHANGE_KEEP;
 
-	reg = kzalloc(sizeof(*reg), GFP_KERNEL);
+	reg = kzalloc(struct_size(reg, away, keep ? BITS_TO_LONGS(nr_cpu_ids) : 0), GFP_KERNEL);
 	if (!reg)
 		return NULL;
 	reg->owner = owner;
 	reg->context = context;
 	reg->processor_fn = fn;
+	reg->keep = keep;
 	return reg;
 }
 
@@ -160,16 +177,18 @@ PVOID __dhp_wdm_register_processor(PPROCESSOR_CALLBACK_FUNCTION fn, PVOID contex
 	if (!fn)
 		goto err_log;
 	err = -EOPNOTSUPP;
-	if (flags & ~KE_PROCESSOR_CHANGE_ADD_EXISTING)
+	if (flags & ~(KE_PROCESSOR_CHANGE_ADD_EXISTING | DHP_PROCESSOR_CHANGE_KEEP))
 		goto err_log;
 	if (flags & KE_PROCESSOR_CHANGE_ADD_EXISTING)
 		native |= DHP_PROCESSOR_ADD_EXISTING;
+	if (flags & DHP_PROCESSOR_CHANGE_KEEP)
+		native |= DHP_PROCESSOR_REMOVALS;
 
 	err = dhp_wdm_thread_start();
 	if (err)
 		goto err_log;
 	err = -ENOMEM;
-	reg = dhp_wdm_new(fn, context, owner);
+	reg = dhp_wdm_new(fn, context, flags, owner);
 	if (!reg)
 		goto err_log;
 	reg->registering = current;

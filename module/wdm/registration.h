@@ -16,10 +16,13 @@
  * @processor: the native registration, if @processor_fn is set
  * @registering: the task that registers it, while it does
  * @veto: the status with which it has vetoed while it was registered
+ * @keep: the CPUs that it holds stay
  * @dead: deregistered, but for the native part, which dhp_wdm_work does; in the list until
  *	then, and not a handle any more
  * @pnp_fn: its asynchronous callback, or NULL
  * @event: the native registration, if @pnp_fn is set
+ * @away: with @keep, a bit for each CPU that has gone offline all the same. The driver was
+ *	not notified and still holds it, so it is not notified either when the CPU comes back.
  *
  * Its address is the handle that the driver gets.
  */
@@ -31,9 +34,11 @@ struct dhp_wdm_registration {
 	struct dhp_processor_client *processor;
 	struct task_struct *registering;
 	NTSTATUS veto;
+	bool keep;
 	bool dead;
 	PDRIVER_NOTIFICATION_CALLBACK_ROUTINE pnp_fn;
 	struct dhp_event_client *event;
+	unsigned long away[];
 };
 
 void dhp_wdm_publish(struct dhp_wdm_registration *reg);

@@ -34,11 +34,15 @@ static void bad_processor_calls(void)
 	tally_begin("KeRegisterProcessorChangeCallback");
 	TRY(!KeRegisterProcessorChangeCallback(NULL, NULL, 0));
 	TRY(!KeRegisterProcessorChangeCallback(NULL, NULL, KE_PROCESSOR_CHANGE_ADD_EXISTING));
-	for (bit = 1; bit < 32; bit++) {
+	/* The last bit is DHP_PROCESSOR_CHANGE_KEEP. */
+	for (bit = 1; bit < 31; bit++) {
 		TRY_WITH(bit, !KeRegisterProcessorChangeCallback(on_processor, NULL, BIT(bit)));
 		TRY_WITH(bit, !KeRegisterProcessorChangeCallback(on_processor, NULL,
 								 BIT(bit) | BIT(0)));
+		TRY_WITH(bit, !KeRegisterProcessorChangeCallback(on_processor, NULL, BIT(bit) |
+								 DHP_PROCESSOR_CHANGE_KEEP));
 	}
+	TRY(!KeRegisterProcessorChangeCallback(NULL, NULL, DHP_PROCESSOR_CHANGE_KEEP));
 	for (i = 0; i < ARRAY_SIZE(no_handles); i++)
 		KeDeregisterProcessorChangeCallback(no_handles[i]);
 
