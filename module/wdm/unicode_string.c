@@ -3,7 +3,7 @@
 #include "unicode_string.h"
 
 /* Fill @string with @prefix and @name, which are ASCII and fit into @buffer. */
-void dhp_wdm_string(UNICODE_STRING *string, WCHAR *buffer, size_t units,
+void dhp_wdm_string(PUNICODE_STRING string, PWCHAR buffer, size_t units,
 		    const char *prefix, const char *name)
 {
 	size_t n = 0;

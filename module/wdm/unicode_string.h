@@ -5,7 +5,7 @@
 
 #include "wdm.h"
 
-void dhp_wdm_string(UNICODE_STRING *string, WCHAR *buffer, size_t units,
+void dhp_wdm_string(PUNICODE_STRING string, PWCHAR buffer, size_t units,
 		    const char *prefix, const char *name);
 
 #endif /* _DHP_WDM_UNICODE_STRING_H */
