@@ -16,6 +16,7 @@
 #include "pool/pool.h"
 #include "settle.h"
 #include "sysfs.h"
+#include "wdm/names.h"
 #include "wdm/part.h"
 
 /**
@@ -41,6 +42,8 @@ struct part {
  */
 static const struct part parts[] = {
 	{ "sysfs directory", dhp_common_init, dhp_common_exit },
+	{ "wdm's threads", .exit = dhp_affinity_exit },
+	{ "wdm's DPCs", dhp_dpc_init, dhp_dpc_exit, .free_owner = dhp_dpc_free_owner },
 	{ "event", dhp_event_init, dhp_event_exit, dhp_event_release_owner },
 	{ "memory", dhp_memory_init, dhp_memory_exit, dhp_memory_release_owner },
 	{ "wdm's CPU callbacks", .release_owner = dhp_wdm_release_processors },

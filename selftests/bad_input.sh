@@ -19,7 +19,8 @@ for calls in 'processor clients' 'memory clients' 'event clients' 'names of pool
 	'sizes of pools' 'work items' 'work without a pool, pools without work' \
 	'from inside a work item' 'buffers' \
 	'buffers without a pool' 'module_wdm_driver' 'KeRegisterProcessorChangeCallback' \
-	'IoRegisterPlugPlayNotification' 'KeGetProcessorNumberFromIndex' 'status values'; do
+	'IoRegisterPlugPlayNotification' 'KeGetProcessorNumberFromIndex' 'status values' \
+	'DPCs' 'events' 'pools of memory' 'groups'; do
 	kinds="$kinds|calls: $calls"
 done
 for program in hotplug to-host; do
@@ -388,14 +389,19 @@ bad_calls() {
 		'(un)?registering a CPU callback from inside a work item.* is refused' \
 		'unregistering an event callback from inside a work item.* is refused' \
 		'(creating|destroying) a pool from inside a work item.* is refused' \
-		'dhp_bad_calls: module_wdm_driver\(\) names no DriverEntry'; do
+		'dhp_bad_calls: module_wdm_driver\(\) names no DriverEntry' \
+		'KeInsertQueueDpc\(.* from .*dhp_bad_calls.* not a DPC that' \
+		'KeWaitForSingleObject\(.* from .*dhp_bad_calls.* not an event that' \
+		'KeInitializeEvent\(.*, type 2\) from .*dhp_bad_calls' \
+		'ExAllocatePoolWithTag\(type 2\) from .*dhp_bad_calls' \
+		'ExAllocatePool2\(flags 0x140\) from .*dhp_bad_calls'; do
 		logged "dhp: .*$complaint" || fail "the log does not say: $complaint"
 	done
 	unchanged
 	awk '{ tried += $(NF - 1); wrong += $NF }
 		END { print "tried " tried ", refused " tried - wrong }' "$tmp/tallies"
 }
-test_case bad_calls 'R1 W2 W3 W4 W5 E2 bad calls of every function get the answers that its header promises'
+test_case bad_calls 'R1 W2 W3 W4 W5 W9 E2 bad calls of every function get the answers that its header promises'
 
 # A status that is not an errno is not a veto. It is logged once per client, so each has a client.
 bad_statuses() {

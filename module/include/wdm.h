@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Windows' names for dhp: what a driver needs that follows its machine with
- * KeRegisterProcessorChangeCallback() and IoRegisterPlugPlayNotification(), and
- * no more of Windows than that. Memory, threads, locks and messages are Linux'
- * own.
+ * KeRegisterProcessorChangeCallback() and IoRegisterPlugPlayNotification(). The
+ * headers that it includes have what such drivers use besides: the thread's
+ * affinity, DPCs, events, push locks and pools of memory, each on what Linux has
+ * for it. There is no more of Windows than that; the rest is Linux' own.
  *
  * Names, values and layouts are those of Windows' public headers for 64-bit
  * machines: ULONG has 32 bits here as there, KAFFINITY 64.
@@ -15,94 +16,14 @@
 
 #include <linux/init.h>
 #include <linux/module.h>
-#include <linux/stddef.h>
-#include <linux/string.h>
-#include <linux/types.h>
 
 #include "dhp.h"
-
-/* ---- Types -------------------------------------------------------------- */
-
-#ifndef VOID
-#define VOID		void
-#endif
-#ifndef IN
-#define IN
-#endif
-#ifndef OUT
-#define OUT
-#endif
-#ifndef OPTIONAL
-#define OPTIONAL
-#endif
-#ifndef NTAPI
-#define NTAPI
-#endif
-#ifndef TRUE
-#define TRUE		1
-#endif
-#ifndef FALSE
-#define FALSE		0
-#endif
-
-typedef void *PVOID;
-typedef void *HANDLE;
-typedef u8 UCHAR, *PUCHAR;
-typedef u8 BOOLEAN, *PBOOLEAN;
-typedef u16 USHORT, *PUSHORT;
-typedef u16 WCHAR, *PWCHAR, *PWSTR;
-typedef s32 LONG, *PLONG;
-typedef u32 ULONG, *PULONG;
-typedef u64 KAFFINITY, *PKAFFINITY;
-typedef s32 NTSTATUS, *PNTSTATUS;
-
-/**
- * struct _GUID - names a kind of event or of device
- * @Data1: first eight hexadecimal digits
- * @Data2: next four
- * @Data3: next four
- * @Data4: the other sixteen, a byte for two
- */
-struct _GUID {
-	ULONG Data1;
-	USHORT Data2;
-	USHORT Data3;
-	UCHAR Data4[8];
-};
-
-typedef struct _GUID GUID;
-typedef struct _GUID *LPGUID;
-typedef const struct _GUID *REFGUID;
-
-/**
- * IsEqualGUID() - compare two GUIDs
- * @a: one
- * @b: the other
- *
- * Takes pointers, as Windows' headers do for C.
- *
- * Return: TRUE or FALSE.
- */
-static inline BOOLEAN IsEqualGUID(REFGUID a, REFGUID b)
-{
-	return !memcmp(a, b, sizeof(*a));
-}
-
-/**
- * struct _UNICODE_STRING - a counted string of UTF-16 units
- * @Length: bytes in use, without a terminating zero
- * @MaximumLength: bytes that @Buffer has room for
- * @Buffer: the string. Where dhp hands one out it is zero-terminated.
- */
-struct _UNICODE_STRING {
-	USHORT Length;
-	USHORT MaximumLength;
-	PWSTR Buffer;
-};
-
-typedef struct _UNICODE_STRING UNICODE_STRING;
-typedef struct _UNICODE_STRING *PUNICODE_STRING;
-typedef const struct _UNICODE_STRING *PCUNICODE_STRING;
+#include "wdm_affinity.h"
+#include "wdm_base.h"
+#include "wdm_dpc.h"
+#include "wdm_event.h"
+#include "wdm_lock.h"
+#include "wdm_memory.h"
 
 /* ---- Status values ------------------------------------------------------ */
 
@@ -134,7 +55,9 @@ typedef const struct _UNICODE_STRING *PCUNICODE_STRING;
 #define STATUS_IO_TIMEOUT		((NTSTATUS)0xC00000B5)
 #define STATUS_NOT_SUPPORTED		((NTSTATUS)0xC00000BB)
 #define STATUS_DEVICE_DOES_NOT_EXIST	((NTSTATUS)0xC00000C0)
+#define STATUS_INTERNAL_ERROR		((NTSTATUS)0xC00000E5)
 #define STATUS_CANCELLED		((NTSTATUS)0xC0000120)
+#define STATUS_INVALID_DEVICE_STATE	((NTSTATUS)0xC0000184)
 #define STATUS_IO_DEVICE_ERROR		((NTSTATUS)0xC0000185)
 #define STATUS_POSSIBLE_DEADLOCK	((NTSTATUS)0xC0000194)
 #define STATUS_RETRY			((NTSTATUS)0xC000022D)
@@ -255,26 +178,6 @@ MODULE_LICENSE("GPL")
 
 /* ---- Counting processors ------------------------------------------------ */
 
-/* A group has this many processors; the processor with index I is Linux' CPU I. */
-#define MAXIMUM_PROCESSORS_PER_GROUP	64
-#define ALL_PROCESSOR_GROUPS		0xffff
-#define INVALID_PROCESSOR_INDEX		0xffffffff
-
-/**
- * struct _PROCESSOR_NUMBER - a processor by group
- * @Group: the processor's index divided by 64
- * @Number: the rest
- * @Reserved: 0
- */
-struct _PROCESSOR_NUMBER {
-	USHORT Group;
-	UCHAR Number;
-	UCHAR Reserved;
-};
-
-typedef struct _PROCESSOR_NUMBER PROCESSOR_NUMBER;
-typedef struct _PROCESSOR_NUMBER *PPROCESSOR_NUMBER;
-
 /**
  * KeQueryActiveProcessorCount() - how many processors are in use in group 0
  * @ActiveProcessors: if not NULL, receives KeQueryActiveProcessors(), of which the
@@ -387,6 +290,8 @@ struct _KE_PROCESSOR_CHANGE_NOTIFY_CONTEXT {
 
 typedef struct _KE_PROCESSOR_CHANGE_NOTIFY_CONTEXT KE_PROCESSOR_CHANGE_NOTIFY_CONTEXT;
 typedef struct _KE_PROCESSOR_CHANGE_NOTIFY_CONTEXT *PKE_PROCESSOR_CHANGE_NOTIFY_CONTEXT;
+/* Another spelling in Windows' own pages. */
+typedef struct _KE_PROCESSOR_CHANGE_NOTIFY_CONTEXT *PKE_PROCESSOR_CHANGE_NOTIFICATION_CONTEXT;
 
 /*
  * A synchronous processor callback, in the context of dhp_processor_fn.

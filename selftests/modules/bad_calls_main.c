@@ -13,6 +13,7 @@
 #include <linux/module.h>
 #include <linux/seq_file.h>
 
+#include "bad_calls_wdm_names.h"
 #include "bad_calls_notify.h"
 #include "bad_calls_pool.h"
 #include "bad_calls_tally.h"
@@ -32,6 +33,7 @@ static int __init bad_calls_init(void)
 	bad_notify_calls();
 	bad_pool_calls();
 	bad_wdm_calls();
+	bad_wdm_names_calls();
 	file = debugfs_create_file(KBUILD_MODNAME, 0400, NULL, NULL, &tallies_fops);
 	return PTR_ERR_OR_ZERO(file);
 }

@@ -7,7 +7,7 @@
 
 #include "bad_calls_tally.h"
 
-#define MAX_KINDS 16
+#define MAX_KINDS 32
 
 /**
  * struct tally - the calls of one kind
