@@ -374,28 +374,33 @@ sample_not_loaded() {
 	clients 0
 }
 
-# load_sample SAMPLE ERRNOS: the sample's own allocations are among the last.
+# load_sample SAMPLE ERRNOS TASK...: first in its own task, where its own allocations are among the
+# last, then in other tasks
 load_sample() {
-	local file="$DHP_DIR/$1.ko"
+	local file="$DHP_DIR/$1.ko" errnos="$2"
 	sample=$1
+	shift 2
 	count_left 0 "$file" ""
 	sample_loaded
-	in_turn -e "$2" -n $((plenty - left - 80)) self sample_loaded sample_not_loaded load "$file" ""
-	in_turn -e "$2" "$kthreadd" sample_loaded sample_not_loaded load "$file" ""
+	in_turn -e "$errnos" -n $((plenty - left - 80)) self sample_loaded sample_not_loaded \
+		load "$file" ""
+	for task in "$@"; do
+		in_turn -e "$errnos" "$task" sample_loaded sample_not_loaded load "$file" ""
+	done
 }
 
 samples() {
 	begin_faults
 	# From the kernel, a thread that cannot be created may be EAGAIN, and so may the veto.
-	load_sample dhp_sample_native "$enomem 11"
+	load_sample dhp_sample_native "$enomem 11" "$kthreadd"
 	# KeRegisterProcessorChangeCallback() returns NULL, which does not say why.
-	load_sample dhp_sample_wdm "$enomem 11 5"
+	load_sample dhp_sample_wdm "$enomem 11 5" "$kthreadd"
+	# The thread is there now, and what callbacks allocate it allocates.
+	load_sample dhp_sample_wdm "$enomem 11 5" "$(wdm_thread)"
+	load_sample dhp_sample_wdm_dpc "$enomem 5" "$(wdm_thread)"
+	load_sample dhp_sample_wdm_epoch "$enomem 5" "$(wdm_thread)"
 	# It has no threads.
-	sample=dhp_sample_memory
-	count_left 0 "$DHP_DIR/$sample.ko" ""
-	sample_loaded
-	in_turn -n $((plenty - left - 80)) self sample_loaded sample_not_loaded \
-		load "$DHP_DIR/$sample.ko" ""
+	load_sample dhp_sample_memory "$enomem"
 }
 test_case samples 'W2 no memory for a driver fails its insmod, and leaves nothing registered'
 

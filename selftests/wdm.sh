@@ -175,11 +175,6 @@ test_case async_existing 'W4 what is there already is reported to a driver that 
 existing=1
 keep=$((0x80000000))
 
-# The thread that makes the calls of Windows' drivers; nothing if there is none.
-wdm_thread() {
-	grep -lx dhp-wdm /proc/[0-9]*/comm 2>/dev/null | sed 's,/proc/\([0-9]*\)/.*,\1,'
-}
-
 # rules_saw STARTS COMPLETES FAILURES: and all in the one thread, which holds nothing any more.
 rules_saw() {
 	settle

@@ -109,6 +109,88 @@ event_race() {
 }
 test_case event_race 'W9 an event is gone when the wait returns; timeouts and signals at the same time'
 
+# ---------------------------------------------------------------- samples
+
+# sample NAME: loads it, takes a CPU offline and online, and plugs one. Sets $cpu and $number, which
+# counts the CPUs that were online.
+sample() {
+	cpu=$(pick_cpu)
+	number=$(online_cpus | wc -w)
+	load "$1"
+	offline "$cpu"
+	online "$cpu"
+	plug_cpu
+	online "$plugged_cpu"
+	settle
+}
+
+# says SAMPLE WHAT...: fails unless the sample has logged each of them
+says() {
+	local sample="$1" what
+	shift
+	for what in "$@"; do
+		logged "$sample: $what" || fail "$sample has not logged '$what'"
+	done
+}
+
+sample_dpc() {
+	sample dhp_sample_wdm_dpc
+	says dhp_sample_wdm_dpc "CPU $cpu: set up by a DPC on CPU $cpu" \
+		"CPU $plugged_cpu: set up by a DPC on CPU $plugged_cpu"
+	offline "$cpu"
+	unload dhp_sample_wdm_dpc
+	says dhp_sample_wdm_dpc "CPU $cpu: nothing to take back" \
+		"CPU $plugged_cpu: taken back by a DPC on CPU $plugged_cpu"
+	equal "clients" 0 "$(cat "$dhp/clients")"
+}
+test_case sample_dpc 'W9 the sample that sets CPUs up by a DPC'
+
+sample_affinity() {
+	sample dhp_sample_wdm_affinity
+	unload dhp_sample_wdm_affinity
+	says dhp_sample_wdm_affinity "$number CPUs read, $number active" "CPU $cpu: read there" \
+		"CPU $plugged_cpu: read there"
+	! logged 'dhp_sample_wdm_affinity: .* not read' || fail "a new CPU was not read"
+	equal "clients" 0 "$(cat "$dhp/clients")"
+}
+test_case sample_affinity 'W6 W9 the sample whose thread goes to each CPU'
+
+table=/sys/module/dhp_sample_wdm_epoch/parameters/table
+
+sample_epoch() {
+	sample dhp_sample_wdm_epoch
+	equal "table" "epoch $((number + 1)): $(online_cpus)" "$(cat "$table")"
+	offline "$plugged_cpu"
+	online "$plugged_cpu"
+	settle
+	equal "table" "epoch $((number + 1)): $(online_cpus)" "$(cat "$table")"
+	unload dhp_sample_wdm_epoch
+	equal "clients" 0 "$(cat "$dhp/clients")"
+}
+test_case sample_epoch 'W6 W9 the sample that holds a lock from START to COMPLETE'
+
+# A client behind it vetoes; the next add takes the lock again.
+sample_epoch_failure() {
+	cpu=$(pick_cpu)
+	offline "$cpu"
+	number=$(online_cpus | wc -w)
+	load dhp_sample_wdm_epoch
+	load dhp_test
+	ctl "processor c1"
+	ctl "veto c1 state=start errno=-13"
+	online_refused "$cpu" EACCES
+	settle
+	says dhp_sample_wdm_epoch "CPU $cpu: not added, epoch $number stays"
+	equal "table" "epoch $number: $(online_cpus)" "$(cat "$table")"
+	ctl "unregister c1"
+	online "$cpu"
+	settle
+	equal "table" "epoch $((number + 1)): $(online_cpus)" "$(cat "$table")"
+	unload dhp_test
+	unload dhp_sample_wdm_epoch
+}
+test_case sample_epoch_failure 'W6 W9 the sample that holds a lock from START to FAILURE'
+
 # ---------------------------------------------------------------- no memory
 
 memory_short() {

@@ -59,6 +59,11 @@ sequence() {
 	timeout 60 cat "$dhp/settle" || fail "nothing settles in a minute"
 }
 
+# The thread that calls drivers with Windows' names; nothing if there is none.
+wdm_thread() {
+	grep -lx dhp-wdm /proc/[0-9]*/comm 2>/dev/null | sed 's,/proc/\([0-9]*\)/.*,\1,'
+}
+
 # ---------------------------------------------------------------- the log of the calls
 
 # expect_log: all of the log is as standard input.
