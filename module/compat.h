@@ -12,6 +12,7 @@
 
 #include <linux/device.h>
 #include <linux/fs_struct.h>
+#include <linux/mm.h>
 #include <linux/mm_types.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
@@ -42,6 +43,29 @@ static inline unsigned long *dhp_page_word(struct page *page)
 	return &page->__folio_index;
 #else
 	return &page->index;
+#endif
+}
+
+/*
+ * How often page tables refer to a folio. 6.9 began to keep that for a large one; before, it is not
+ * known to modules, and is taken for more than any number of references.
+ */
+static inline int dhp_folio_mapcount(struct folio *folio)
+{
+#ifdef DHP_HAVE_LARGE_MAPCOUNT
+	return folio_mapcount(folio);
+#else
+	return folio_test_large(folio) ? INT_MAX : atomic_read(&folio->_mapcount) + 1;
+#endif
+}
+
+/* Can its owner move it? 6.17 has changed how that is marked. */
+static inline bool dhp_page_movable_ops(struct page *page)
+{
+#ifdef DHP_HAVE_PAGE_HAS_MOVABLE_OPS
+	return page_has_movable_ops(page);
+#else
+	return __PageMovable(page);
 #endif
 }
 
