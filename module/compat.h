@@ -59,6 +59,16 @@ static inline int dhp_folio_mapcount(struct folio *folio)
 #endif
 }
 
+/* 6.14 began to mark what kmalloc() takes from the page allocator. */
+static inline bool dhp_page_large_kmalloc(const struct page *page)
+{
+#ifdef DHP_HAVE_LARGE_KMALLOC
+	return PageLargeKmalloc(page);
+#else
+	return false;
+#endif
+}
+
 /* Can its owner move it? 6.17 has changed how that is marked. */
 static inline bool dhp_page_movable_ops(struct page *page)
 {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * /sys/kernel/dhp: what people and scripts see. One value a file, all read-only. The pools'
+ * /sys/kernel/dhp: what people and scripts see. One value a file, but
+ * for refusals, all read-only. The pools'
  * files are in pool/attributes.c.
  */
 #include <linux/cpumask.h>
@@ -48,10 +49,18 @@ static ssize_t present_offline_show(struct kobject *kobj,
 	return len;
 }
 
+static ssize_t refusals_show(struct kobject *kobj, struct kobj_attribute *attr,
+			     char *page)
+{
+	return dhp_refusal_show(page);
+}
+
 static struct kobj_attribute clients_attr = __ATTR_RO(clients);
 static struct kobj_attribute sequence_attr = __ATTR_RO(sequence);
 /* A read makes what waits happen earlier, so it is for root only. */
 static struct kobj_attribute settle_attr = __ATTR_RO_MODE(settle, 0400);
+/* Its lines have physical addresses. */
+static struct kobj_attribute refusals_attr = __ATTR_RO_MODE(refusals, 0400);
 static struct kobj_attribute present_offline_attr = __ATTR_RO(present_offline);
 
 static struct attribute *dhp_attrs[] = {
@@ -59,6 +68,7 @@ static struct attribute *dhp_attrs[] = {
 	&sequence_attr.attr,
 	&settle_attr.attr,
 	&present_offline_attr.attr,
+	&refusals_attr.attr,
 	NULL,
 };
 

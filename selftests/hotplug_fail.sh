@@ -14,8 +14,9 @@ steps() {
 }
 
 # Sets, for its caller: $cpu, a CPU that can go offline; $prepare and $online, the numbers of dhp's
-# steps.
+# steps; $armed, the status of a FAILURE after a step that was armed.
 take_cpu() {
+	armed=$(armed_status)
 	cpu=$(pick_cpu)
 	prepare=$(step_number dhp:prepare)
 	online=$(step_number dhp:online)
@@ -55,7 +56,7 @@ begin_trace() {
 # VETOER to veto (0: none). Counts it in $attempts. Sets, for its caller: $said, "done" or the
 # kernel's error; $left, the step that is still armed.
 attempt() {
-	local is_now
+	local is_now last refusal
 	attempts=$((attempts + 1))
 	echo "attempt $attempts" >"$trace/trace_marker"
 	echo "note attempt:$attempts" >"$test_dir/control"
@@ -64,6 +65,11 @@ attempt() {
 	read -r left <"$system/cpu/cpu$1/hotplug/fail"
 	read -r is_now <"$system/cpu/cpu$1/online"
 	read -r _ <"$dhp/settle"
+	last=
+	while read -r refusal; do
+		last=$refusal
+	done <"$dhp/refusals"
+	echo "$attempts $last" >>"$tmp/refusals"
 	echo "$attempts $2 $3 $4 $left $is_now $said" >>"$tmp/attempts"
 }
 
@@ -88,10 +94,11 @@ asked_before() {
 # many clients; with "random", one of these vetoes at random.
 sweep() {
 	local up="$1" clients="$2" random="${3-}" attempts=0 vetoer=0 seed="$DHP_SEED" i step said left
-	local flags=existing,removals veto_state=remove_start cpu prepare online active
+	local flags=existing,removals veto_state=remove_start cpu prepare online active armed
 	take_cpu
 	begin_trace "$cpu"
 	: >"$tmp/attempts"
+	: >"$tmp/refusals"
 	if [ "$up" = 1 ]; then
 		flags=removals
 		veto_state=start
@@ -128,6 +135,7 @@ sweep() {
 # of the clients' calls.
 judge() {
 	awk -v prepare="$2" -v online="$3" -v cpu="$1" -v clients="$4" -v random="$5" \
+		-v armed="$(armed_status)" \
 		-v again='Resource temporarily unavailable' -v vetoed='Cannot allocate memory' '
 	# Does the state machine come to step a sooner than to b, up or down?
 	function sooner(up, a, b) { return up ? a < b : a > b }
@@ -194,14 +202,14 @@ judge() {
 					notify("FAILURE", vetoer[n] - 1, 1, -12, 1)
 			return notify("START", 1, clients, 0) \
 				(at < 0 ? notify("COMPLETE", 1, clients, 0) :
-					notify("FAILURE", clients, 1, -125, 1))
+					notify("FAILURE", clients, 1, armed, 1))
 		}
 		if (called)
 			return notify("REMOVE_START", clients, vetoer[n], 0, 1) \
 				notify("REMOVE_FAILURE", vetoer[n] + 1, clients, -12)
 		return notify("REMOVE_START", clients, 1, 0, 1) \
 			(at < 0 ? notify("REMOVE_COMPLETE", clients, 1, 0, 1) :
-				notify("REMOVE_FAILURE", 1, clients, -125))
+				notify("REMOVE_FAILURE", 1, clients, armed))
 	}
 
 	# Callbacks that return an error: the one with the veto, and the one that waits for the steps
@@ -213,6 +221,25 @@ judge() {
 		if (at > (up[n] ? bringup : teardown))
 			text = text waits (called ? " -12\n" : " -11\n")
 		return text
+	}
+
+	# The last line of refusals: a new one if the operation has failed. Without probes, only what
+	# dhp sees itself is listed.
+	function judge_refusal(n, at, called,    line, text) {
+		if (armed == -125)
+			return
+		line = refusal[n]
+		sub(/^seq=[0-9]+ time=[0-9.]+ /, "", line)
+		sub(/name=dhp_test.on_processor#[0-9]+/, "name=CLIENT", line)
+		if (refusal_seq[n] - refusal_seq[n - 1] != (at >= 0))
+			wrong(n, "refusal " refusal_seq[n] " comes after " refusal_seq[n - 1])
+		text = "cpu=" cpu " action=" (up[n] ? "add" : "remove") " by="
+		if (called)
+			text = text "client name=CLIENT errno=-ENOMEM"
+		else
+			text = text "step name=" name[at] " step=" at " errno=-EAGAIN"
+		if (at >= 0 && line != text)
+			wrong(n, "refused: expected \"" text "\", is \"" line "\"")
 	}
 
 	function judge(n,    at, called, ours, i) {
@@ -243,6 +270,7 @@ judge() {
 		differ(n, "call", calls_expected(n, at, called), calls_made(n))
 		differ(n, "error", errors_expected(n, at, called), errors[n])
 		differ(n, "notification", notified_expected(n, at, called), notified[n])
+		judge_refusal(n, at, called)
 	}
 
 	# Can an operation be made to fail at this call? Not at STARTING steps, nor at PREPARE steps
@@ -305,6 +333,13 @@ judge() {
 	file == 4 && /^attempt:/ { now = substr($0, 9); next }
 	file == 4 { notified[now] = notified[now] $0 "\n" }
 
+	file == 5 {
+		refusal_seq[$1] = substr($2, 5) + 0
+		refusal[$1] = substr($0, index($0, " ") + 1)
+		if ($1 == 1)
+			refusal_seq[0] = refusal_seq[1]
+	}
+
 	END {
 		judge_good(1)
 		judge_good(2)
@@ -323,7 +358,8 @@ judge() {
 		if (wrongs)
 			print wrongs " findings"
 		exit wrongs != 0
-	}' "$system/cpu/hotplug/states" "$tmp/attempts" "$6/trace" "$test_dir/log"
+	}' "$system/cpu/hotplug/states" "$tmp/attempts" "$6/trace" "$test_dir/log" \
+		"$tmp/refusals"
 }
 
 up_alone() {
@@ -334,7 +370,7 @@ test_case up_alone 'P5 an add that fails at each failable step is undone step by
 up_one() {
 	sweep 1 1
 }
-test_case up_one 'P1 P5 P6 an add that fails at each failable step, with one client'
+test_case up_one 'P1 P5 P6 Q3 an add that fails at each failable step, with one client'
 
 up_five() {
 	sweep 1 5 random
@@ -349,7 +385,7 @@ test_case down_alone 'X2 a removal that fails at each failable step is undone st
 down_one() {
 	sweep 0 1
 }
-test_case down_one 'X2 a removal that fails at each failable step, with one client'
+test_case down_one 'X2 P6 Q3 a removal that fails at each failable step, with one client'
 
 down_five() {
 	sweep 0 5 random
@@ -373,11 +409,11 @@ up_active() {
 	online "$cpu"
 	expect_log <<-END
 	c1 START $cpu 0
-	c1 FAILURE $cpu -125
+	c1 FAILURE $cpu $armed
 	c1 START $cpu 0
-	c1 FAILURE $cpu -125
+	c1 FAILURE $cpu $armed
 	c1 START $cpu 0
-	c1 FAILURE $cpu -125
+	c1 FAILURE $cpu $armed
 	c1 START $cpu 0
 	c1 COMPLETE $cpu 0
 	e1 ARRIVAL cpu $cpu seq $((seq + 1))
@@ -438,8 +474,8 @@ mixed() {
 	c1 FAILURE $cpu -12
 	c1 START $cpu 0
 	c2 START $cpu 0
-	c2 FAILURE $cpu -125
-	c1 FAILURE $cpu -125
+	c2 FAILURE $cpu $armed
+	c1 FAILURE $cpu $armed
 	c1 START $cpu 0
 	c2 START $cpu 0
 	c1 COMPLETE $cpu 0

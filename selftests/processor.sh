@@ -206,11 +206,11 @@ late_failure() {
 	expect_log <<-END
 	c1 START $cpu 0
 	c2 START $cpu 0
-	c2 FAILURE $cpu -125
-	c1 FAILURE $cpu -125
+	c2 FAILURE $cpu $(armed_status)
+	c1 FAILURE $cpu $(armed_status)
 	END
 }
-test_case late_failure 'P5 P6 a later step that fails is FAILURE with -ECANCELED, never COMPLETE'
+test_case late_failure 'P5 P6 a later step that fails is FAILURE with its errno, never COMPLETE'
 
 failure_errno() {
 	take_cpu

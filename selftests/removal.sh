@@ -80,13 +80,13 @@ late_failure() {
 	c3 REMOVE_START $cpu 0
 	c2 REMOVE_START $cpu 0
 	c1 REMOVE_START $cpu 0
-	c1 REMOVE_FAILURE $cpu -125
-	c2 REMOVE_FAILURE $cpu -125
-	c3 REMOVE_FAILURE $cpu -125
+	c1 REMOVE_FAILURE $cpu $(armed_status)
+	c2 REMOVE_FAILURE $cpu $(armed_status)
+	c3 REMOVE_FAILURE $cpu $(armed_status)
 	END
 	is_online "$cpu" || fail "CPU$cpu is not online"
 }
-test_case late_failure 'X2 a removal that fails after REMOVE_START is REMOVE_FAILURE, in the order of registration'
+test_case late_failure 'X2 P6 a removal that fails after REMOVE_START is REMOVE_FAILURE, in the order of registration'
 
 # vetoed VETOER ERRNO-NUMBER ERRNO-NAME
 vetoed() {

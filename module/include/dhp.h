@@ -72,9 +72,9 @@ enum dhp_processor_state {
  * @cpu: Linux CPU number
  * @nid: NUMA node of the CPU, NUMA_NO_NODE where the kernel does not know
  * @status: 0, but for FAILURE and REMOVE_FAILURE: the negative errno that ended
- *	the operation. It is the vetoing client's errno, or -ECANCELED where a
- *	later step of the kernel's own failed, because the kernel does not say
- *	which errno that step gave.
+ *	the operation. It is the vetoing client's errno, or that of the kernel's
+ *	own step that has failed; -ECANCELED where no step has failed, or where
+ *	that is not known (without CONFIG_KRETPROBES, and after a resume).
  *
  * Lives for the duration of the call only.
  */

@@ -47,6 +47,12 @@ static u64 log_count;
 static const char * const processor_states[] = { DHP_PROCESSOR_STATES(PROCESSOR_NAME) };
 static const char * const memory_states[] = { DHP_MEMORY_STATES(MEMORY_NAME) };
 static const char * const event_actions[] = { DHP_EVENT_ACTIONS(ACTION_NAME) };
+static const char * const refusers[] = {
+	[DHP_BY_KERNEL] = "kernel",
+	[DHP_BY_CLIENT] = "client",
+	[DHP_BY_STEP] = "step",
+	[DHP_BY_NOTIFIER] = "notifier",
+};
 
 const char *dhp_processor_state_name(enum dhp_processor_state state)
 {
@@ -61,6 +67,11 @@ const char *dhp_memory_state_name(enum dhp_memory_state state)
 const char *dhp_event_action_name(enum dhp_event_action action)
 {
 	return event_actions[action];
+}
+
+const char *dhp_refusal_by_name(enum dhp_refusal_by by)
+{
+	return refusers[by];
 }
 
 /*
@@ -119,6 +130,12 @@ void dhp_log_event(const char *client, const struct dhp_event *event, u64 start_
 	entry->event = *event;
 	spin_unlock(&log_lock);
 	trace_dhp_event(client, event, end_ns - start_ns);
+}
+
+/* The last refusals have a file of their own. */
+void dhp_log_refusal(const struct dhp_refusal *refusal)
+{
+	trace_dhp_refusal(refusal);
 }
 
 static void log_show_entry(struct seq_file *m, const struct log_entry *entry)

@@ -17,6 +17,7 @@
 #include "memory_clients.h"
 #include "notify.h"
 #include "online.h"
+#include "refusal.h"
 
 /**
  * struct change_states - what clients are notified of when a block changes in one direction
@@ -44,6 +45,8 @@ static const struct change_states states[] = {
  * While that block is in transit, a new client is notified of it too.
  */
 static struct dhp_memory_change last_start;
+static bool all_asked;	/* no notifier has refused the block in transit */
+static bool vetoed;	/* a client has */
 
 static void memory_lock(void)
 {
@@ -103,7 +106,9 @@ static int change_begins(enum dhp_transit direction, const struct memory_notify 
 
 	dhp_online_transit_begin(direction, arg->start_pfn, arg->nr_pages);
 	dhp_event_hold_run(states[direction].event, range);
+	all_asked = false;
 	veto = all_start(direction, arg, true);
+	vetoed = veto;
 	if (veto) {
 		dhp_online_transit_end(direction, arg->start_pfn);
 		all_outcome(states[direction].failure, veto);
@@ -121,10 +126,32 @@ static void change_succeeded(enum dhp_transit direction, const struct memory_not
 	dhp_event_memory(states[direction].event, range);
 }
 
-/* By another notifier or the kernel itself, which do not say why. */
-static void change_cancelled(enum dhp_transit direction, const struct memory_notify *arg)
+/*
+ * Who has refused? When dhp was not asked, a notifier before it has; when the last one was not
+ * asked, one behind it; else the kernel itself. A veto is listed already.
+ */
+static void list_refusal(enum dhp_transit direction, const struct dhp_range *range, bool asked)
 {
-	if (dhp_online_transit_end(direction, arg->start_pfn))
+	struct dhp_attempt attempt = {
+		.category = DHP_MEMORY,
+		.add = direction == DHP_TRANSIT_ONLINE,
+		.start_pfn = PHYS_PFN(range->start),
+		.nr_pages = PHYS_PFN(range->size),
+	};
+
+	if (!vetoed)
+		dhp_refusal_canceled(&attempt, !asked ? "before" : all_asked ? NULL : "behind");
+	vetoed = false;
+}
+
+/* By another notifier or the kernel itself, which do not say why; or after a veto. */
+static void change_cancelled(enum dhp_transit direction, const struct memory_notify *arg,
+			     const struct dhp_range *range)
+{
+	bool asked = dhp_online_transit_end(direction, arg->start_pfn);
+
+	list_refusal(direction, range, asked);
+	if (asked)
 		all_outcome(states[direction].failure, -ECANCELED);
 }
 
@@ -147,7 +174,7 @@ static int memory_notifier(struct notifier_block *nb, unsigned long action, void
 		change_succeeded(DHP_TRANSIT_ONLINE, arg, &range);
 		break;
 	case MEM_CANCEL_ONLINE:
-		change_cancelled(DHP_TRANSIT_ONLINE, arg);
+		change_cancelled(DHP_TRANSIT_ONLINE, arg, &range);
 		break;
 	case MEM_GOING_OFFLINE:
 		veto = change_begins(DHP_TRANSIT_OFFLINE, arg, &range);
@@ -156,7 +183,7 @@ static int memory_notifier(struct notifier_block *nb, unsigned long action, void
 		change_succeeded(DHP_TRANSIT_OFFLINE, arg, &range);
 		break;
 	case MEM_CANCEL_OFFLINE:
-		change_cancelled(DHP_TRANSIT_OFFLINE, arg);
+		change_cancelled(DHP_TRANSIT_OFFLINE, arg, &range);
 		break;
 	}
 	if (dhp_online_transit() == DHP_TRANSIT_NONE)
@@ -167,6 +194,22 @@ static int memory_notifier(struct notifier_block *nb, unsigned long action, void
 
 static struct notifier_block memory_nb = {
 	.notifier_call = memory_notifier,
+};
+
+static int last_notifier(struct notifier_block *nb, unsigned long action, void *data)
+{
+	if (action == MEM_GOING_ONLINE || action == MEM_GOING_OFFLINE) {
+		memory_lock();
+		all_asked = true;
+		memory_unlock();
+	}
+	return NOTIFY_DONE;
+}
+
+/* Behind all others. */
+static struct notifier_block last_nb = {
+	.notifier_call = last_notifier,
+	.priority = INT_MIN,
 };
 
 /* ---- Clients ------------------------------------------------------------- */
@@ -236,6 +279,8 @@ void dhp_memory_release_owner(struct module *owner)
 
 int dhp_memory_init(void)
 {
+	int err;
+
 	/*
 	 * lockdep learns the order before the first block changes, and can complain of the first
 	 * callback that takes the CPU hotplug lock in a replay.
@@ -244,10 +289,17 @@ int dhp_memory_init(void)
 	memory_lock();
 	memory_unlock();
 	cpus_read_unlock();
-	return register_memory_notifier(&memory_nb);
+	err = register_memory_notifier(&memory_nb);
+	if (err)
+		return err;
+	err = register_memory_notifier(&last_nb);
+	if (err)
+		unregister_memory_notifier(&memory_nb);
+	return err;
 }
 
 void dhp_memory_exit(void)
 {
+	unregister_memory_notifier(&last_nb);
 	unregister_memory_notifier(&memory_nb);
 }

@@ -13,6 +13,7 @@
 #include "log.h"
 #include "memory_clients.h"
 #include "online.h"
+#include "refusal.h"
 
 /**
  * struct dhp_memory_client - one registration
@@ -114,6 +115,21 @@ static int client_notify(struct dhp_memory_client *client,
 	return veto;
 }
 
+/* A client has ended a change. */
+static int refused(const struct dhp_memory_client *client,
+		   const struct dhp_memory_change *change, int veto)
+{
+	struct dhp_attempt attempt = {
+		.category = DHP_MEMORY,
+		.add = change->state == DHP_MEMORY_START,
+		.start_pfn = change->start_pfn,
+		.nr_pages = change->nr_pages,
+	};
+
+	dhp_refusal_client(&attempt, client->info.name, veto);
+	return veto;
+}
+
 /**
  * dhp_memory_notify() - notify all clients of one change
  * @change: what is happening
@@ -134,13 +150,13 @@ int dhp_memory_notify(const struct dhp_memory_change *change, bool refusable)
 		list_for_each_entry_reverse(client, &memory_clients, node) {
 			veto = client_notify(client, change, refusable);
 			if (veto)
-				return veto;
+				return refused(client, change, veto);
 		}
 	} else {
 		list_for_each_entry(client, &memory_clients, node) {
 			veto = client_notify(client, change, refusable);
 			if (veto)
-				return veto;
+				return refused(client, change, veto);
 		}
 	}
 	return 0;

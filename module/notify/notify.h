@@ -7,7 +7,7 @@
  *
  *	CPU hotplug lock > memory hotplug lock > dhp_online_mutex > event_lock
  *	CPU hotplug lock > dhp_turn_mutex > event_lock
- *	any of them > client_mutex, log_lock, the locks of a pool
+ *	any of them > client_mutex, log_lock, refusal_lock, step_lock, the locks of a pool
  *
  * dhp_turn_mutex is also taken without the CPU hotplug lock, and never waited for by a task
  * that holds that lock for reading: see turn.c.
@@ -60,6 +60,18 @@ dhp_register_processor_adapter(dhp_processor_fn fn, void *context, unsigned int 
 int dhp_started_init(void);
 void dhp_started_exit(void);
 bool dhp_processor_started(unsigned int cpu);
+
+/* refusal.c: the last refusals */
+void dhp_refusal_exit(void);
+ssize_t dhp_refusal_show(char *page);
+
+/* request.c: requests to the device core */
+int dhp_request_init(void);
+void dhp_request_exit(void);
+
+/* cpu_step.c: steps of the CPU hotplug state machine that fail */
+int dhp_cpu_step_init(void);
+void dhp_cpu_step_exit(void);
 
 /* present.c: CPUs that become present */
 int dhp_present_init(void);

@@ -84,11 +84,13 @@ static enum dhp_pages_kind kind_of(struct page *page, unsigned int order)
 		return PageVmemmapSelfHosted(page) ? DHP_PAGES_FREE_TO_GO : DHP_PAGES_RESERVED;
 	if (PageHuge(page))
 		return kind_of_huge(folio);
-	/* Newer kernels take no reference for these two. */
+	/* Newer kernels take no reference for these. */
 	if (PageSlab(page))
 		return DHP_PAGES_SLAB;
 	if (PageTable(page))
 		return DHP_PAGES_PAGETABLE;
+	if (dhp_page_large_kmalloc(page))
+		return DHP_PAGES_KERNEL;
 	if (!page_ref_count(page) || dhp_page_movable_ops(page))
 		return DHP_PAGES_FREE_TO_GO;
 	lru = PageLRU(page);

@@ -31,10 +31,12 @@
 
 #include "common.h"
 #include "compat.h"
+#include "cpu_step.h"
 #include "dhp.h"
 #include "event.h"
 #include "notify.h"
 #include "processor_clients.h"
+#include "refusal.h"
 #include "started.h"
 #include "turn.h"
 
@@ -47,6 +49,7 @@ static cpumask_var_t adding;	/* START done, its outcome not notified */
 static cpumask_var_t by_device;	/* of these: added through their device */
 static int staying_cpu = -1;	/* its removal has failed, which is not notified yet */
 static int staying_status;	/* why */
+static unsigned long operation_step;	/* the step in which clients were last notified of a start */
 static bool suspended;		/* what is offline may be back soon */
 static enum cpuhp_state prepare_state, online_state;
 
@@ -245,6 +248,22 @@ static bool refusable(void)
 	return system_state <= SYSTEM_RUNNING;
 }
 
+/*
+ * Why does the operation on @cpu fail? The errno of the step of the state machine that has failed;
+ * clients are notified of that, and it is listed as the one who has refused. -ECANCELED if none
+ * is known.
+ */
+static int why_failed(unsigned int cpu, bool add)
+{
+	struct dhp_attempt attempt = { .category = DHP_PROCESSOR, .add = add, .cpu = cpu };
+	int step, err = dhp_cpu_step_failed(cpu, add, operation_step, &step);
+
+	if (!err)
+		return -ECANCELED;
+	dhp_refusal_step(&attempt, step, err);
+	return err;
+}
+
 static int processor_prepare(unsigned int cpu)
 {
 	int ret;
@@ -256,6 +275,7 @@ static int processor_prepare(unsigned int cpu)
 	if (ret)
 		return refusable() ? ret : 0;
 	notify_outcomes(nr_cpu_ids);
+	operation_step = dhp_cpu_step_begun();
 	ret = all_start(cpu, refusable());
 	if (!ret) {
 		cpumask_set_cpu(cpu, adding);
@@ -280,7 +300,7 @@ static int processor_online(unsigned int cpu)
 	if (cpu_freezing() || cpumask_test_cpu(cpu, adding))
 		notify_outcomes_later();
 	else
-		removal_failed(cpu, -ECANCELED);
+		removal_failed(cpu, why_failed(cpu, false));
 	turn_end();
 	return 0;
 }
@@ -312,6 +332,7 @@ static int processor_offline(unsigned int cpu)
 			goto end_turn;	/* FAILURE comes with dead */
 		all_complete(cpu);
 	}
+	operation_step = dhp_cpu_step_begun();
 	ret = all_remove_start(cpu, refusable());
 	if (ret)
 		removal_failed(cpu, ret);
@@ -335,7 +356,7 @@ static int processor_dead(unsigned int cpu)
 	}
 	notify_outcomes(cpu);
 	if (cpumask_test_and_clear_cpu(cpu, adding))
-		all_failure(cpu, -ECANCELED);
+		all_failure(cpu, why_failed(cpu, true));
 	else
 		all_remove_complete(cpu);
 end_turn:

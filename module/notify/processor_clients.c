@@ -14,6 +14,7 @@
 #include "common.h"
 #include "log.h"
 #include "processor_clients.h"
+#include "refusal.h"
 #include "turn.h"
 
 /* Where the notifications of one client about one CPU stand. */
@@ -157,6 +158,20 @@ static __always_inline int client_notify(struct dhp_processor_client *client, un
 	return 0;
 }
 
+/* A client has ended an operation. */
+static int refused(const struct dhp_processor_client *client,
+		   const struct dhp_processor_change *change, int veto)
+{
+	struct dhp_attempt attempt = {
+		.category = DHP_PROCESSOR,
+		.add = change->state == DHP_PROCESSOR_START,
+		.cpu = change->cpu,
+	};
+
+	dhp_refusal_client(&attempt, client->info.name, veto);
+	return veto;
+}
+
 /**
  * dhp_processor_notify() - notify all clients of one change
  * @state: what is happening
@@ -182,13 +197,13 @@ int dhp_processor_notify(enum dhp_processor_state state, unsigned int cpu, int s
 		list_for_each_entry_reverse(client, &processor_clients, node) {
 			veto = client_notify(client, cpu, rule, BIT(state), &all, refusable);
 			if (veto)
-				return veto;
+				return refused(client, &all.change, veto);
 		}
 	} else {
 		list_for_each_entry(client, &processor_clients, node) {
 			veto = client_notify(client, cpu, rule, BIT(state), &all, refusable);
 			if (veto)
-				return veto;
+				return refused(client, &all.change, veto);
 		}
 	}
 	return 0;

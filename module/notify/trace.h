@@ -10,6 +10,7 @@
 
 #include "client.h"
 #include "dhp_names.h"
+#include "refusal_types.h"
 
 /*
  * The names of the numbers, for programs that read the format of a tracepoint: without
@@ -23,6 +24,10 @@ DHP_MEMORY_STATES(DEFINE_MEMORY)
 DHP_EVENT_ACTIONS(DEFINE_ACTION)
 TRACE_DEFINE_ENUM(DHP_PROCESSOR);
 TRACE_DEFINE_ENUM(DHP_MEMORY);
+TRACE_DEFINE_ENUM(DHP_BY_KERNEL);
+TRACE_DEFINE_ENUM(DHP_BY_CLIENT);
+TRACE_DEFINE_ENUM(DHP_BY_STEP);
+TRACE_DEFINE_ENUM(DHP_BY_NOTIFIER);
 #undef DEFINE_PROCESSOR
 #undef DEFINE_MEMORY
 #undef DEFINE_ACTION
@@ -124,6 +129,44 @@ TRACE_EVENT(dhp_event,
 		  __print_symbolic(__entry->action, DHP_EVENT_ACTIONS(SHOW_ACTION) UNKNOWN),
 		  __entry->cpu, __entry->start, __entry->size, __entry->nid,
 		  __entry->merged, __entry->existing, __entry->duration_ns)
+);
+
+TRACE_EVENT(dhp_refusal,
+	TP_PROTO(const struct dhp_refusal *refusal),
+	TP_ARGS(refusal),
+	TP_STRUCT__entry(
+		__field(u64, seq)
+		__field(int, category)
+		__field(unsigned int, cpu)
+		__field(unsigned long, start_pfn)
+		__field(unsigned long, nr_pages)
+		__field(bool, add)
+		__field(int, by)
+		__field(int, step)
+		__field(int, error)
+		__array(char, name, DHP_NAME_LEN)
+	),
+	TP_fast_assign(
+		__entry->seq = refusal->seq;
+		__entry->category = refusal->attempt.category;
+		__entry->cpu = refusal->attempt.cpu;
+		__entry->start_pfn = refusal->attempt.start_pfn;
+		__entry->nr_pages = refusal->attempt.nr_pages;
+		__entry->add = refusal->attempt.add;
+		__entry->by = refusal->by;
+		__entry->step = refusal->step;
+		__entry->error = refusal->err;
+		strscpy(__entry->name, refusal->name, DHP_NAME_LEN);
+	),
+	TP_printk("seq=%llu %s cpu=%u start_pfn=%#lx nr_pages=%lu add=%d by=%s name=%s step=%d error=%d",
+		  __entry->seq,
+		  __print_symbolic(__entry->category, { DHP_PROCESSOR, "processor" },
+				   { DHP_MEMORY, "memory" }),
+		  __entry->cpu, __entry->start_pfn, __entry->nr_pages, __entry->add,
+		  __print_symbolic(__entry->by, { DHP_BY_KERNEL, "kernel" },
+				   { DHP_BY_CLIENT, "client" }, { DHP_BY_STEP, "step" },
+				   { DHP_BY_NOTIFIER, "notifier" }),
+		  __entry->name, __entry->step, __entry->error)
 );
 
 #endif /* _DHP_TRACE_H */

@@ -64,6 +64,16 @@ wdm_thread() {
 	grep -lx dhp-wdm /proc/[0-9]*/comm 2>/dev/null | sed 's,/proc/\([0-9]*\)/.*,\1,'
 }
 
+# The number of the last refusal, 0 if there was none.
+last_refusal() {
+	sed -n '$s/^seq=\([0-9]*\) .*/\1/p' "$dhp/refusals" | grep . || echo 0
+}
+
+# new_refusals NUMBER: the refusals after this one
+new_refusals() {
+	awk -F'[= ]' -v last="$1" '$2 > last + 0' "$dhp/refusals"
+}
+
 # ---------------------------------------------------------------- the log of the calls
 
 # expect_log: all of the log is as standard input.

@@ -86,6 +86,20 @@ arm_step() {
 	put "$system/cpu/cpu$1/hotplug/fail" "$2" || fail "step $2 of CPU$1 cannot be armed: $why"
 }
 
+# probed: does dhp know which steps fail, and what the device core is asked for? A kernel with
+# kprobes lets it.
+probed() {
+	[ -e /sys/kernel/debug/kprobes/list ] || return 1
+	for function in cpuhp_invoke_callback device_online device_offline; do
+		grep -q "\<$function\>" /sys/kernel/debug/kprobes/list || fail "$function is not probed"
+	done
+}
+
+# The status of a FAILURE after a step that was armed.
+armed_status() {
+	if probed; then echo -11; else echo -125; fi
+}
+
 disarm() {
 	local file armed
 	for file in "$system"/cpu/cpu[0-9]*/hotplug/fail; do

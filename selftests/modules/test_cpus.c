@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What tests do to CPUs: keep one busy, so that a new thread does not run there, and hold one that
- * goes offline before it reaches dhp's steps.
+ * goes offline before it reaches dhp's steps, and forbid that any goes.
  */
 #include <linux/completion.h>
 #include <linux/cpu.h>
@@ -130,4 +130,29 @@ void gate_remove(void)
 		cpuhp_remove_state_nocalls(gate_state);
 	gate_state = CPUHP_INVALID;
 	mutex_unlock(&gate_lock);
+}
+
+/* ---- Hotplug that the kernel refuses, as it does during a suspend ------------ */
+
+static bool hotplug_forbidden;
+
+void hotplug_allow(void)
+{
+	if (hotplug_forbidden)
+		cpu_hotplug_enable();
+	hotplug_forbidden = false;
+}
+
+int hotplug_control(const struct command *command)
+{
+	if (!strcmp(command->name, "allow")) {
+		hotplug_allow();
+		return 0;
+	}
+	if (strcmp(command->name, "forbid"))
+		return complain(-EINVAL, "hotplug %s: forbid or allow", command->name);
+	if (!hotplug_forbidden)
+		cpu_hotplug_disable();
+	hotplug_forbidden = true;
+	return 0;
 }

@@ -57,6 +57,8 @@
  * test_cpus.c
  *   hog cpu=N ms=M
  *	keeps CPU N from running anything but interrupts for M milliseconds
+ *   hotplug forbid|allow
+ *	makes the kernel refuse to bring any CPU online or take it offline
  *   gate shut|open
  *	holds a CPU that goes offline at a step before those of dhp, and logs it
  *
@@ -104,6 +106,21 @@
  *   balloon mib=N
  *	takes memory from the kernel without any notification, or returns it, until it has N MiB
  *
+ * test_pages.c
+ *   pages ready
+ *	creates the cache for `slab`
+ *   pages pinned|slab|pagetable|given_away|kernel count=K block=N pages=P node=NODE
+ *	keeps K of this kind in block N, whose size is P pages
+ *   pages none
+ *	frees them all
+ *
+ * test_step.c
+ *   step add|remove errno=E
+ *	adds a step behind those of dhp to the CPU hotplug state machine, which fails for CPUs that
+ *	go online, or offline
+ *   step none
+ *	removes it
+ *
  * This file
  *   note TEXT
  *	puts a word into the log
@@ -128,6 +145,7 @@
 #include "test_log.h"
 #include "test_memory_client.h"
 #include "test_memory_loop.h"
+#include "test_pages.h"
 #include "test_pool.h"
 #include "test_pool_buffers.h"
 #include "test_pool_interrupts.h"
@@ -139,6 +157,7 @@
 #include "test_register_loop.h"
 #include "test_script.h"
 #include "test_shutdown.h"
+#include "test_step.h"
 #include "test_suspend.h"
 
 static bool forget;
@@ -177,9 +196,12 @@ static int do_reset(const struct command *command)
 	memory_loop_stop();
 	suspend_actions_stop();
 	gate_remove();
+	hotplug_allow();
 	err = reset_clients();
 	pools_reset();
 	balloon_reset();
+	pages_reset();
+	step_remove();
 	log_clear();
 	return err;
 }
@@ -200,6 +222,7 @@ static const struct verb verbs[] = {
 	{ "asleep", true, "register unregister add ", suspend_control },
 	{ "hog", false, "cpu ms ", cpu_hog },
 	{ "gate", true, "", gate_control },
+	{ "hotplug", true, "", hotplug_control },
 	{ "note", true, "", do_note },
 	{ "clear", false, "", do_clear },
 	{ "reset", false, "", do_reset },
@@ -217,6 +240,8 @@ static const struct verb verbs[] = {
 	{ "ticks", true, "period_us hard ", interrupts_ticks },
 	{ "storm", true, "on cpu period_us ", interrupts_storm },
 	{ "rest", true, "", pool_rest },
+	{ "pages", true, "count block pages node ", pages_control },
+	{ "step", true, "errno ", step_control },
 	{ "balloon", false, "mib ", balloon_resize },
 };
 
@@ -304,6 +329,7 @@ static void __exit dhp_test_exit(void)
 	memory_loop_stop();
 	suspend_actions_stop();
 	gate_remove();
+	hotplug_allow();
 	if (forget) {
 		clients_abandon();
 		scripts_abandon();
@@ -313,6 +339,8 @@ static void __exit dhp_test_exit(void)
 		pools_reset();
 	}
 	balloon_reset();
+	pages_reset();
+	step_remove();
 	log_close();
 }
 
