@@ -172,7 +172,7 @@ def await_answer(job, verb, ident, path, seconds, gone=lambda: False):
         status = data["info"]["status"]
         said = ANSWERS[verb].get(status, "for a reason that ACPI does not name")
         raise Refused(f"the guest's kernel refused {name}: {said} (_OST status {status:#x}); "
-                      "its log says more")
+                      "its log says more, and with dhp its /sys/kernel/dhp/refusals who it was")
     if event == "MEM_UNPLUG_ERROR":
         raise Refused(f"QEMU could not take {name} out: {data['msg']}")
     if event == "DEVICE_UNPLUG_GUEST_ERROR":

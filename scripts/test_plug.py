@@ -53,7 +53,8 @@ class Devices(QmpTest):
     def test_refused_by_the_guest(self):
         for code in (1, 2, 0x80, 0x81, 0x82, 0x83, 0x99, -1, 2 ** 40):
             self.removal(ost("dimm0", code, 3), status=hotplug_words.REFUSED,
-                         named=["guest's kernel refused dimm0", re.escape(f"{code:#x}")])
+                         named=["guest's kernel refused dimm0", re.escape(f"{code:#x}"),
+                                "with dhp its /sys/kernel/dhp/refusals"])
         self.removal({"event": "DEVICE_UNPLUG_GUEST_ERROR", "data": {"device": "dimm0"}},
                      status=hotplug_words.REFUSED, named=["refused to give dimm0 back"])
         self.removal({"event": "MEM_UNPLUG_ERROR", "data": {"device": "dimm0", "msg": "no way"}},

@@ -385,6 +385,52 @@ pinned() {
 listed() { [ -n "$(new)" ]; }
 test_case pinned 'Q3 a page that is pinned is in the way'
 
+# ---------------------------------------------------------------- hotplug in a guest
+
+# not_given_back WORDS...: the guest refuses. What `hotplug` says is in $tmp/refusal then.
+not_given_back() {
+	local code=0
+	hotplug "$@" >/dev/null 2>"$tmp/refusal" </dev/null || code=$?
+	equal "exit status of hotplug $*" 1 "$code"
+}
+
+hotplug_client() {
+	needs_requests
+	plug_cpu
+	online "$plugged_cpu"
+	ctl "processor c1 flags=existing,removals"
+	ctl "veto c1 state=remove_start errno=-16 count=0"
+	not_given_back cpu del "$(cat "$tmp/plugged")"
+	equal "lines that name the client" 1 "$(grep -c \
+		"^hotplug: CPU$plugged_cpu does not go offline: client dhp_test/on_processor#[0-9]* vetoes it with -EBUSY\$" \
+		"$tmp/refusal")"
+}
+test_case hotplug_client 'Q3 hotplug names the client that keeps a CPU'
+
+hotplug_step() {
+	needs_requests
+	plug_cpu
+	online "$plugged_cpu"
+	ctl "step remove errno=-5"
+	not_given_back cpu del "$(cat "$tmp/plugged")"
+	grep -q "^hotplug: CPU$plugged_cpu does not go offline: step [0-9]* (dhp_test:step) fails with -EIO\$" \
+		"$tmp/refusal" || fail "it says: $(cat "$tmp/refusal")"
+}
+test_case hotplug_step 'Q3 hotplug names the step that keeps a CPU'
+
+hotplug_pages() {
+	needs_requests
+	[ -n "$(lonely_node)" ] || impossible "needs a node without CPUs"
+	take_block
+	set_block "$block" online_kernel
+	keep kernel 3
+	not_given_back dimm del "$plugged_dimm"
+	grep -q "^hotplug: memory [0-9a-fx-]* does not go offline: the kernel refuses it with -EBUSY; pages in the way: .*kernel=[0-9]" \
+		"$tmp/refusal" || fail "it says: $(cat "$tmp/refusal")"
+	ctl "pages none"
+}
+test_case hotplug_pages 'Q3 hotplug counts the pages that keep a DIMM'
+
 # ---------------------------------------------------------------- the list
 
 format() {

@@ -110,7 +110,7 @@
  *   pages ready
  *	creates the cache for `slab`
  *   pages pinned|slab|pagetable|given_away|kernel count=K block=N pages=P node=NODE
- *	keeps K of this kind in block N, whose size is P pages
+ *	keeps K of this kind in block N, which is P pages long
  *   pages none
  *	frees them all
  *
