@@ -40,7 +40,7 @@ bool dhp_in(enum dhp_context context)
 
 /**
  * dhp_refuse_in() - refuse what would deadlock in one kind of callback
- * @context: the kind; not DHP_IN_EVENT, where nothing is refused
+ * @context: the kind; not DHP_IN_EVENT or DHP_IN_REBALANCE, where nothing is refused
  * @what: what the caller wants to do, for the log
  *
  * Return: whether the caller is such a callback.

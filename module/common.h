@@ -27,10 +27,14 @@ extern const struct kernel_param_ops param_ops_dhp_bool;
  * @DHP_IN_PROCESSOR: a synchronous CPU callback
  * @DHP_IN_MEMORY: a synchronous memory callback
  * @DHP_IN_EVENT: the delivery of events
+ * @DHP_IN_REBALANCE: a rebalance callback
  * @DHP_IN_ITEM: a thread that runs work items
  * @DHP_NR_CONTEXTS: how many there are
  */
-enum dhp_context { DHP_IN_PROCESSOR, DHP_IN_MEMORY, DHP_IN_EVENT, DHP_IN_ITEM, DHP_NR_CONTEXTS };
+enum dhp_context {
+	DHP_IN_PROCESSOR, DHP_IN_MEMORY, DHP_IN_EVENT, DHP_IN_REBALANCE, DHP_IN_ITEM,
+	DHP_NR_CONTEXTS
+};
 
 /* Of DHP_IN_ITEM there are many at a time, which have their thread function in common. */
 extern struct task_struct *dhp_context_task[DHP_IN_ITEM];

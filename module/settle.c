@@ -39,7 +39,10 @@ static int settle_pools(void)
 	return wait_event_interruptible(settle_wait, atomic_read(&settle_done) - number >= 0);
 }
 
-/* What the outcomes of operations bring about is events, and these may bring about more. */
+/*
+ * What the outcomes of operations bring about is events, and these bring about triples of
+ * rebalance clients. The callbacks of both may bring about more of all.
+ */
 static int settle_events(u64 *sequence)
 {
 	bool idle;
@@ -49,6 +52,8 @@ static int settle_events(u64 *sequence)
 		err = dhp_processor_settle();
 		if (!err)
 			err = dhp_event_settle(&idle, sequence);
+		if (!err && idle)
+			err = dhp_rebalance_settle(&idle);
 	} while (!err && !idle);
 	return err;
 }
@@ -60,13 +65,14 @@ static int settle_events(u64 *sequence)
  * The parts are waited for in the order in which one brings about the other.
  *
  * Context: Process context; sleeps where a signal, or the freezer, can end it.
- * Return: 0; -ERESTARTSYS when a signal came; -EDEADLK from an event callback.
+ * Return: 0; -ERESTARTSYS when a signal came; -EDEADLK from an event or a rebalance
+ * callback.
  */
 int dhp_settle(u64 *sequence)
 {
 	int err;
 
-	if (dhp_in(DHP_IN_EVENT))
+	if (dhp_in(DHP_IN_EVENT) || dhp_in(DHP_IN_REBALANCE))
 		return -EDEADLK;
 	err = dhp_present_settle();
 	if (!err)

@@ -4,7 +4,8 @@
  *
  * The native interface for notification: synchronous notification of CPUs first, of
  * memory second, asynchronous events third. wdm.h offers the first and the third
- * under Windows' names; dhp_pool.h has the elastic pool.
+ * under Windows' names; dhp_pool.h has the elastic pool, and dhp_rebalance.h what a driver
+ * needs that does not follow each change, but acts when they are over.
  */
 #ifndef _DHP_H
 #define _DHP_H

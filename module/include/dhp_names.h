@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The names of what dhp.h enumerates, once for all tables of names. Each list applies X to
- * the names, without their prefix:
+ * The names of what dhp.h and dhp_rebalance.h enumerate, once for all tables of names. Each list
+ * applies X to the names, without their prefix:
  *
  *	#define NAME(state) [DHP_PROCESSOR_##state] = #state,
  *	static const char * const names[] = { DHP_PROCESSOR_STATES(NAME) };
@@ -10,6 +10,7 @@
 #define _DHP_NAMES_H
 
 #include "dhp.h"
+#include "dhp_rebalance.h"
 
 /* enum dhp_processor_state, DHP_PROCESSOR_ */
 #define DHP_PROCESSOR_STATES(X) \
@@ -21,5 +22,8 @@
 
 /* enum dhp_event_action, DHP_EVENT_ */
 #define DHP_EVENT_ACTIONS(X) X(ARRIVAL) X(REMOVAL)
+
+/* enum dhp_rebalance_state, DHP_REBALANCE_ */
+#define DHP_REBALANCE_STATES(X) X(QUERY_STOP) X(STOP) X(START)
 
 #endif /* _DHP_NAMES_H */

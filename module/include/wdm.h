@@ -500,4 +500,6 @@ static inline NTSTATUS IoUnregisterPlugPlayNotification(PVOID NotificationEntry)
 	return IoUnregisterPlugPlayNotificationEx(NotificationEntry);
 }
 
+#include "wdm_rebalance.h"
+
 #endif /* _DHP_WDM_H */

@@ -18,6 +18,7 @@
 #include "compat.h"
 #include "dhp.h"
 #include "event.h"
+#include "event_existing.h"
 #include "event_queue.h"
 #include "log.h"
 #include "notify.h"
@@ -81,6 +82,8 @@ static u64 event_now_stamp;
 static struct list_head *event_next;
 static bool event_notified;		/* any client of it */
 
+static void (*event_follower)(void);	/* called for each change, or NULL */
+
 static DECLARE_DELAYED_WORK(event_work, event_deliver);
 static DECLARE_DELAYED_WORK(event_watch, event_watch_fn);
 static DECLARE_WAIT_QUEUE_HEAD(event_wait);
@@ -106,6 +109,8 @@ static void event_add(const struct dhp_event *event)
 
 	dhp_queue_add(event);
 	event_kick();
+	if (event_follower)
+		event_follower();
 }
 
 /**
@@ -385,48 +390,45 @@ u64 dhp_event_sequence(void)
 	return READ_ONCE(event_seq);
 }
 
+/* ---- What happens after events -------------------------------------------- */
+
+/**
+ * dhp_event_follow() - have each change reported when it is queued
+ * @fn: called with event_lock held, long before the event is delivered; NULL ends it
+ */
+void dhp_event_follow(void (*fn)(void))
+{
+	mutex_lock(&event_lock);
+	event_follower = fn;
+	mutex_unlock(&event_lock);
+}
+
+/**
+ * dhp_event_caught_up() - has everything that has happened been delivered?
+ * @seq: receives the number of the last event
+ *
+ * The event of a CPU is queued a moment after the operation has ended. A CPU that
+ * cpuN/hotplug/target has left half-way is online and not active; it has no event to come.
+ *
+ * Context: With the CPU hotplug lock and dhp_online_mutex held.
+ */
+bool dhp_event_caught_up(u64 *seq)
+{
+	bool caught_up;
+
+	mutex_lock(&event_lock);
+	caught_up = event_idle() && cpumask_subset(cpu_active_mask, event_cpus) &&
+		    cpumask_subset(event_cpus, cpu_online_mask);
+	*seq = event_seq;
+	mutex_unlock(&event_lock);
+	return caught_up;
+}
+
 /* ---- Clients ------------------------------------------------------------ */
 
-static int event_existing_processors(struct dhp_event_client *client)
-{
-	struct dhp_event *existing;
-	unsigned int cpu;
-
-	existing = kvcalloc(cpumask_weight(event_cpus), sizeof(*existing), GFP_KERNEL);
-	if (!existing)
-		return -ENOMEM;
-	client->existing = existing;
-	for_each_cpu(cpu, event_cpus) {
-		existing->cpu = cpu;
-		existing->nid = cpu_to_node(cpu);
-		existing++;
-		client->nr_existing++;
-	}
-	return 0;
-}
-
-static int event_existing_memory(struct dhp_event_client *client,
-				 const struct dhp_range *ranges, int nr)
-{
-	int i;
-
-	client->existing = kvcalloc(nr, sizeof(*client->existing), GFP_KERNEL);
-	if (!client->existing)
-		return -ENOMEM;
-	client->nr_existing = nr;
-	for (i = 0; i < nr; i++) {
-		client->existing[i].start = ranges[i].start;
-		client->existing[i].size = ranges[i].size;
-		client->existing[i].nid = ranges[i].nid;
-	}
-	return 0;
-}
-
 /* Enters the client, and its replay into the queue, in one step. */
-static int event_enter(struct dhp_event_client *client, bool existing,
-		       const struct dhp_range *ranges, int nr)
+static int event_enter(struct dhp_event_client *client, bool existing)
 {
-	unsigned int i;
 	int ret = 0;
 
 	mutex_lock(&event_lock);
@@ -434,17 +436,13 @@ static int event_enter(struct dhp_event_client *client, bool existing,
 	client->since = dhp_queue_stamp();
 	if (existing) {
 		if (client->category == DHP_PROCESSOR)
-			ret = event_existing_processors(client);
+			ret = dhp_event_existing_processors(event_cpus, &client->existing);
 		else
-			ret = event_existing_memory(client, ranges, nr);
-		if (ret)
+			ret = dhp_event_existing_memory(&client->existing);
+		if (ret < 0)
 			goto unlock;
-		for (i = 0; i < client->nr_existing; i++) {
-			client->existing[i].time = ktime_get();
-			client->existing[i].action = DHP_EVENT_ARRIVAL;
-			client->existing[i].category = client->category;
-			client->existing[i].existing = true;
-		}
+		client->nr_existing = ret;
+		ret = 0;
 		dhp_queue_add_replay(&client->replay, client);
 		client->since = client->replay.stamp;
 		event_kick();
@@ -472,8 +470,7 @@ dhp_register_event_adapter(enum dhp_category category, dhp_event_fn fn, void *co
 {
 	bool existing = flags & DHP_EVENT_INCLUDE_EXISTING;
 	struct dhp_event_client *client;
-	struct dhp_range *ranges = NULL;
-	int ret, nr = 0;
+	int ret;
 
 	if (!fn || (category != DHP_PROCESSOR && category != DHP_MEMORY))
 		return ERR_PTR(-EINVAL);
@@ -491,26 +488,16 @@ dhp_register_event_adapter(enum dhp_category category, dhp_event_fn fn, void *co
 	client->context = context;
 
 	/* No memory event may slip in between looking and entering. */
-	if (category == DHP_MEMORY) {
+	if (category == DHP_MEMORY)
 		mutex_lock(&dhp_online_mutex);
-		if (existing) {
-			nr = dhp_online_ranges(&ranges);
-			if (nr < 0) {
-				ret = nr;
-				goto unlock;
-			}
-		}
-	}
 	dhp_client_add(&client->info, named,
 		       category == DHP_PROCESSOR ? "processor-event" : "memory-event",
 		       owner);
-	ret = event_enter(client, existing, ranges, nr);
+	ret = event_enter(client, existing);
 	if (ret)
 		dhp_client_del(&client->info);
-unlock:
 	if (category == DHP_MEMORY)
 		mutex_unlock(&dhp_online_mutex);
-	kvfree(ranges);
 	if (ret) {
 		kvfree(client->existing);
 		kfree(client);

@@ -23,4 +23,8 @@ void dhp_event_memory(enum dhp_event_action action, const struct dhp_range *rang
 void dhp_event_hold_run(enum dhp_event_action action, const struct dhp_range *range);
 void dhp_event_release_run(void);
 
+/* For what comes after events. */
+void dhp_event_follow(void (*fn)(void));
+bool dhp_event_caught_up(u64 *seq);
+
 #endif /* _DHP_NOTIFY_EVENT_H */

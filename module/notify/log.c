@@ -12,13 +12,14 @@
 #include "dhp_names.h"
 #include "log.h"
 #include "notify.h"
+#include "rebalance_call.h"
 
 #define CREATE_TRACE_POINTS
 #include "trace.h"
 
 #define LOG_LEN 1024
 
-enum log_kind { LOG_PROCESSOR, LOG_MEMORY, LOG_EVENT };
+enum log_kind { LOG_PROCESSOR, LOG_MEMORY, LOG_EVENT, LOG_REBALANCE };
 
 struct log_entry {
 	u64 time_ns;
@@ -30,6 +31,7 @@ struct log_entry {
 		struct dhp_processor_change processor;
 		struct dhp_memory_change memory;
 		struct dhp_event event;
+		struct dhp_rebalance_call rebalance;
 	};
 };
 
@@ -43,16 +45,20 @@ static u64 log_count;
 	[DHP_MEMORY_##state] = #state,
 #define ACTION_NAME(action) \
 	[DHP_EVENT_##action] = #action,
+#define REBALANCE_NAME(state) \
+	[DHP_REBALANCE_##state] = #state,
 
 static const char * const processor_states[] = { DHP_PROCESSOR_STATES(PROCESSOR_NAME) };
 static const char * const memory_states[] = { DHP_MEMORY_STATES(MEMORY_NAME) };
 static const char * const event_actions[] = { DHP_EVENT_ACTIONS(ACTION_NAME) };
+static const char * const rebalance_states[] = { DHP_REBALANCE_STATES(REBALANCE_NAME) };
 static const char * const refusers[] = {
 	[DHP_BY_KERNEL] = "kernel",
 	[DHP_BY_CLIENT] = "client",
 	[DHP_BY_STEP] = "step",
 	[DHP_BY_NOTIFIER] = "notifier",
 };
+
 
 const char *dhp_processor_state_name(enum dhp_processor_state state)
 {
@@ -138,6 +144,16 @@ void dhp_log_refusal(const struct dhp_refusal *refusal)
 	trace_dhp_refusal(refusal);
 }
 
+void dhp_log_rebalance(const char *client, const struct dhp_rebalance_call *call,
+		       u64 start_ns, u64 end_ns)
+{
+	struct log_entry *entry = log_begin(client, LOG_REBALANCE, start_ns, end_ns);
+
+	entry->rebalance = *call;
+	spin_unlock(&log_lock);
+	trace_dhp_rebalance(client, call, end_ns - start_ns);
+}
+
 static void log_show_entry(struct seq_file *m, const struct log_entry *entry)
 {
 	u32 ns;
@@ -174,6 +190,16 @@ static void log_show_entry(struct seq_file *m, const struct log_entry *entry)
 			   entry->client);
 		if (entry->event.merged)
 			seq_printf(m, " merged=%u", entry->event.merged);
+		break;
+	case LOG_REBALANCE:
+		seq_puts(m, rebalance_states[entry->rebalance.state]);
+		if (entry->rebalance.state == DHP_REBALANCE_START)
+			seq_printf(m, " cpus=%u nodes=%u mem=%#llx seq=%llu",
+				   entry->rebalance.nr_cpus, entry->rebalance.nr_nodes,
+				   entry->rebalance.memory_bytes, entry->rebalance.seq);
+		seq_printf(m, " client=%s", entry->client);
+		if (entry->rebalance.state == DHP_REBALANCE_QUERY_STOP)
+			seq_printf(m, " result=%d", entry->rebalance.status);
 		break;
 	}
 	seq_printf(m, " took=%lluus\n",

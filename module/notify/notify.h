@@ -7,6 +7,7 @@
  *
  *	CPU hotplug lock > memory hotplug lock > dhp_online_mutex > event_lock
  *	CPU hotplug lock > dhp_turn_mutex > event_lock
+ *	event_lock > rebalance_lock
  *	any of them > client_mutex, log_lock, refusal_lock, step_lock, the locks of a pool
  *
  * dhp_turn_mutex is also taken without the CPU hotplug lock, and never waited for by a task
@@ -41,6 +42,12 @@ void dhp_event_release_owner(struct module *owner);
 struct dhp_event_client *
 dhp_register_event_adapter(enum dhp_category category, dhp_event_fn fn, void *context,
 			   unsigned int flags, struct module *owner, void *named);
+
+/* rebalance.c: stop and start when changes are over */
+int dhp_rebalance_init(void);
+void dhp_rebalance_exit(void);
+int dhp_rebalance_settle(bool *idle);
+void dhp_rebalance_release_owner(struct module *owner);
 
 /* memory.c: memory notification */
 int dhp_memory_init(void);

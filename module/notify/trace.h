@@ -11,6 +11,7 @@
 #include "client.h"
 #include "dhp_names.h"
 #include "refusal_types.h"
+#include "rebalance_call.h"
 
 /*
  * The names of the numbers, for programs that read the format of a tracepoint: without
@@ -19,9 +20,11 @@
 #define DEFINE_PROCESSOR(state) TRACE_DEFINE_ENUM(DHP_PROCESSOR_##state);
 #define DEFINE_MEMORY(state) TRACE_DEFINE_ENUM(DHP_MEMORY_##state);
 #define DEFINE_ACTION(action) TRACE_DEFINE_ENUM(DHP_EVENT_##action);
+#define DEFINE_REBALANCE(state) TRACE_DEFINE_ENUM(DHP_REBALANCE_##state);
 DHP_PROCESSOR_STATES(DEFINE_PROCESSOR)
 DHP_MEMORY_STATES(DEFINE_MEMORY)
 DHP_EVENT_ACTIONS(DEFINE_ACTION)
+DHP_REBALANCE_STATES(DEFINE_REBALANCE)
 TRACE_DEFINE_ENUM(DHP_PROCESSOR);
 TRACE_DEFINE_ENUM(DHP_MEMORY);
 TRACE_DEFINE_ENUM(DHP_BY_KERNEL);
@@ -31,10 +34,12 @@ TRACE_DEFINE_ENUM(DHP_BY_NOTIFIER);
 #undef DEFINE_PROCESSOR
 #undef DEFINE_MEMORY
 #undef DEFINE_ACTION
+#undef DEFINE_REBALANCE
 
 #define SHOW_PROCESSOR(state) { DHP_PROCESSOR_##state, #state },
 #define SHOW_MEMORY(state) { DHP_MEMORY_##state, #state },
 #define SHOW_ACTION(action) { DHP_EVENT_##action, #action },
+#define SHOW_REBALANCE(state) { DHP_REBALANCE_##state, #state },
 #define UNKNOWN { -1, "?" }	/* the lists end with a comma */
 
 TRACE_EVENT(dhp_processor,
@@ -167,6 +172,36 @@ TRACE_EVENT(dhp_refusal,
 				   { DHP_BY_CLIENT, "client" }, { DHP_BY_STEP, "step" },
 				   { DHP_BY_NOTIFIER, "notifier" }),
 		  __entry->name, __entry->step, __entry->error)
+);
+
+TRACE_EVENT(dhp_rebalance,
+	TP_PROTO(const char *client, const struct dhp_rebalance_call *call, u64 duration_ns),
+	TP_ARGS(client, call, duration_ns),
+	TP_STRUCT__entry(
+		__array(char, client, DHP_NAME_LEN)
+		__field(int, state)
+		__field(int, status)
+		__field(unsigned int, nr_cpus)
+		__field(unsigned int, nr_nodes)
+		__field(u64, memory_bytes)
+		__field(u64, seq)
+		__field(u64, duration_ns)
+	),
+	TP_fast_assign(
+		strscpy(__entry->client, client, DHP_NAME_LEN);
+		__entry->state = call->state;
+		__entry->status = call->status;
+		__entry->nr_cpus = call->nr_cpus;
+		__entry->nr_nodes = call->nr_nodes;
+		__entry->memory_bytes = call->memory_bytes;
+		__entry->seq = call->seq;
+		__entry->duration_ns = duration_ns;
+	),
+	TP_printk("client=%s state=%s status=%d cpus=%u nodes=%u mem=%#llx seq=%llu duration_ns=%llu",
+		  __entry->client,
+		  __print_symbolic(__entry->state, DHP_REBALANCE_STATES(SHOW_REBALANCE) UNKNOWN),
+		  __entry->status, __entry->nr_cpus, __entry->nr_nodes,
+		  __entry->memory_bytes, __entry->seq, __entry->duration_ns)
 );
 
 #endif /* _DHP_TRACE_H */

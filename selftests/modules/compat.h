@@ -6,6 +6,7 @@
 #ifndef _DHP_TEST_COMPAT_H
 #define _DHP_TEST_COMPAT_H
 
+#include <linux/fs_struct.h>
 #include <linux/gfp.h>
 #include <linux/hrtimer.h>
 #include <linux/kthread.h>
@@ -20,6 +21,11 @@ static inline void hrtimer_setup(struct hrtimer *timer,
 	hrtimer_init(timer, clock, mode);
 	timer->function = fn;
 }
+#endif
+
+/* In 7.3 at the latest, a kernel thread has an empty root of its own, and must ask for init's. */
+#ifndef scoped_with_init_fs
+#define scoped_with_init_fs()
 #endif
 
 /* 6.14 has renamed it; the old name now creates a worker that is not started. */

@@ -7,20 +7,24 @@
  *   register		register processor client ARG
  *   register_event	register client ARG for events of CPUs
  *   register_memory	register memory client ARG
+ *   register_rebalance	register rebalance client ARG
+ *   read_settle	read /sys/kernel/dhp/settle
  *   destroy		destroy pool ARG
  *   write_status	write ARG into the status argument
  *   sleep_ms		sleep for ARG milliseconds
  *   request_module	request module ARG, and wait for the answer
  *   hold		wait for a `release` command
- *   online, offline	bring CPU ARG online or take it offline; in events only
+ *   online, offline	bring CPU ARG online or take it offline; in events and rebalance calls only
  */
 #include <linux/cpu.h>
 #include <linux/delay.h>
 #include <linux/err.h>
+#include <linux/fs.h>
 #include <linux/kernel.h>
 #include <linux/kmod.h>
 #include <linux/string.h>
 
+#include "compat.h"
 #include "dhp.h"
 #include "test_action.h"
 #include "test_client.h"
@@ -30,6 +34,7 @@
 #include "test_memory_client.h"
 #include "test_pool.h"
 #include "test_processor_client.h"
+#include "test_rebalance_client.h"
 #include "test_script.h"
 
 static void act_unregister_self(struct client *c, const char *arg, int *status)
@@ -37,7 +42,7 @@ static void act_unregister_self(struct client *c, const char *arg, int *status)
 	struct client *claimed;
 	int err;
 
-	if (c->kind == EVENT)
+	if (c->kind == EVENT || c->kind == REBALANCE)
 		client_await_handle(c);
 	claimed = client_claim(c->name);
 	if (IS_ERR(claimed)) {
@@ -78,6 +83,29 @@ static void act_register_memory(struct client *c, const char *arg, int *status)
 {
 	log_line("%s register_memory %s: %d", c->name, arg,
 		 memory_client_register(arg, DHP_MEMORY_REMOVALS, false));
+}
+
+static void act_register_rebalance(struct client *c, const char *arg, int *status)
+{
+	log_line("%s register_rebalance %s: %d", c->name, arg,
+		 rebalance_client_register(arg, NULL));
+}
+
+static void act_read_settle(struct client *c, const char *arg, int *status)
+{
+	struct file *file;
+	ssize_t answer;
+	loff_t pos = 0;
+	char text[24];
+
+	scoped_with_init_fs()
+		file = filp_open("/sys/kernel/dhp/settle", O_RDONLY, 0);
+	answer = PTR_ERR_OR_ZERO(file);
+	if (!answer) {
+		answer = kernel_read(file, text, sizeof(text), &pos);
+		filp_close(file, NULL);
+	}
+	log_line("%s read_settle: %zd", c->name, min_t(ssize_t, answer, 0));
 }
 
 static void act_destroy(struct client *c, const char *arg, int *status)
@@ -135,6 +163,8 @@ static const struct action actions[] = {
 	{ "register", NAME, false, act_register },
 	{ "register_event", NAME, false, act_register_event },
 	{ "register_memory", NAME, false, act_register_memory },
+	{ "register_rebalance", NAME, false, act_register_rebalance },
+	{ "read_settle", NONE, false, act_read_settle },
 	{ "destroy", NAME, false, act_destroy },
 	{ "write_status", NUMBER, false, act_write_status },
 	{ "sleep_ms", NUMBER, false, act_sleep_ms },

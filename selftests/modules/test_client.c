@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The registered clients by name. Registers none itself: that is in test_processor_client.c,
- * test_event_client.c and test_memory_client.c.
+ * test_event_client.c, test_memory_client.c and test_rebalance_client.c.
  */
 #include <linux/err.h>
 #include <linux/jiffies.h>
@@ -12,6 +12,7 @@
 #include <linux/wait.h>
 
 #include "dhp.h"
+#include "dhp_rebalance.h"
 #include "test_client.h"
 #include "test_command.h"
 #include "test_log.h"
@@ -106,6 +107,8 @@ int client_unregister_handle(enum client_kind kind, void *handle)
 		return dhp_unregister_processor_callback(handle);
 	case EVENT:
 		return dhp_unregister_event_callback(handle);
+	case REBALANCE:
+		return dhp_unregister_rebalance(handle);
 	default:
 		return dhp_unregister_memory_callback(handle);
 	}
@@ -128,7 +131,7 @@ int client_registered(struct client *c, void *handle)
 	return 0;
 }
 
-/* An event may come before the registration has returned the handle. */
+/* A call may come before the registration has returned the handle. */
 void client_await_handle(struct client *c)
 {
 	wait_event_timeout(changed, READ_ONCE(c->handle), HOLD_SECONDS * HZ);
@@ -218,7 +221,7 @@ int client_unregister(const struct command *command)
 
 int client_unregister_bad(const struct command *command)
 {
-	static const char * const kinds[] = { "processor", "event", "memory" };
+	static const char * const kinds[] = { "processor", "event", "memory", "rebalance" };
 	const char *pointer = option(command, "pointer");
 	unsigned int kind;
 

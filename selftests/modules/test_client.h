@@ -8,7 +8,7 @@
 #include <linux/sched.h>
 #include <linux/types.h>
 
-enum client_kind { PROCESSOR, EVENT, MEMORY, NR_KINDS };
+enum client_kind { PROCESSOR, EVENT, MEMORY, REBALANCE, NR_KINDS };
 
 /**
  * struct client - a client of dhp
@@ -20,6 +20,7 @@ enum client_kind { PROCESSOR, EVENT, MEMORY, NR_KINDS };
  * @left: it has unregistered itself in the running call, which must drop it at its end
  * @released: a `hold` action ends
  * @removals: a processor client with the flag REMOVALS
+ * @stopped: a rebalance client that has not been started, or was stopped
  * @probe: a processor client that runs threads on its CPUs
  * @probes: these threads; see test_probe.h
  * @name: its name
@@ -33,6 +34,7 @@ struct client {
 	bool left;
 	bool released;
 	bool removals;
+	bool stopped;
 	bool probe;
 	struct list_head probes;
 	char name[];

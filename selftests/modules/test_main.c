@@ -20,15 +20,19 @@
  *   memory NAME [flags=adds,removals,existing|NUMBER] [fn=none]
  *	registers a client; a memory client has the flag removals if none are given
  *
+ * test_rebalance_client.c
+ *   rebalance NAME [lacks=query_stop|stop|start|all]
+ *	registers a client, without one of the callbacks or without any
+ *
  * test_client.c
  *   unregister NAME|PREFIX*
- *   unregister_bad processor|event|memory pointer=null|error
+ *   unregister_bad processor|event|memory|rebalance pointer=null|error
  *   release NAME
  *	ends a `hold` action
  *
  * test_action.c
- *   veto NAME state=start|remove_start errno=E [cpu=N|start=ADDRESS] [count=K]
- *	vetoes the next K (1) times; count=0: always. start: only for the range that begins at
+ *   veto NAME state=start|remove_start|query_stop errno=E [cpu=N|start=ADDRESS] [count=K]
+ *	vetoes, or puts its stop off, the next K (1) times; count=0: always. start: only for the range that begins at
  *	this physical address.
  *   inside NAME state=STATE action=ACTION [arg=A] [cpu=N|start=ADDRESS] [count=K]
  *	does something in a callback; the file lists the actions
@@ -153,6 +157,7 @@
 #include "test_pool_load.h"
 #include "test_pool_user.h"
 #include "test_processor_client.h"
+#include "test_rebalance_client.h"
 #include "test_refused_submit.h"
 #include "test_register_loop.h"
 #include "test_script.h"
@@ -210,6 +215,7 @@ static const struct verb verbs[] = {
 	{ "processor", true, "flags fn probe ", processor_client },
 	{ "event", true, "category flags fn ", event_client },
 	{ "memory", true, "flags fn ", memory_client },
+	{ "rebalance", true, "lacks ", rebalance_client },
 	{ "bulk", true, "count flags ", processor_client_bulk },
 	{ "unregister", true, "", client_unregister },
 	{ "unregister_bad", true, "pointer ", client_unregister_bad },

@@ -47,6 +47,8 @@ static const char * const state_names[NR_STATES] = {
 	DHP_PROCESSOR_STATES(STATE_NAME)
 	[ARRIVAL] = "ARRIVAL",
 	[REMOVAL] = "REMOVAL",
+	[QUERY_STOP] = "QUERY_STOP",
+	[STOP] = "STOP",
 };
 
 static DEFINE_MUTEX(scripts_lock);
@@ -95,7 +97,7 @@ void scripts_run(struct client *c, unsigned int state, long what, int *status)
 	struct script *script;
 
 	while ((script = next_script(c, call, state, what))) {
-		if (script->action->events_only && c->kind != EVENT)
+		if (script->action->events_only && c->kind != EVENT && c->kind != REBALANCE)
 			log_line("%s !%s: only from inside an event", c->name,
 				 script->action->word);
 		else

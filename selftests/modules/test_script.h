@@ -9,10 +9,18 @@
 #include "test_client.h"
 
 /*
- * States of CPUs and memory, and kinds of events. The first six are enum dhp_processor_state, and
- * enum dhp_memory_state, which has the same names.
+ * States of CPUs and memory, kinds of events, and calls of rebalance clients, which have START in
+ * common with CPUs. The first six are enum dhp_processor_state, and enum dhp_memory_state, which has
+ * the same names.
  */
-enum { ARRIVAL = DHP_PROCESSOR_REMOVE_FAILURE + 1, REMOVAL, NR_STATES };
+enum {
+	START = DHP_PROCESSOR_START,
+	ARRIVAL = DHP_PROCESSOR_REMOVE_FAILURE + 1,
+	REMOVAL,
+	QUERY_STOP,
+	STOP,
+	NR_STATES
+};
 
 enum argument { NONE, NAME, NUMBER };
 
@@ -20,7 +28,7 @@ enum argument { NONE, NAME, NUMBER };
  * struct action - what a script can do
  * @word: its name in commands
  * @argument: the argument that it needs
- * @events_only: it is possible only in the callback of an event
+ * @events_only: it is possible only in the callback of an event or of a rebalance client
  * @run: does it
  */
 struct action {
