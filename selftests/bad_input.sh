@@ -388,6 +388,7 @@ bad_calls() {
 		'KeDeregisterProcessorChangeCallback.* not what KeRegister' \
 		'(un)?registering a CPU callback from inside a work item.* is refused' \
 		'unregistering an event callback from inside a work item.* is refused' \
+		'unregistering a rebalance client from inside a work item.* is refused' \
 		'(creating|destroying) a pool from inside a work item.* is refused' \
 		'dhp_bad_calls: module_wdm_driver\(\) names no DriverEntry' \
 		'KeInsertQueueDpc\(.* from .*dhp_bad_calls.* not a DPC that' \

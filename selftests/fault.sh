@@ -69,7 +69,7 @@ registering() {
 	for client in "processor c1 flags=removals" "processor c1 flags=existing,removals" \
 		"event c1 category=processor" "event c1 category=processor flags=existing" \
 		"event c1 category=memory" "event c1 category=memory flags=existing" \
-		"memory c1" "memory c1 flags=adds,removals,existing"; do
+		"memory c1" "memory c1 flags=adds,removals,existing" "rebalance c1"; do
 		in_turn self registered not_registered write "$test_dir/control" "$client"
 		[ "$failed" -gt 0 ] || fail "'$client' never failed"
 	done
@@ -79,7 +79,7 @@ test_case registering 'R1 no memory for a registration is an error, and nothing 
 unregistering() {
 	begin_faults
 	for client in "processor c1 flags=existing" "event c1 category=memory flags=existing" \
-		"memory c1" "memory c1 flags=adds,existing"; do
+		"memory c1" "memory c1 flags=adds,existing" "rebalance c1"; do
 		register_again() { order "$client"; }
 		register_again
 		in_turn self register_again nothing write "$test_dir/control" "unregister c1"

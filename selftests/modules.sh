@@ -36,7 +36,10 @@ left_registered() {
 	ctl "event c2 category=processor"
 	ctl "event c3 category=memory"
 	ctl "memory c4 flags=adds,removals,existing"
+	ctl "rebalance c5"
 	unload dhp_test
+	logged 'removed without unregistering rebalance callback dhp_test/on_start' ||
+		fail "the log does not name the rebalance client that was left"
 	logged 'dhp: .*dhp_test.*unregister' || fail "the log does not name the client that was left"
 	equal "clients" 0 "$(cat "$dhp/clients")"
 	cpu=$(pick_cpu)
@@ -68,6 +71,28 @@ unload_in_event() {
 	load dhp_test
 }
 test_case unload_in_event 'A7 R8 a module stays loaded until its last event callback returns'
+
+# The same for a callback of a rebalance client, and for one that has begun and is still registered.
+unload_in_rebalance() {
+	cpu=$(pick_cpu)
+	unload dhp_test
+	for action in unregister_self sleep_ms; do
+		load dhp_test forget=1
+		settle
+		ctl "rebalance r1"
+		settle
+		ctl "inside r1 state=stop action=$action arg=100"
+		ctl "inside r1 state=stop action=sleep_ms arg=3000"
+		offline "$cpu"
+		wait_or_fail 20 grep -q '^r1 unregister_self: 0\|^r1 slept' "$test_dir/log"
+		unload dhp_test
+		equal "clients" 0 "$(cat "$dhp/clients")"
+		online "$cpu"
+		settle
+	done
+	load dhp_test
+}
+test_case unload_in_rebalance 'B1 R8 a module stays loaded until its last rebalance callback returns'
 
 # set_modprobe INSMOD-ARGUMENT...: from here on request_module() loads dhp_helper, with these
 # parameters.

@@ -480,6 +480,25 @@ shown() {
 }
 test_case shown 'B1 debugfs shows each call, with what it took'
 
+# It is not in use, and delays no triple.
+halfway() {
+	cpu=$(pick_cpu)
+	plug_cpu
+	target=$system/cpu/cpu$cpu/hotplug/target
+	offline "$cpu"
+	put "$target" "$(step_number dhp:online)" || skip "needs CONFIG_CPU_HOTPLUG_STATE_CONTROL"
+	is_online "$cpu" || online_cpus | grep -qw "$cpu" || fail "CPU$cpu is not half-way online"
+	rebalance r1
+	online "$plugged_cpu"
+	settle
+	equal "calls" "QUERY_STOP STOP START " "$(cut -d ' ' -f 2 "$test_dir/log" | tr '\n' ' ')"
+	equal "CPUs in use" "$(online_cpus | tr ' ' '\n' | grep -vx "$cpu" | tr '\n' ' ')" \
+		"$(expand "$(sed -n 's/^r1 START cpus \([^ ]*\) .*/\1/p' "$test_dir/log")") "
+	put "$target" "$(step_number online)" || fail "CPU$cpu does not come online: $why"
+	put "$system/cpu/cpu$cpu/online" 1 || true
+}
+test_case halfway 'B1 B2 a CPU that hotplug/target has left half-way is not in the machine'
+
 # sample NAME: a parameter of the sample
 sample() {
 	cat "/sys/module/dhp_sample_rebalance/parameters/$1"

@@ -72,6 +72,7 @@ no_add() {
 	ctl "processor c2 flags=existing"
 	ctl "processor c3 flags=existing,removals"
 	ctl "event e1 category=processor"
+	ctl "rebalance r1"
 	settle
 	ctl clear
 	nap
@@ -79,7 +80,7 @@ no_add() {
 	END
 	equal "CPUs online" "$before" "$(online_cpus)"
 }
-test_case no_add 'P10 CPUs that suspend freezes and resume brings back are not reported'
+test_case no_add 'P10 B2 CPUs that suspend freezes and resume brings back are not reported'
 
 veto() {
 	cpu=$(pick_cpu)
@@ -365,6 +366,80 @@ callback_runs() {
 	nap
 }
 test_case callback_runs 'A3 suspend waits for a callback that runs, and not for a reader of settle'
+
+# r1_order: in which order things happened, in one line
+r1_order() {
+	sed 's/^r1 \([A-Z_]*\).*/\1/' "$test_dir/log" | tr '\n' ' '
+}
+
+has_start() {
+	grep -q '^r1 START' "$test_dir/log"
+}
+
+# The client is asked again after a second, when devices are asleep. If freezing was slow, that came
+# before, and the test tries again.
+put_off_asleep() {
+	can_nap mem
+	cpu=$(pick_cpu)
+	ctl "rebalance r1"
+	ctl "asleep start"
+	settle
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		ctl clear
+		ctl "veto r1 state=query_stop errno=-16"
+		offline "$cpu"
+		settle
+		try_nap mem devices || fail "mem: $why"
+		wait_or_fail 20 has_start
+		order=$(r1_order)
+		[ "$order" = "QUERY_STOP QUERY_STOP STOP START asleep awake " ] || break
+		online "$cpu"
+		settle
+	done
+	ctl "asleep stop"
+	equal "order" "QUERY_STOP asleep awake QUERY_STOP STOP START " "$order"
+}
+test_case put_off_asleep 'B1 B2 a client that has put its stop off is asked again after a suspend, not in it'
+
+# It is started when tasks run again.
+rebalance_asleep() {
+	can_nap mem
+	ctl "rebalance r2"
+	settle
+	ctl clear
+	ctl "asleep start rebalance=r1 unregister=r2"
+	try_nap mem devices || fail "mem: $why"
+	ctl "asleep stop"
+	settle
+	equal "order" "asleep r1 registered: 0 r2 unregister r2 unregistered awake START " \
+		"$(sed 's/^r1 \(START\) .*/\1/' "$test_dir/log" | tr '\n' ' ')"
+}
+test_case rebalance_asleep 'B2 B3 a client that registers while tasks are frozen is started afterwards'
+
+# Freezing waits for the triple, and gives up.
+stop_runs() {
+	can_nap mem
+	cpu=$(pick_cpu)
+	settle
+	ctl "rebalance r1"
+	settle
+	ctl clear
+	ctl "inside r1 state=stop action=hold"
+	offline "$cpu"
+	await_line "r1 STOP"
+	freeze_timeout=$(cat /sys/power/pm_freeze_timeout)
+	echo 2000 >/sys/power/pm_freeze_timeout
+	slept=1
+	try_nap mem || slept=
+	echo "$freeze_timeout" >/sys/power/pm_freeze_timeout
+	[ -z "$slept" ] || fail "the machine suspended between a stop and its start"
+	equal "refused with" EBUSY "$why"
+	ctl "release r1"
+	wait_or_fail 20 has_start
+	online "$cpu"
+	nap
+}
+test_case stop_runs 'B2 suspend waits for a triple that has begun'
 
 item_runs() {
 	grep -q '^t submitted 1 ran 1 ' "$test_dir/pools"

@@ -189,6 +189,7 @@ tracepoints() {
 	[ -d "$tracing/events/dhp" ] || fail "no tracepoints dhp:*"
 	ctl "processor c1 flags=existing,removals"
 	ctl "event e1 category=processor"
+	ctl "rebalance r1"
 	settle
 	echo >"$tracing/trace"
 	echo 1 >"$tracing/events/dhp/enable"
@@ -200,7 +201,8 @@ tracepoints() {
 	echo >"$tracing/trace"
 	for what in 'dhp_processor:.*REMOVE_START' 'dhp_processor:.*REMOVE_COMPLETE' \
 		'dhp_processor:.*START' 'dhp_processor:.*COMPLETE' 'dhp_event:.*REMOVAL' \
-		'dhp_event:.*ARRIVAL'; do
+		'dhp_event:.*ARRIVAL' 'dhp_rebalance:.*state=QUERY_STOP' \
+		'dhp_rebalance:.*state=STOP' 'dhp_rebalance:.*state=START.*cpus=[1-9]'; do
 		grep -q "$what" "$tmp/trace" || fail "no $what in the trace: $(cat "$tmp/trace")"
 	done
 	# trace-cmd and perf take the names from the format, in which the kernel replaces only enums
@@ -211,6 +213,8 @@ tracepoints() {
 	done
 	grep -qF '{ 1, "REMOVAL" }' "$tracing/events/dhp/dhp_event/format" ||
 		fail "no { 1, \"REMOVAL\" } in the format of dhp_event"
+	grep -qF '{ 0, "QUERY_STOP" }' "$tracing/events/dhp/dhp_rebalance/format" ||
+		fail "no { 0, \"QUERY_STOP\" } in the format of dhp_rebalance"
 }
 test_case tracepoints 'tracepoints of notifications and events'
 

@@ -226,10 +226,11 @@ toggle_blocks() {
 load_clients() {
 	local which sample
 	draws 4 | while read -r which && going_on; do
-		case $((which % 3)) in
+		case $((which % 4)) in
 		0) sample=dhp_sample_native ;;
 		1) sample=dhp_sample_wdm ;;
 		2) sample=dhp_sample_memory ;;
+		3) sample=dhp_sample_rebalance ;;
 		esac
 		try_load "$sample" >"$tmp/sample.out" 2>&1 ||
 			wrong "$sample does not load: $(cat "$tmp/sample.out")"
@@ -309,7 +310,7 @@ torture() {
 	grep -q '^SUCCESS' "$tmp/summary" ||
 		fail "findings: $(log_since_mark | sed -n 's/.*dhp_torture: finding: //p' | head -n 20)"
 }
-test_case torture 'P R M A X E everything at random, and no call that the contract does not allow'
+test_case torture 'P R M A X B E everything at random, and no call that the contract does not allow'
 
 # happened FIGURE...: fails unless each is above 0
 happened() {
@@ -353,6 +354,11 @@ clients() {
 	[ "$(how_often sample)" -gt 0 ] || fail "no driver was loaded and unloaded"
 }
 test_case clients 'R5 A6 A7 clients of all kinds and drivers registered and unregistered'
+
+rebalanced() {
+	happened rebalance_triples rebalance_put_off
+}
+test_case rebalanced 'B1 B2 B3 clients were stopped and started, and put it off'
 
 pools() {
 	happened pools_destroyed items_ran items_cancelled items_refused buffers_taken

@@ -517,6 +517,40 @@ deregister_left_behind() {
 }
 test_case deregister_left_behind 'R8 W8 a work item of a module that is being removed deregisters what was released'
 
+# counts QUERIES STOPS STARTS: of wdm_rebalance_driver
+counts() {
+	settle
+	has wdm_rebalance_driver queries "$1"
+	has wdm_rebalance_driver stops "$2"
+	has wdm_rebalance_driver starts "$3"
+	has wdm_rebalance_driver errors 0
+}
+
+starts_again() {
+	[ "$(cat /sys/module/wdm_rebalance_driver/parameters/starts)" = "$1" ]
+}
+
+rebalanced() {
+	cpu=$(pick_cpu)
+	settle
+	load wdm_rebalance_driver
+	counts 0 0 1
+	offline "$cpu"
+	counts 1 1 2
+	has wdm_rebalance_driver processors "$(online_cpus | wc -w)"
+	put /sys/module/wdm_rebalance_driver/parameters/refuse 1
+	online "$cpu"
+	wait_or_fail 20 starts_again 3
+	counts 3 2 3
+	has wdm_rebalance_driver processors "$(online_cpus | wc -w)"
+	put /sys/module/wdm_rebalance_driver/parameters/unregister 1
+	offline "$cpu"
+	counts 4 3 3
+	equal "clients" 0 "$(cat "$dhp/clients")"
+	unload wdm_rebalance_driver
+}
+test_case rebalanced 'B1 B2 a Windows driver is asked, stopped and started'
+
 # says SAMPLE WHAT...: fails unless the sample has logged each of them, and its budget for all CPUs
 says() {
 	local sample="$1" what

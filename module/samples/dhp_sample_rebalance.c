@@ -66,6 +66,15 @@ static void sample_stop(void *context)
 	WRITE_ONCE(sample_running, false);
 }
 
+/* Only start and the exit function write the pointer, and they do not overlap. */
+static void sample_set_layout(struct sample_layout *layout)
+{
+	struct sample_layout *old = rcu_replace_pointer(sample_layout, layout, true);
+
+	if (old)
+		kfree_rcu(old, rcu);
+}
+
 static struct sample_layout *sample_make_layout(const struct dhp_machine *machine)
 {
 	struct sample_layout *layout;
@@ -84,13 +93,10 @@ static struct sample_layout *sample_make_layout(const struct dhp_machine *machin
 /* It cannot fail. Without memory for a new layout, the old one goes on: not ideal, but correct. */
 static void sample_start(void *context, const struct dhp_machine *machine)
 {
-	struct sample_layout *layout = sample_make_layout(machine), *old;
+	struct sample_layout *layout = sample_make_layout(machine);
 
 	if (layout) {
-		/* Calls do not overlap, so nothing else writes the pointer. */
-		old = rcu_replace_pointer(sample_layout, layout, true);
-		if (old)
-			kfree_rcu(old, rcu);
+		sample_set_layout(layout);
 		rebuilds++;
 		queues = layout->nr_queues;
 		memory_mib = machine->memory_bytes >> 20;
@@ -151,8 +157,8 @@ module_init(sample_init);
 static void __exit sample_exit(void)
 {
 	dhp_unregister_rebalance(sample_client);
-	/* No reader of the parameter is left, and no other one reads the layout. */
-	kfree(rcu_dereference_protected(sample_layout, true));
+	/* The files of the parameters are still there, so there may be a reader. */
+	sample_set_layout(NULL);
 }
 module_exit(sample_exit);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * dhp_bad_calls: calls every function of dhp.h, dhp_pool.h and wdm.h with arguments that the
- * function must refuse, and compares the answers with what the header promises. The calls are
- * made when the module is loaded. The kernel log names each wrong answer.
+ * dhp_bad_calls: calls every function of dhp.h, dhp_rebalance.h, dhp_pool.h and wdm.h with
+ * arguments that the function must refuse, and compares the answers with what the header promises.
+ * The calls are made when the module is loaded. The kernel log names each wrong answer.
  *
  * /sys/kernel/debug/dhp_bad_calls has a line for each kind of call: KIND: TRIED WRONG.
  *

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Bad calls of the functions of dhp.h: registering and unregistering clients of each kind. */
+/*
+ * Bad calls of the functions of dhp.h and dhp_rebalance.h: registering and unregistering clients of
+ * each kind.
+ */
 #include <linux/err.h>
 #include <linux/kernel.h>
 
 #include "bad_calls_notify.h"
 #include "bad_calls_tally.h"
 #include "dhp.h"
+#include "dhp_rebalance.h"
 
 /* What a caller holds that has not checked its registration: NULL and ERR_PTR()s. */
 static void *const no_handles[] = {
@@ -118,9 +122,48 @@ static void bad_event_calls(void)
 		TRY_WITH(i, dhp_unregister_event_callback(no_handles[i]) == -EINVAL);
 }
 
+static int on_query_stop(void *context)
+{
+	return 0;
+}
+
+static void on_stop(void *context)
+{
+}
+
+static void on_start(void *context, const struct dhp_machine *machine)
+{
+}
+
+static void bad_rebalance_calls(void)
+{
+	static const struct dhp_rebalance_ops bad[] = {
+		{ },
+		{ .query_stop = on_query_stop },
+		{ .stop = on_stop },
+		{ .start = on_start },
+		{ .query_stop = on_query_stop, .stop = on_stop },
+		{ .query_stop = on_query_stop, .start = on_start },
+	};
+	static const struct dhp_rebalance_ops good = { .stop = on_stop, .start = on_start };
+	static int context;
+	unsigned int i;
+
+	tally_begin("rebalance clients");
+	TRY(dhp_register_rebalance(NULL, NULL) == ERR_PTR(-EINVAL));
+	TRY(dhp_register_rebalance(NULL, &context) == ERR_PTR(-EINVAL));
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
+		TRY_WITH(i, dhp_register_rebalance(&bad[i], NULL) == ERR_PTR(-EINVAL));
+	for (i = 0; i < ARRAY_SIZE(no_handles); i++)
+		TRY_WITH(i, dhp_unregister_rebalance(no_handles[i]) == -EINVAL);
+	/* Any context is good, and unregistering need not wait for the first start. */
+	MUST(!dhp_unregister_rebalance(dhp_register_rebalance(&good, ERR_PTR(-EIO))));
+}
+
 void bad_notify_calls(void)
 {
 	bad_processor_calls();
 	bad_memory_calls();
 	bad_event_calls();
+	bad_rebalance_calls();
 }

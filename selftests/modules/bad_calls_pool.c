@@ -15,6 +15,7 @@
 #include "bad_calls_tally.h"
 #include "dhp.h"
 #include "dhp_pool.h"
+#include "dhp_rebalance.h"
 
 /* ---- Configurations ------------------------------------------------------- */
 
@@ -210,6 +211,7 @@ static struct {
 	struct dhp_pool *pool;
 	struct dhp_processor_client *processor;
 	struct dhp_event_client *event;
+	struct dhp_rebalance_client *rebalance;
 } inside;
 
 static void on_processor(void *context, const struct dhp_processor_change *change, int *status)
@@ -220,6 +222,19 @@ static void on_event(void *context, const struct dhp_event *event)
 {
 }
 
+static void on_stop(void *context)
+{
+}
+
+static void on_start(void *context, const struct dhp_machine *machine)
+{
+}
+
+static const struct dhp_rebalance_ops rebalance_ops = {
+	.stop = on_stop,
+	.start = on_start,
+};
+
 static void inside_fn(struct dhp_work *work)
 {
 	const struct dhp_pool_config config = { .name = "inside" };
@@ -229,6 +244,7 @@ static void inside_fn(struct dhp_work *work)
 	    ERR_PTR(-EDEADLK));
 	TRY(dhp_unregister_processor_callback(inside.processor) == -EDEADLK);
 	TRY(dhp_unregister_event_callback(inside.event) == -EDEADLK);
+	TRY(dhp_unregister_rebalance(inside.rebalance) == -EDEADLK);
 	TRY(config_answers(&config, -EDEADLK));
 	dhp_pool_destroy(inside.pool);
 	dhp_pool_flush(inside.pool);
@@ -242,12 +258,15 @@ static void calls_from_inside(struct dhp_pool *pool)
 	inside.processor = dhp_register_processor_callback(on_processor, NULL, 0);
 	inside.event = dhp_register_event_callback(DHP_PROCESSOR, on_event, NULL, 0);
 	MUST(!IS_ERR_OR_NULL(inside.processor));
+	inside.rebalance = dhp_register_rebalance(&rebalance_ops, NULL);
 	MUST(!IS_ERR_OR_NULL(inside.event));
+	MUST(!IS_ERR_OR_NULL(inside.rebalance));
 	dhp_work_init(&inside.work, inside_fn);
 	MUST(dhp_pool_submit(pool, &inside.work));
 	dhp_pool_flush(pool);
-	/* The pool and both clients still work. */
+	/* The pool and the clients still work. */
 	MUST(runs_once(pool, cpumask_first(cpu_online_mask)));
+	MUST(!dhp_unregister_rebalance(inside.rebalance));
 	MUST(!dhp_unregister_event_callback(inside.event));
 	MUST(!dhp_unregister_processor_callback(inside.processor));
 }

@@ -192,6 +192,32 @@ static void bad_drivers(void)
 	__dhp_wdm_driver_exit(&empty);
 }
 
+static VOID on_stop(PVOID Context)
+{
+}
+
+static VOID on_start(PVOID Context, PDHP_MACHINE Machine)
+{
+}
+
+static void bad_rebalance_calls(void)
+{
+	static DHP_REBALANCE bad[] = { { }, { .Stop = on_stop }, { .Start = on_start } };
+	static DHP_REBALANCE good = { .Stop = on_stop, .Start = on_start };
+	unsigned int i;
+
+	tally_begin("DhpRegisterRebalance");
+	TRY(DhpRegisterRebalance(NULL) == STATUS_INVALID_PARAMETER);
+	TRY(DhpUnregisterRebalance(NULL) == STATUS_INVALID_PARAMETER);
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		TRY_WITH(i, DhpRegisterRebalance(&bad[i]) == STATUS_INVALID_PARAMETER);
+		TRY_WITH(i, DhpUnregisterRebalance(&bad[i]) == STATUS_INVALID_PARAMETER);
+	}
+	MUST(DhpRegisterRebalance(&good) == STATUS_SUCCESS);
+	MUST(DhpUnregisterRebalance(&good) == STATUS_SUCCESS);
+	TRY(DhpUnregisterRebalance(&good) == STATUS_INVALID_PARAMETER);
+}
+
 void bad_wdm_calls(void)
 {
 	bad_drivers();
@@ -199,4 +225,5 @@ void bad_wdm_calls(void)
 	bad_pnp_calls();
 	bad_counting_calls();
 	bad_status_calls();
+	bad_rebalance_calls();
 }

@@ -32,8 +32,8 @@
  *
  * test_action.c
  *   veto NAME state=start|remove_start|query_stop errno=E [cpu=N|start=ADDRESS] [count=K]
- *	vetoes, or puts its stop off, the next K (1) times; count=0: always. start: only for the range that begins at
- *	this physical address.
+ *	vetoes, or puts its stop off, the next K (1) times; count=0: always. start: only for the
+ *	range that begins at this physical address.
  *   inside NAME state=STATE action=ACTION [arg=A] [cpu=N|start=ADDRESS] [count=K]
  *	does something in a callback; the file lists the actions
  *
@@ -53,10 +53,10 @@
  *	brings a CPU online or takes it offline as if the machine were rebooting
  *
  * test_suspend.c
- *   asleep start|stop [register=NAME] [unregister=NAME] [add=N]
+ *   asleep start|stop [register=NAME] [rebalance=NAME] [unregister=NAME] [add=N]
  *	from start to stop, each suspend logs when devices are suspended and resumed. When they
- *	are suspended, it registers event client NAME for CPUs with existing, unregisters NAME,
- *	and adds a device for CPU N, as if that CPU became present.
+ *	are suspended, it registers event client NAME for CPUs with existing, registers rebalance
+ *	client NAME, unregisters NAME, and adds a device for CPU N, as if that CPU became present.
  *
  * test_cpus.c
  *   hog cpu=N ms=M
@@ -225,7 +225,7 @@ static const struct verb verbs[] = {
 	{ "newcomers", true, "", register_loop_control },
 	{ "memory_newcomers", true, "", memory_loop_control },
 	{ "shutdown", true, "cpu ", shutdown_control },
-	{ "asleep", true, "register unregister add ", suspend_control },
+	{ "asleep", true, "register rebalance unregister add ", suspend_control },
 	{ "hog", false, "cpu ms ", cpu_hog },
 	{ "gate", true, "", gate_control },
 	{ "hotplug", true, "", hotplug_control },

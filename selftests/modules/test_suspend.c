@@ -17,9 +17,11 @@
 #include "test_command.h"
 #include "test_event_client.h"
 #include "test_log.h"
+#include "test_rebalance_client.h"
 #include "test_suspend.h"
 
 static char to_register[32];
+static char to_rebalance[32];
 static char to_unregister[32];
 static long to_add;
 static struct device *added;
@@ -63,6 +65,9 @@ static int asleep_suspend(struct device *dev)
 		log_line("%s registered: %d", to_register,
 			 event_client_register(to_register, DHP_PROCESSOR,
 					       DHP_EVENT_INCLUDE_EXISTING, false));
+	if (*to_rebalance)
+		log_line("%s registered: %d", to_rebalance,
+			 rebalance_client_register(to_rebalance, NULL));
 	if (*to_unregister)
 		client_unregister(&unregister);
 	if (to_add >= 0 && !added)
@@ -99,6 +104,7 @@ static int start(const struct command *command)
 	if (err)
 		return err;
 	strscpy(to_register, option(command, "register") ?: "", sizeof(to_register));
+	strscpy(to_rebalance, option(command, "rebalance") ?: "", sizeof(to_rebalance));
 	strscpy(to_unregister, option(command, "unregister") ?: "", sizeof(to_unregister));
 	err = platform_driver_register(&asleep_driver);
 	if (err)

@@ -26,6 +26,7 @@
 #include "torture_oracle_event.h"
 #include "torture_oracle_memory.h"
 #include "torture_oracle_processor.h"
+#include "torture_oracle_rebalance.h"
 #include "torture_random.h"
 #include "torture_thread.h"
 
@@ -36,7 +37,7 @@ unsigned int torture_veto_permille = 8;
 module_param_named(veto_permille, torture_veto_permille, uint, 0444);
 MODULE_PARM_DESC(veto_permille, "how many of a thousand STARTs and REMOVE_STARTs a client vetoes (8)");
 
-enum kind { PROCESSOR, EVENT, MEMORY, NR_KINDS };
+enum kind { PROCESSOR, EVENT, MEMORY, REBALANCE, NR_KINDS };
 
 /**
  * struct torture_client - a registration
@@ -60,6 +61,7 @@ struct torture_client {
 		struct oracle_processor processor;
 		struct oracle_event event;
 		struct oracle_memory memory;
+		struct oracle_rebalance rebalance;
 	};
 };
 
@@ -131,6 +133,9 @@ static bool too_late(struct torture_client *c, const char *what)
 static void on_processor(void *context, const struct dhp_processor_change *change, int *status);
 static void on_event(void *context, const struct dhp_event *event);
 static void on_memory(void *context, const struct dhp_memory_change *change, int *status);
+static int on_query_stop(void *context);
+static void on_stop(void *context);
+static void on_start(void *context, const struct dhp_machine *machine);
 
 static int register_processor(struct torture_client *c, struct rnd_state *random)
 {
@@ -198,6 +203,21 @@ static int register_memory(struct torture_client *c, struct rnd_state *random)
 	return ret;
 }
 
+static int register_rebalance(struct torture_client *c)
+{
+	static const struct dhp_rebalance_ops ops = {
+		.query_stop = on_query_stop,
+		.stop = on_stop,
+		.start = on_start,
+	};
+	void *handle = dhp_register_rebalance(&ops, c);
+	int ret = PTR_ERR_OR_ZERO(handle);
+
+	if (!ret)
+		WRITE_ONCE(c->handle, handle);
+	return ret;
+}
+
 /* Returns NULL if the registration fails, for example because the client vetoes its replay. */
 static struct torture_client *open_client(struct rnd_state *random, enum kind kind)
 {
@@ -215,6 +235,8 @@ static struct torture_client *open_client(struct rnd_state *random, enum kind ki
 		ret = register_processor(c, random);
 	else if (kind == EVENT)
 		ret = register_event(c, random);
+	else if (kind == REBALANCE)
+		ret = register_rebalance(c);
 	else
 		ret = register_memory(c, random);
 	if (!ret) {
@@ -241,6 +263,8 @@ static void unregister_client(struct torture_client *c)
 		oracle_processor_unregistered(&c->processor);
 	} else if (c->kind == EVENT) {
 		ret = dhp_unregister_event_callback(c->handle);
+	} else if (c->kind == REBALANCE) {
+		ret = dhp_unregister_rebalance(c->handle);
 	} else {
 		oracle_memory_unregisters(&c->memory);
 		ret = dhp_unregister_memory_callback(c->handle);
@@ -410,43 +434,94 @@ static void on_memory(void *context, const struct dhp_memory_change *change, int
 }
 
 /* The callback of an event may take the CPU hotplug lock. */
-static void event_locks(struct torture_client *c)
+static void takes_locks(struct torture_client *c)
 {
 	cpus_read_lock();
 	doze(&c->random, 300);
 	cpus_read_unlock();
 }
 
-static void event_opens(struct torture_client *c)
+static void opens_client(struct torture_client *c)
 {
-	close_client(open_client(&c->random, draw(&c->random, 3)));
+	close_client(open_client(&c->random, draw(&c->random, NR_KINDS)));
 }
 
-/* The callback of an event may do anything, unregistering its own client included. */
+/*
+ * An asynchronous callback may do anything, unregistering its own client included. Returns whether
+ * it has done that.
+ */
+static bool anything(struct torture_client *c)
+{
+	u32 what = draw(&c->random, 1000);
+
+	if (what < 50)
+		takes_locks(c);
+	else if (what < 80)
+		opens_client(c);
+	else if (what < 90)
+		torture_onoff(&c->random);
+	else if (what < 110)
+		return unregister_self(c);
+	else if (what < 120)
+		return unregister_offered(c);
+	else if (what < 150)
+		doze(&c->random, 2000);
+	return false;
+}
+
 static void on_event(void *context, const struct dhp_event *event)
 {
 	struct torture_client *c = context;
-	bool left = false;
-	u32 what;
+	bool left;
 
 	if (too_late(c, "an event"))
 		return;
 	oracle_event_enter(&c->event, event);
-	what = draw(&c->random, 1000);
-	if (what < 50)
-		event_locks(c);
-	else if (what < 80)
-		event_opens(c);
-	else if (what < 90)
-		torture_onoff(&c->random);
-	else if (what < 110)
-		left = unregister_self(c);
-	else if (what < 120)
-		left = unregister_offered(c);
-	else if (what < 150)
-		doze(&c->random, 2000);
+	left = anything(c);
 	oracle_event_leave();
 	end_call(c, left, "an event that has not returned");
+}
+
+static int on_query_stop(void *context)
+{
+	struct torture_client *c = context;
+	int status;
+	bool left;
+
+	if (too_late(c, "a query_stop"))
+		return 0;
+	oracle_query_stop_enter(&c->rebalance);
+	left = anything(c);
+	status = chance(&c->random, 200) ? -EBUSY : 0;
+	oracle_query_stop_leave(&c->rebalance, status);
+	end_call(c, left, "a query_stop that has not returned");
+	return status;
+}
+
+static void on_stop(void *context)
+{
+	struct torture_client *c = context;
+	bool left;
+
+	if (too_late(c, "a stop"))
+		return;
+	oracle_stop_enter(&c->rebalance);
+	left = anything(c);
+	oracle_rebalance_leave();
+	end_call(c, left, "a stop that has not returned");
+}
+
+static void on_start(void *context, const struct dhp_machine *machine)
+{
+	struct torture_client *c = context;
+	bool left;
+
+	if (too_late(c, "a start"))
+		return;
+	oracle_start_enter(&c->rebalance, machine);
+	left = anything(c);
+	oracle_rebalance_leave();
+	end_call(c, left, "a start that has not returned");
 }
 
 /* ---- Threads ------------------------------------------------------------- */
@@ -454,7 +529,7 @@ static void on_event(void *context, const struct dhp_event *event)
 static enum kind draw_kind(struct rnd_state *random)
 {
 	static const enum kind kinds[] = {
-		PROCESSOR, PROCESSOR, PROCESSOR, PROCESSOR, EVENT, EVENT, EVENT, MEMORY
+		PROCESSOR, PROCESSOR, PROCESSOR, PROCESSOR, EVENT, EVENT, EVENT, MEMORY, REBALANCE
 	};
 
 	return kinds[draw(random, ARRAY_SIZE(kinds))];

@@ -13,6 +13,7 @@
  *	torture_oracle_processor.c	the calls of processor clients
  *	torture_oracle_memory.c		the calls of memory clients
  *	torture_oracle_event.c		the calls of event clients
+ *	torture_oracle_rebalance.c	the calls of rebalance clients
  *
  * This file starts and stops all of it. When the module is unloaded, one line in the kernel log
  * begins with SUCCESS or FAILURE, as that of rcutorture does. Until then,
@@ -81,13 +82,14 @@ static void print_summary(void)
 {
 	long found = torture_findings();
 
-	pr_alert("End of test: %s: seed=%lu transitions=%ld (processors=%ld memory=%ld) online=%ld/%ld/%ld offline=%ld/%ld/%ld clients=%ld/%ld/%ld calls=%ld/%ld/%ld vetoes=%ld/%ld/%ld/%ld/%ld pools=%ld/%ld items=%ld/%ld/%ld buffers=%ld/%ld audits=%ld findings=%ld\n",
+	pr_alert("End of test: %s: seed=%lu transitions=%ld (processors=%ld memory=%ld) online=%ld/%ld/%ld offline=%ld/%ld/%ld clients=%ld/%ld/%ld calls=%ld/%ld/%ld/%ld triples=%ld vetoes=%ld/%ld/%ld/%ld/%ld pools=%ld/%ld items=%ld/%ld/%ld buffers=%ld/%ld audits=%ld findings=%ld\n",
 		 found ? "FAILURE" : "SUCCESS", torture_random_seed(), count_transitions(),
 		 counted(PROCESSOR_EVENTS), counted(MEMORY_EVENTS),
 		 counted(ONLINE_ATTEMPTS), counted(ONLINE_SUCCESSES), counted(ONLINE_VETOED),
 		 counted(OFFLINE_ATTEMPTS), counted(OFFLINE_SUCCESSES), counted(OFFLINE_VETOED),
 		 counted(CLIENT_ATTEMPTS), counted(CLIENT_SUCCESSES), counted(CLIENT_VETOED),
 		 counted(PROCESSOR_CALLS), counted(EVENT_CALLS), counted(MEMORY_CALLS),
+		 counted(REBALANCE_CALLS), counted(REBALANCE_TRIPLES),
 		 counted(START_VETOES), counted(REMOVE_VETOES), counted(REPLAY_VETOES),
 		 counted(MEMORY_VETOES), counted(MEMORY_REPLAY_VETOES),
 		 counted(POOL_ATTEMPTS), counted(POOL_SUCCESSES),

@@ -18,6 +18,7 @@
 #include "torture_oracle_event.h"
 #include "torture_oracle_memory.h"
 #include "torture_oracle_processor.h"
+#include "torture_oracle_rebalance.h"
 
 #define SETTLE_SECONDS 120	/* an emulated machine may be slow */
 
@@ -70,8 +71,15 @@ int oracle_init(void)
 		ret = watch_category(DHP_PROCESSOR);
 	if (ret) {
 		pr_err("the watchers cannot be registered: %pe\n", ERR_PTR(ret));
-		unwatch();
+		goto unwatch;
 	}
+	ret = oracle_rebalance_init();
+	if (ret)
+		goto unwatch;
+	return 0;
+
+unwatch:
+	unwatch();
 	return ret;
 }
 
@@ -121,11 +129,13 @@ void oracle_check_end(void)
 		    oracle_section_online(section))
 			torture_err("A1 A9: by its events, section of memory %lu is in another state",
 				    section);
+	oracle_rebalance_check_end();
 	if (!oracle_processors_empty() || !oracle_memories_empty())
 		torture_err("this module has left clients behind");
 }
 
 void oracle_exit(void)
 {
+	oracle_rebalance_exit();
 	unwatch();
 }

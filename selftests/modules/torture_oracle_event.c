@@ -125,7 +125,7 @@ static void check_new(struct oracle_event *o, const struct dhp_event *event)
 	if (event->category == DHP_PROCESSOR && !event->merged)
 		oracle_processor_check_event(event);
 	o->live = true;
-	last_seq = event->seq;
+	WRITE_ONCE(last_seq, event->seq);
 	last_seq_order = o->order;
 	last_time = event->time;
 }
@@ -153,6 +153,16 @@ void oracle_event_enter(struct oracle_event *o, const struct dhp_event *event)
 	check_what(o, event);
 	if (o->watcher && !event->existing)
 		count_event(event);
+}
+
+/* For who comes after events: the watchers have got this one. */
+void oracle_event_check_delivered(u64 seq)
+{
+	u64 last = READ_ONCE(last_seq);
+
+	if (READ_ONCE(watching) && seq > last)
+		torture_err("B3: a start behind event %llu, but the last one that was delivered is %llu",
+			    seq, last);
 }
 
 void oracle_event_leave(void)

@@ -32,6 +32,7 @@ void oracle_event_begin(struct oracle_event *o, enum dhp_category category, bool
 void oracle_event_free(struct oracle_event *o);
 void oracle_event_watch(u64 seq);
 void oracle_event_enter(struct oracle_event *o, const struct dhp_event *event);
+void oracle_event_check_delivered(u64 seq);
 void oracle_event_leave(void);
 bool oracle_event_arrived(struct oracle_event *o, unsigned long what);
 
