@@ -554,8 +554,11 @@ test_case insmod_parameters 'bad: parameters are refused and named, and leave no
 
 # A sample that gets parameters needs bad values for them here.
 sample_parameters() {
-	module_loaded dhp || load dhp pool=0
-	for sample in dhp_sample_native dhp_sample_wdm dhp_sample_memory; do
+	for loaded in dhp_test dhp; do
+		! module_loaded "$loaded" || unload "$loaded"
+	done
+	load dhp pool=1
+	for sample in dhp_sample_native dhp_sample_wdm dhp_sample_memory dhp_sample_shared_pool; do
 		load "$sample"
 		[ ! -e "/sys/module/$sample/parameters" ] ||
 			fail "$sample has parameters that are not tested: $(ls "/sys/module/$sample/parameters")"

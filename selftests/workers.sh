@@ -122,7 +122,7 @@ destroyed_offline() {
 	wait_or_fail 30 blocked_in pool_retry
 	ctl "destroy t" &
 	destroyer=$!
-	wait_or_fail 30 blocked_in dhp_pool_destroy
+	wait_or_fail 30 blocked_in dhp_pool_remove
 	ctl "gate open"
 	wait_or_fail 60 has_gone_offline "$cpu"
 	wait "$destroyer" || fail "the pool was not destroyed"

@@ -111,8 +111,31 @@ struct dhp_pool *__dhp_pool_create(const struct dhp_pool_config *config,
 #define dhp_pool_create(config) __dhp_pool_create(config, THIS_MODULE)
 
 /**
+ * dhp_system_pool() - the pool that all drivers share
+ *
+ * For a driver that wants no pool of its own, as the kernel's system_wq is for one that wants
+ * no workqueue of its own. The pool is named dhp. Its workers do not steal, and its buffers
+ * have PAGE_SIZE bytes. A driver may submit items, cancel them, and get and put buffers. The
+ * drivers' items wait for each other: one that runs for long needs a pool of its own.
+ *
+ * No driver destroys this pool: dhp_pool_destroy() refuses that, with a warning in the log.
+ * dhp_pool_flush() waits for the items of all drivers; dhp_work_cancel() only for one's own.
+ *
+ * Before a driver is removed, it stops submitting, calls dhp_work_cancel() for each of its items,
+ * and puts its buffers back. That is also for an item that has said that it is done: its function
+ * may not have returned yet. dhp does not know whose the items are. One that is left behind
+ * would run in code that is gone, and a buffer that is left behind is lost until dhp is removed.
+ *
+ * Context: Any.
+ * Return: the pool, which stays as long as the caller's module does; or NULL when dhp was loaded
+ * with pool=0. Without a pool, the functions here do nothing, and warn; so check this once.
+ */
+struct dhp_pool *dhp_system_pool(void);
+
+/**
  * dhp_pool_destroy() - run what was submitted, then free a pool
- * @pool: the pool; NULL and ERR_PTR() are ignored
+ * @pool: the pool; NULL and ERR_PTR() are ignored; refused, with a warning in the log, for
+ *	dhp_system_pool()
  *
  * The caller makes sure that nothing is submitted any more. The log names buffers that were
  * not put back; they are leaked, not freed while in use.

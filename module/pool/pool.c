@@ -20,6 +20,7 @@
 #include "common.h"
 #include "cpu.h"
 #include "follow.h"
+#include "pool.h"
 #include "registry.h"
 #include "wait.h"
 
@@ -162,18 +163,28 @@ free_pool:
 }
 EXPORT_SYMBOL_GPL(__dhp_pool_create);
 
-void dhp_pool_destroy(struct dhp_pool *pool)
+/* Runs what was submitted, then frees the pool, be it dhp's own. */
+void dhp_pool_remove(struct dhp_pool *pool)
 {
-	if (IS_ERR_OR_NULL(pool))
-		return;
-	if (dhp_refuse_inside("destroying a pool"))
-		return;
-
 	dhp_attributes_del(pool);
 	dhp_pool_drain(pool);
 	pool_free_workers(pool);
 	dhp_registry_del(pool);
 	pool_free_buffers(pool);
 	pool_free(pool);
+}
+
+void dhp_pool_destroy(struct dhp_pool *pool)
+{
+	if (IS_ERR_OR_NULL(pool))
+		return;
+	if (pool->owner == THIS_MODULE) {
+		pr_err("dhp_pool_destroy() from %pS: pool %s is shared by all drivers, and none of them destroys it\n",
+		       __builtin_return_address(0), pool->name);
+		return;
+	}
+	if (dhp_refuse_inside("destroying a pool"))
+		return;
+	dhp_pool_remove(pool);
 }
 EXPORT_SYMBOL_GPL(dhp_pool_destroy);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The pool as a part of dhp: what it offers to the rest of the module, and the module's own
- * pool, named dhp. The list of pools is in registry.c.
+ * pool, named dhp, which all drivers share. The list of pools is in registry.c.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -30,7 +30,17 @@ module_param(buffer_permille, uint, 0444);
 MODULE_PARM_DESC(buffer_permille,
 		 "thousandths of the online memory that is not movable for the buffers of pool dhp, 1 to 500 (default: 4)");
 
+/*
+ * Constant while there is a driver that can see it: drivers are linked to dhp after its init
+ * function has run, and are unloaded before its exit function runs.
+ */
 static struct dhp_pool *own_pool;
+
+struct dhp_pool *dhp_system_pool(void)
+{
+	return own_pool;
+}
+EXPORT_SYMBOL_GPL(dhp_system_pool);
 
 /**
  * dhp_pools_settle() - wait for the pools
@@ -116,7 +126,8 @@ exit_attributes:
 
 void dhp_pools_exit(void)
 {
-	dhp_pool_destroy(own_pool);
+	if (own_pool)
+		dhp_pool_remove(own_pool);
 	own_pool = NULL;
 	dhp_suspend_exit();
 	dhp_attributes_exit();

@@ -68,6 +68,10 @@
  *
  * test_pool.c
  *   pool NAME [buffer_size=] [permille=] [min=] [max=] [stealing=1]
+ *   pool NAME system=1
+ *	uses the pool that all drivers share
+ *   destroy_system
+ *	tries to destroy that pool, which dhp refuses
  *   destroy NAME
  *   rest NAME
  *	ends load, ticks and storm
@@ -232,8 +236,9 @@ static const struct verb verbs[] = {
 	{ "note", true, "", do_note },
 	{ "clear", false, "", do_clear },
 	{ "reset", false, "", do_reset },
-	{ "pool", true, "buffer_size permille min max stealing ", pool_create },
+	{ "pool", true, "buffer_size permille min max stealing system ", pool_create },
 	{ "destroy", true, "", pool_destroy },
+	{ "destroy_system", false, "", pool_destroy_system },
 	{ "submit", true, "cpu count sleep_us twice irq again keep ", items_submit },
 	{ "cancel", true, "", items_cancel },
 	{ "flush", true, "", items_flush },

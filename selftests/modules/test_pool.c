@@ -22,7 +22,7 @@
 
 int pool_create(const struct command *command)
 {
-	long buffer_size = 0, permille = 4, min = 0, max = 0, stealing = 0;
+	long buffer_size = 0, permille = 4, min = 0, max = 0, stealing = 0, system = 0;
 	size_t length = strlen(command->name) + 1;
 	struct dhp_pool_config config = { .name = command->name };
 	struct pool_user *user;
@@ -37,6 +37,8 @@ int pool_create(const struct command *command)
 		err = number_option(command, "max", &max);
 	if (!err)
 		err = number_option(command, "stealing", &stealing);
+	if (!err)
+		err = number_option(command, "system", &system);
 	if (err)
 		return err;
 	config.buffer_size = buffer_size;
@@ -49,14 +51,16 @@ int pool_create(const struct command *command)
 	if (!user)
 		return complain(-ENOMEM, "no memory for another pool");
 	strscpy(user->name, command->name, length);
-	user->buffer_size = buffer_size;
+	user->buffer_size = system ? PAGE_SIZE : buffer_size;
+	user->system = system;
 	INIT_LIST_HEAD(&user->buffers);
 
 	/* Not under the lock, so that other commands run while a callback holds this one. */
-	user->pool = dhp_pool_create(&config);
+	user->pool = system ? dhp_system_pool() : dhp_pool_create(&config);
 	if (IS_ERR_OR_NULL(user->pool)) {
 		err = user->pool ? complain(PTR_ERR(user->pool), "dhp refused") :
-				   complain(-ENOTRECOVERABLE, "dhp returned NULL");
+		      system ? complain(-ENODEV, "dhp has no pool of its own") :
+			       complain(-ENOTRECOVERABLE, "dhp returned NULL");
 		kfree(user);
 		return err;
 	}
@@ -92,13 +96,26 @@ static void quiesce(struct pool_user *user)
 	items_cancel_kept(user);
 }
 
+/* A pool that all drivers share stays: its items have run, and its buffers are put. */
+static void leave_system_pool(struct pool_user *user)
+{
+	while (user->nr_buffers) {
+		buffer_put_first(user, &user->buffers);
+		user->nr_buffers--;
+	}
+	dhp_pool_flush(user->pool);
+}
+
 /* Does not put the buffers that are held: a test looks at how the pool reports that. */
 static int destroy(struct pool_user *user)
 {
 	long bad;
 
 	quiesce(user);
-	dhp_pool_destroy(user->pool);
+	if (user->system)
+		leave_system_pool(user);
+	else
+		dhp_pool_destroy(user->pool);
 	bad = atomic_long_read(&user->submitted) - atomic_long_read(&user->ran) -
 	      atomic_long_read(&user->cancelled);
 	kfree(user);
@@ -126,6 +143,12 @@ int pool_destroy(const struct command *command)
 	return user ? destroy(user) : -ENOENT;
 }
 
+int pool_destroy_system(const struct command *command)
+{
+	dhp_pool_destroy(dhp_system_pool());
+	return 0;
+}
+
 void pools_reset(void)
 {
 	struct pool_user *user;
@@ -144,7 +167,10 @@ void pools_reset(void)
 	} while (user);
 }
 
-/* The pools stay, and their items, which run later and use struct pool_user. */
+/*
+ * The pools stay, and their items, which run later and use struct pool_user. Nothing may be left
+ * in a pool that all drivers share.
+ */
 void pools_abandon(void)
 {
 	struct pool_user *user;
@@ -152,6 +178,8 @@ void pools_abandon(void)
 	mutex_lock(&pools_lock);
 	list_for_each_entry(user, &pools, node) {
 		quiesce(user);
+		if (user->system)
+			leave_system_pool(user);
 		kmemleak_not_leak(user);
 		WRITE_ONCE(user->abandoned, true);
 	}

@@ -12,6 +12,7 @@ void pools_abandon(void);
 /* Commands */
 int pool_create(const struct command *command);
 int pool_destroy(const struct command *command);
+int pool_destroy_system(const struct command *command);
 int pool_rest(const struct command *command);
 
 #endif /* _TEST_POOL_H */

@@ -31,6 +31,7 @@ struct ticker;
  * @tickers: timers of `ticks`, one for each CPU that was online
  * @nr_tickers: number of them
  * @storm: the timer of `storm`
+ * @system: it is the pool that all drivers share
  * @abandoned: dhp_test is unloaded, and the pool's items still run
  * @watch_start: start of the memory whose buffers are counted
  * @watch_size: size of it
@@ -54,6 +55,7 @@ struct pool_user {
 	struct ticker *tickers;
 	unsigned int nr_tickers;
 	struct storm *storm;
+	bool system;
 	bool abandoned;
 	phys_addr_t watch_start, watch_size;
 	atomic_long_t submitted, ran, twice, disorder, elsewhere, held, shared, watched;
