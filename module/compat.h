@@ -12,6 +12,8 @@
 
 #include <linux/device.h>
 #include <linux/fs_struct.h>
+#include <linux/memory.h>
+#include <linux/memory_hotplug.h>
 #include <linux/mm.h>
 #include <linux/mm_types.h>
 #include <linux/shrinker.h>
@@ -23,6 +25,11 @@
 static inline bool dev_offline(const struct device *dev)
 {
 	return dev->offline;
+}
+
+static inline bool dev_offline_disabled(const struct device *dev)
+{
+	return dev->offline_disabled;
 }
 #endif
 
@@ -66,6 +73,19 @@ static inline bool dhp_page_large_kmalloc(const struct page *page)
 	return PageLargeKmalloc(page);
 #else
 	return false;
+#endif
+}
+
+/*
+ * Can the struct pages of memory that is added be in that memory? 6.1 does that for single memory
+ * blocks, if a parameter says so, which modules cannot see.
+ */
+static inline bool dhp_memmap_on_memory(u64 size)
+{
+#ifdef DHP_HAVE_MEMMAP_ON_MEMORY
+	return mhp_supports_memmap_on_memory();
+#else
+	return IS_ENABLED(CONFIG_MHP_MEMMAP_ON_MEMORY) && size == memory_block_size_bytes();
 #endif
 }
 

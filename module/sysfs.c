@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * /sys/kernel/dhp: what people and scripts see. One value a file, but
- * for refusals, all read-only. The pools'
- * files are in pool/attributes.c.
+ * /sys/kernel/dhp: what people and scripts see. One value a file but for refusals and query, all
+ * read-only but for the question that is to be asked. The pools' files are in pool/attributes.c.
  */
 #include <linux/cpumask.h>
 #include <linux/kobject.h>
@@ -55,12 +54,25 @@ static ssize_t refusals_show(struct kobject *kobj, struct kobj_attribute *attr,
 	return dhp_refusal_show(page);
 }
 
+static ssize_t query_show(struct kobject *kobj, struct kobj_attribute *attr, char *page)
+{
+	return dhp_query_show(page);
+}
+
+static ssize_t query_store(struct kobject *kobj, struct kobj_attribute *attr, const char *text,
+			   size_t len)
+{
+	return dhp_query_store(text) ?: len;
+}
+
 static struct kobj_attribute clients_attr = __ATTR_RO(clients);
 static struct kobj_attribute sequence_attr = __ATTR_RO(sequence);
 /* A read makes what waits happen earlier, so it is for root only. */
 static struct kobj_attribute settle_attr = __ATTR_RO_MODE(settle, 0400);
 /* Its lines have physical addresses. */
 static struct kobj_attribute refusals_attr = __ATTR_RO_MODE(refusals, 0400);
+/* The clients run for a read. */
+static struct kobj_attribute query_attr = __ATTR_RW_MODE(query, 0600);
 static struct kobj_attribute present_offline_attr = __ATTR_RO(present_offline);
 
 static struct attribute *dhp_attrs[] = {
@@ -69,6 +81,7 @@ static struct attribute *dhp_attrs[] = {
 	&settle_attr.attr,
 	&present_offline_attr.attr,
 	&refusals_attr.attr,
+	&query_attr.attr,
 	NULL,
 };
 

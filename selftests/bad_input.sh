@@ -15,7 +15,7 @@ debugfs=/sys/kernel/debug/dhp
 kinds='parameters of insmod|parameters at run time|read-only files|concurrent writers'
 kinds="$kinds|concurrent insmods|statuses from callbacks|words to dhp_test"
 # These names are those of modules/bad_calls_*.c.
-for calls in 'processor clients' 'memory clients' 'event clients' 'names of pools' \
+for calls in 'processor clients' 'memory clients' 'event clients' 'questions' 'names of pools' \
 	'sizes of pools' 'work items' 'work without a pool, pools without work' \
 	'from inside a work item' 'buffers' \
 	'buffers without a pool' 'module_wdm_driver' 'KeRegisterProcessorChangeCallback' \

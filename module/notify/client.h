@@ -17,6 +17,7 @@ struct module;
  * @owner: the client's module, NULL for built-in code
  * @kind: what it registered for
  * @name: MODULE/CALLBACK#NUMBER
+ * @warned_query: the log has said that its answer to a question is ignored
  * @calls: how often it was called
  * @vetoes: how often it vetoed
  * @longest_ns: its longest call
@@ -30,6 +31,7 @@ struct dhp_client_info {
 	struct module *owner;
 	const char *kind;
 	char name[DHP_NAME_LEN];
+	bool warned_query;
 	u64 calls;
 	u64 vetoes;
 	u64 longest_ns;

@@ -8,6 +8,7 @@
 #include <linux/pfn.h>
 #include <linux/slab.h>
 
+#include "asking.h"
 #include "client.h"
 #include "common.h"
 #include "log.h"
@@ -20,7 +21,8 @@
  * @info: name and counts
  * @node: in memory_clients
  * @fn: its callback
- * @context: the callback's
+ * @query: its answer to questions, or NULL
+ * @context: of both
  * @flags: what it asked for
  * @waiting: it has been notified that the block in transit begins to change, and not yet of
  *	the outcome. There is one block in transit at a time.
@@ -31,6 +33,7 @@ struct dhp_memory_client {
 	struct dhp_client_info info;
 	struct list_head node;
 	dhp_memory_fn fn;
+	dhp_query_fn query;
 	void *context;
 	unsigned int flags;
 	bool waiting;
@@ -160,6 +163,40 @@ int dhp_memory_notify(const struct dhp_memory_change *change, bool refusable)
 		}
 	}
 	return 0;
+}
+
+/* ---- Asking -------------------------------------------------------------- */
+
+/* Asks one client if a change would notify it. */
+static void client_ask(struct dhp_memory_client *client, struct dhp_asking *asking,
+		       enum dhp_memory_state state)
+{
+	if (client->left || rules[state].flags & ~client->flags)
+		return;
+	dhp_asking_client(asking, &client->info, client->query, client->context);
+}
+
+/* Asks the clients that the change would notify, in that order. */
+void dhp_memory_clients_ask(struct dhp_asking *asking)
+{
+	struct dhp_memory_client *client;
+
+	lockdep_assert_held(&dhp_online_mutex);
+
+	if (asking->query.change == DHP_QUERY_ADD) {
+		list_for_each_entry(client, &memory_clients, node)
+			client_ask(client, asking, DHP_MEMORY_START);
+	} else {
+		list_for_each_entry_reverse(client, &memory_clients, node)
+			client_ask(client, asking, DHP_MEMORY_REMOVE_START);
+	}
+}
+
+void dhp_memory_client_set_query(struct dhp_memory_client *client, dhp_query_fn fn)
+{
+	lockdep_assert_held(&dhp_online_mutex);
+
+	client->query = fn;
 }
 
 /* ---- The list of clients ------------------------------------------------- */

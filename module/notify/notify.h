@@ -80,6 +80,10 @@ void dhp_request_exit(void);
 int dhp_cpu_step_init(void);
 void dhp_cpu_step_exit(void);
 
+/* query_text.c: questions as text */
+int dhp_query_store(const char *text);
+ssize_t dhp_query_show(char *page);
+
 /* present.c: CPUs that become present */
 int dhp_present_init(void);
 void dhp_present_exit(void);

@@ -47,6 +47,14 @@ enum dhp_transit dhp_online_transit(void)
 	return transit;
 }
 
+/* Is a block of this range in transit? */
+bool dhp_online_in_transit(unsigned long start_pfn, unsigned long end_pfn)
+{
+	lockdep_assert_held(&dhp_online_mutex);
+	return transit != DHP_TRANSIT_NONE && end_pfn > transit_start_pfn &&
+	       start_pfn < transit_end_pfn;
+}
+
 struct walk {
 	struct dhp_range *ranges;	/* NULL on the pass that counts */
 	int max;
@@ -83,7 +91,7 @@ static int section_nid(unsigned long pfn)
 	 * The block in transit counts as what it was before. Any other section
 	 * stays what it is: to change, it has to pass our notifier, which waits for the mutex.
 	 */
-	if (transit != DHP_TRANSIT_NONE && end > transit_start_pfn && pfn < transit_end_pfn)
+	if (dhp_online_in_transit(pfn, end))
 		return transit == DHP_TRANSIT_OFFLINE ? transit_nid : NUMA_NO_NODE;
 	/* Most of a sparse node's span, at one look each. */
 	if (!online_section_nr(pfn_to_section_nr(pfn)))

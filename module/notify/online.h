@@ -28,6 +28,7 @@ void dhp_online_transit_begin(enum dhp_transit direction, unsigned long start_pf
 			      unsigned long nr_pages);
 bool dhp_online_transit_end(enum dhp_transit direction, unsigned long start_pfn);
 enum dhp_transit dhp_online_transit(void);
+bool dhp_online_in_transit(unsigned long start_pfn, unsigned long end_pfn);
 int dhp_online_ranges(struct dhp_range **ranges);
 
 #endif /* _DHP_NOTIFY_ONLINE_H */

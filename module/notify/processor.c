@@ -35,6 +35,7 @@
 #include "dhp.h"
 #include "event.h"
 #include "notify.h"
+#include "processor.h"
 #include "processor_clients.h"
 #include "refusal.h"
 #include "started.h"
@@ -219,6 +220,33 @@ static void removal_failed(unsigned int cpu, int status)
 int dhp_processor_settle(void)
 {
 	return wait_event_interruptible(outcome_wait, !atomic_read(&outcome_pending));
+}
+
+/* ---- Turns for questions -------------------------------------------------- */
+
+/* Between operations, when clients know of all outcomes. */
+void dhp_processor_turn_begin(void)
+{
+	dhp_turn_begin_between_operations();
+	notify_outcomes(nr_cpu_ids);
+}
+
+void dhp_processor_turn_end(void)
+{
+	turn_end();
+}
+
+/* Between online and offline, in either direction? */
+bool dhp_processor_halfway(unsigned int cpu)
+{
+	dhp_turn_assert();
+	return cpumask_test_cpu(cpu, adding) || cpumask_test_cpu(cpu, dhp_turn_halfway);
+}
+
+bool dhp_processor_suspended(void)
+{
+	dhp_turn_assert();
+	return suspended;
 }
 
 /* ---- The CPU hotplug state machine ---------------------------------------- */

@@ -10,6 +10,7 @@
 #include <linux/slab.h>
 #include <linux/topology.h>
 
+#include "asking.h"
 #include "client.h"
 #include "common.h"
 #include "log.h"
@@ -25,7 +26,8 @@ enum stage { IDLE, STARTED, HELD, REMOVING };
  * @info: name and counts
  * @node: in processor_clients
  * @fn: its callback
- * @context: the callback's
+ * @query: its answer to questions, or NULL
+ * @context: of both
  * @flags: what it asked for
  * @skip: a bit for each state of which it is not notified: those that it has not asked for,
  *	and all when it has unregistered, maybe from inside a callback
@@ -37,6 +39,7 @@ struct dhp_processor_client {
 	struct dhp_client_info info;
 	struct list_head node;
 	dhp_processor_fn fn;
+	dhp_query_fn query;
 	void *context;
 	unsigned int flags;
 	u8 skip;
@@ -207,6 +210,42 @@ int dhp_processor_notify(enum dhp_processor_state state, unsigned int cpu, int s
 		}
 	}
 	return 0;
+}
+
+/* ---- Asking -------------------------------------------------------------- */
+
+/* Asks one client if a change would notify it. */
+static void client_ask(struct dhp_processor_client *client, struct dhp_asking *asking,
+		       enum dhp_processor_state state)
+{
+	if (client->stage[asking->query.cpu] != rules[state].from || client->skip & BIT(state))
+		return;
+	dhp_turn_call_begin(&client->info);
+	dhp_asking_client(asking, &client->info, client->query, client->context);
+	dhp_turn_call_end();
+}
+
+/* Asks the clients that the change would notify, in that order. */
+void dhp_processor_clients_ask(struct dhp_asking *asking)
+{
+	struct dhp_processor_client *client;
+
+	dhp_turn_assert();
+
+	if (asking->query.change == DHP_QUERY_ADD) {
+		list_for_each_entry(client, &processor_clients, node)
+			client_ask(client, asking, DHP_PROCESSOR_START);
+	} else {
+		list_for_each_entry_reverse(client, &processor_clients, node)
+			client_ask(client, asking, DHP_PROCESSOR_REMOVE_START);
+	}
+}
+
+void dhp_processor_client_set_query(struct dhp_processor_client *client, dhp_query_fn fn)
+{
+	dhp_turn_assert();
+
+	client->query = fn;
 }
 
 /* ---- The list of clients ------------------------------------------------- */

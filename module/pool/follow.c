@@ -8,11 +8,18 @@
 #include <linux/err.h>
 
 #include "dhp.h"
+#include "dhp_query.h"
 
 #include "buffer_resize.h"
 #include "cpu.h"
 #include "follow.h"
 #include "vacate.h"
+
+/* A pool refuses nothing. */
+static int never_refuses(void *context, const struct dhp_query *query)
+{
+	return 0;
+}
 
 /* ---- CPUs ----------------------------------------------------------------- */
 
@@ -60,6 +67,7 @@ int dhp_follow_cpus(struct dhp_pool *pool)
 	if (IS_ERR(client))
 		return PTR_ERR(client);
 	pool->client = client;
+	dhp_processor_set_query(client, never_refuses);
 	return 0;
 }
 
@@ -118,6 +126,7 @@ int dhp_follow_memory(struct dhp_pool *pool)
 	if (IS_ERR(memory))
 		return PTR_ERR(memory);
 	b->memory_client = memory;
+	dhp_memory_set_query(memory, never_refuses);
 	return 0;
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * dhp_bad_calls: calls every function of dhp.h, dhp_rebalance.h, dhp_pool.h and wdm.h with
- * arguments that the function must refuse, and compares the answers with what the header promises.
- * The calls are made when the module is loaded. The kernel log names each wrong answer.
+ * dhp_bad_calls: calls every function of dhp.h, dhp_query.h, dhp_rebalance.h, dhp_pool.h and wdm.h
+ * with arguments that the function must refuse, and compares the answers with what the header
+ * promises. The calls are made when the module is loaded. The kernel log names each wrong answer.
  *
  * /sys/kernel/debug/dhp_bad_calls has a line for each kind of call: KIND: TRIED WRONG.
  *
@@ -16,6 +16,7 @@
 #include "bad_calls_wdm_names.h"
 #include "bad_calls_notify.h"
 #include "bad_calls_pool.h"
+#include "bad_calls_query.h"
 #include "bad_calls_tally.h"
 #include "bad_calls_wdm.h"
 
@@ -31,6 +32,7 @@ static struct dentry *file;
 static int __init bad_calls_init(void)
 {
 	bad_notify_calls();
+	bad_query_calls();
 	bad_pool_calls();
 	bad_wdm_calls();
 	bad_wdm_names_calls();

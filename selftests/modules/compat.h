@@ -8,6 +8,7 @@
 
 #include <linux/fs_struct.h>
 #include <linux/gfp.h>
+#include <linux/device.h>
 #include <linux/hrtimer.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
@@ -52,6 +53,19 @@ static inline void page_frag_cache_drain(struct page_frag_cache *cache)
 	if (cache->va)
 		__page_frag_cache_drain(virt_to_page(cache->va), cache->pagecnt_bias);
 	cache->va = NULL;
+}
+#endif
+
+/* In 7.2 at the latest, a device's flags have become bits. */
+#ifndef HAVE_DEV_OFFLINE_DISABLED
+static inline bool dev_offline_disabled(const struct device *dev)
+{
+	return dev->offline_disabled;
+}
+
+static inline void dev_assign_offline_disabled(struct device *dev, bool value)
+{
+	dev->offline_disabled = value;
 }
 #endif
 

@@ -13,6 +13,7 @@
  *   write_status	write ARG into the status argument
  *   sleep_ms		sleep for ARG milliseconds
  *   request_module	request module ARG, and wait for the answer
+ *   ask		ask whether CPU ARG may go
  *   hold		wait for a `release` command
  *   online, offline	bring CPU ARG online or take it offline; in events and rebalance calls only
  */
@@ -34,6 +35,7 @@
 #include "test_memory_client.h"
 #include "test_pool.h"
 #include "test_processor_client.h"
+#include "test_query.h"
 #include "test_rebalance_client.h"
 #include "test_script.h"
 
@@ -114,23 +116,15 @@ static void act_destroy(struct client *c, const char *arg, int *status)
 	log_line("%s destroy %s", c->name, arg);
 }
 
-/* script_add() has checked the number. */
-static long number_of(const char *arg)
-{
-	long number = 0;
-
-	return kstrtol(arg, 0, &number) ? 0 : number;
-}
-
 static void act_write_status(struct client *c, const char *arg, int *status)
 {
 	if (status)
-		*status = number_of(arg);
+		*status = script_number(arg);
 }
 
 static void act_sleep_ms(struct client *c, const char *arg, int *status)
 {
-	msleep(number_of(arg));
+	msleep(script_number(arg));
 	log_line("%s slept", c->name);
 }
 
@@ -149,33 +143,39 @@ static void act_hold(struct client *c, const char *arg, int *status)
 
 static void act_online(struct client *c, const char *arg, int *status)
 {
-	log_line("%s online %s: %d", c->name, arg, add_cpu(number_of(arg)));
+	log_line("%s online %s: %d", c->name, arg, add_cpu(script_number(arg)));
 }
 
 static void act_offline(struct client *c, const char *arg, int *status)
 {
-	log_line("%s offline %s: %d", c->name, arg, remove_cpu(number_of(arg)));
+	log_line("%s offline %s: %d", c->name, arg, remove_cpu(script_number(arg)));
+}
+
+static void act_ask(struct client *c, const char *arg, int *status)
+{
+	log_line("%s ask %s: %d", c->name, arg, query_ask_cpu(script_number(arg)));
 }
 
 static const struct action actions[] = {
-	{ "unregister_self", NONE, false, act_unregister_self },
-	{ "unregister", NAME, false, act_unregister },
-	{ "register", NAME, false, act_register },
-	{ "register_event", NAME, false, act_register_event },
-	{ "register_memory", NAME, false, act_register_memory },
-	{ "register_rebalance", NAME, false, act_register_rebalance },
-	{ "read_settle", NONE, false, act_read_settle },
-	{ "destroy", NAME, false, act_destroy },
-	{ "write_status", NUMBER, false, act_write_status },
-	{ "sleep_ms", NUMBER, false, act_sleep_ms },
-	{ "request_module", NAME, false, act_request_module },
-	{ "hold", NONE, false, act_hold },
-	{ "online", NUMBER, true, act_online },
-	{ "offline", NUMBER, true, act_offline },
+	{ "unregister_self", NONE, .run = act_unregister_self },
+	{ "unregister", NAME, .run = act_unregister },
+	{ "register", NAME, .run = act_register },
+	{ "register_event", NAME, .run = act_register_event },
+	{ "register_memory", NAME, .run = act_register_memory },
+	{ "register_rebalance", NAME, .run = act_register_rebalance },
+	{ "read_settle", NONE, .run = act_read_settle },
+	{ "destroy", NAME, .run = act_destroy },
+	{ "write_status", NUMBER, .vetoes = true, .run = act_write_status },
+	{ "sleep_ms", NUMBER, .run = act_sleep_ms },
+	{ "request_module", NAME, .run = act_request_module },
+	{ "ask", NUMBER, .run = act_ask },
+	{ "hold", NONE, .run = act_hold },
+	{ "online", NUMBER, .events_only = true, .run = act_online },
+	{ "offline", NUMBER, .events_only = true, .run = act_offline },
 };
 
 /* A veto is a script that writes the status and logs nothing. */
-static const struct action veto = { "veto", NUMBER, false, act_write_status };
+static const struct action veto = { "veto", NUMBER, .vetoes = true, .run = act_write_status };
 
 int action_veto(const struct command *command)
 {

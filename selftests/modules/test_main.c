@@ -37,6 +37,14 @@
  *   inside NAME state=STATE action=ACTION [arg=A] [cpu=N|start=ADDRESS] [count=K]
  *	does something in a callback; the file lists the actions
  *
+ * test_query.c
+ *   answers NAME [on=0|1]
+ *	the client answers questions: with the veto that it is about to give. Scripts for the state
+ *	query run there, too.
+ *   ask cpu=N [removable=1]|start=ADDRESS size=BYTES [change=add|remove]
+ *	the errno of the command is dhp_query()'s answer. removable: meanwhile, the kernel does not
+ *	know that the machine needs the CPU.
+ *
  * test_register_loop.c
  *   newcomers start|stop
  *	registers clients with `existing` and unregisters them, again and again; stop logs how many
@@ -162,6 +170,7 @@
 #include "test_pool_user.h"
 #include "test_processor_client.h"
 #include "test_rebalance_client.h"
+#include "test_query.h"
 #include "test_refused_submit.h"
 #include "test_register_loop.h"
 #include "test_script.h"
@@ -224,6 +233,8 @@ static const struct verb verbs[] = {
 	{ "unregister", true, "", client_unregister },
 	{ "unregister_bad", true, "pointer ", client_unregister_bad },
 	{ "veto", true, "state cpu start errno count ", action_veto },
+	{ "answers", true, "on ", query_answers },
+	{ "ask", false, "cpu start size change removable ", query_ask },
 	{ "inside", true, "state cpu start action arg count ", action_inside },
 	{ "release", true, "", client_release },
 	{ "newcomers", true, "", register_loop_control },

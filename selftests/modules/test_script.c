@@ -49,6 +49,7 @@ static const char * const state_names[NR_STATES] = {
 	[REMOVAL] = "REMOVAL",
 	[QUERY_STOP] = "QUERY_STOP",
 	[STOP] = "STOP",
+	[QUERY] = "QUERY",
 };
 
 static DEFINE_MUTEX(scripts_lock);
@@ -72,14 +73,20 @@ static bool names_state(const char *word, unsigned int state)
 	return !*word && !*name;
 }
 
+static bool applies(const struct script *script, const struct client *c, unsigned int state,
+		    long what)
+{
+	return script->state == state && script->count &&
+	       (script->what < 0 || script->what == what) && !strcmp(script->name, c->name);
+}
+
 static struct script *next_script(struct client *c, u64 call, unsigned int state, long what)
 {
 	struct script *script, *found = NULL;
 
 	mutex_lock(&scripts_lock);
 	list_for_each_entry(script, &scripts, node) {
-		if (script->last_call == call || script->state != state || !script->count ||
-		    (script->what >= 0 && script->what != what) || strcmp(script->name, c->name))
+		if (script->last_call == call || !applies(script, c, state, what))
 			continue;
 		script->last_call = call;
 		if (script->count > 0)
@@ -89,6 +96,28 @@ static struct script *next_script(struct client *c, u64 call, unsigned int state
 	}
 	mutex_unlock(&scripts_lock);
 	return found;
+}
+
+/* The number in an argument, which script_add() has checked. */
+long script_number(const char *arg)
+{
+	long number = 0;
+
+	return kstrtol(arg, 0, &number) ? 0 : number;
+}
+
+/* What scripts_run() would write into the status, without doing it. */
+int scripts_foresee(struct client *c, unsigned int state, long what)
+{
+	struct script *script;
+	int status = 0;
+
+	mutex_lock(&scripts_lock);
+	list_for_each_entry(script, &scripts, node)
+		if (script->action->vetoes && applies(script, c, state, what))
+			status = script_number(script->arg);
+	mutex_unlock(&scripts_lock);
+	return status;
 }
 
 void scripts_run(struct client *c, unsigned int state, long what, int *status)
