@@ -23,6 +23,8 @@ usage: hotplug [OPTION]... cpu list | cpu add [COUNT] | cpu del [ID]
 """
 
 HELP = WORDS + """
+  --dry-run     changes nothing, but says who would refuse `cpu add`, `cpu del`, `dimm add` or `dimm
+                del`: QEMU, and in a guest that has loaded dhp also its kernel and its drivers
   --timeout S   seconds to wait for the guest to answer about a device: 60 to add, 120 to take
                 out or resize, unless given; and for another client to release QEMU's socket: 60
   --block SIZE  the guest's memory block size (/sys/devices/system/memory/block_size_bytes in
@@ -31,6 +33,11 @@ HELP = WORDS + """
 `cpu del` takes the highest CPU that was plugged, `dimm del` the most recent DIMM, and
 `virtio-mem resize` the first device, in steps of its own (STEP in `virtio-mem list`). `dimm list`
 shows every memory device.
+
+With --dry-run, each line says who answers what, as /sys/kernel/dhp/query does, which the answers of
+the kernel and of drivers are from. The last line is `no`, with exit status 1, if one of them says no;
+or else, with exit status 0, `unknown` if an answer is missing, or `yes`. From the host, the guest's
+kernel cannot be asked.
 
 What exit status 0 means: after `del`, QEMU has removed the device, which the guest had given back;
 after `resize`, the device has that size; after `add` inside a guest, the CPU is present and every
@@ -90,7 +97,10 @@ def parse_options(words):
     kinds = {"--timeout": ("timeout", lambda text: parse_count(text, "seconds")),
              "--block": ("block", parse_blocks)}
     options = {}
-    while words[:1] and words[0] in kinds:
+    while words[:1] and (words[0] in kinds or words[0] == "--dry-run"):
+        if words[0] == "--dry-run":
+            options["dry_run"], words = True, words[1:]
+            continue
         if len(words) < 2:
             raise Usage(f"{words[0]} needs a value\n{WORDS.rstrip()}")
         name, read = kinds[words[0]]
@@ -125,6 +135,20 @@ def parse(words):
                 else HELP.rstrip())
 
 
+def check_dry_run(words):
+    if tuple(words[:2]) not in {(kind, verb) for kind in ("cpu", "dimm") for verb in ("add", "del")}:
+        raise Usage("--dry-run is for `cpu add`, `cpu del`, `dimm add` and `dimm del`")
+
+
+def say_verdict(job, refusal):
+    """The last lines of a dry run. In a guest, qemu/guest-hotplug has more to say after a yes."""
+    if refusal:
+        print(f"no QEMU: {str(refusal).removeprefix('QEMU: ')}\nno", file=job.out)
+    elif not job.client.guest_looks:
+        print("unknown guest: its kernel cannot be asked from here, but by `hotplug --dry-run` in it\n"
+              "unknown", file=job.out)
+
+
 def run(words, client):
     """Does what the words say. CLIENT(timeout) connects to QEMU once they are understood.
 
@@ -137,14 +161,21 @@ def run(words, client):
     try:
         options, words = parse_options(words)
         action = parse(words)
+        if options.get("dry_run"):
+            check_dry_run(words)
         job = Job(client(options.get("timeout")), **options)
         action(job)
+        if job.dry_run:
+            say_verdict(job, None)
         if job.pending:
             status, complaint = PENDING, pending(job)
     except Usage as error:
         status, complaint = USAGE, error
     except (Refused, qmp.Error) as error:
         status, complaint = REFUSED, error
+        if job and job.dry_run:
+            say_verdict(job, error)
+            return status, job.out.getvalue(), ""
     except qmp.Timeout as error:
         status, complaint = GONE, str(error) or "QEMU does not answer"
     except qmp.Gone as error:

@@ -50,6 +50,10 @@ def cpu_add(job, number):
         raise Refused(f"QEMU has {len(free)} free CPU slots, {number} asked for "
                       f"({len(slots) - len(free)} of {len(slots)} are in use: see -smp maxcpus)")
     check_cpu_limit(job, len(slots) - len(free), number)
+    if job.dry_run:
+        for slot in free[:number]:
+            job.would(f"plug {slot['id']}")
+        return
     for tried, slot in enumerate(free[:number], 1):
         plug(job, slot["id"], slot["type"], lambda seconds, slot=slot: cpu_back(job, slot, seconds),
              **slot["props"])
@@ -98,6 +102,10 @@ def cpu_del(job, ident):
         what = "is not plugged" if ident in known else "is not known"
         raise Refused(f"QEMU: CPU {ident} {what}; there are: {' '.join(present)}")
     slot, path = present[ident], present[ident]["qom-path"]
+    if job.dry_run:
+        # The guest's firmware numbers CPUs in the order of the slots.
+        job.would(f"take out {ident}, slot {slots.index(slot)}")
+        return
     warn_of_crash(job)
     if unplug(job, slot["id"] if slot["state"] == "plugged" else None, path,
               job.seconds_to_remove(), lambda: cpu_gone(job.client, path)):

@@ -44,8 +44,9 @@ class NotPlugged(Refused):
 class Job:
     """One command: its QEMU, its deadline, and what it prints."""
 
-    def __init__(self, client, timeout=None, block=None):
+    def __init__(self, client, timeout=None, block=None, dry_run=False):
         self.client = client
+        self.dry_run = dry_run  # only says what it would do
         self.block = block    # the guest's memory block size in bytes, or None if not given
         self.out = io.StringIO()
         self.notes = []       # for stderr, in any case
@@ -54,6 +55,10 @@ class Job:
         self.did = "plugged"  # the request that the guest has to answer
         self.waited = 0       # deadline of the last answer, in seconds
         self._timeout = timeout
+
+    def would(self, what):
+        """Says what it would do. qemu/guest-hotplug reads this, and asks the kernel about it."""
+        print(f"yes QEMU: would {what}", file=self.out)
 
     def seconds_to_add(self):
         return self._seconds(ADD_DEADLINE)

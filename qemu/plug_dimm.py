@@ -43,6 +43,9 @@ def dimm_add(job, size, node):
     # Numbers count up, so that the highest one is the most recent.
     taken = taken_ids(job.client)
     ident = free_id(taken, f"dimm{max(map(number_of, taken), default=-1) + 1}")
+    if job.dry_run:
+        job.would(f"plug {ident}" + ("" if address is None else addresses(address, size)))
+        return
     memory = memory_of(ident)
     qemu(job.client, "object-add", **{"qom-type": "memory-backend-ram", "id": memory, "size": size})
 
@@ -54,6 +57,10 @@ def dimm_add(job, size, node):
         qemu(job.client, "object-del", id=memory)
         raise
     say_unseen(job)
+
+
+def addresses(start, size):
+    return f" at {start:#x}-{start + size - 1:#x}"
 
 
 def machine_memory(client):
@@ -146,6 +153,10 @@ def dimm_del(job, ident):
     if ident not in plugged:
         raise Refused(f"QEMU: there is no DIMM {ident}; "
                       f"there are: {' '.join(plugged) or 'none'}")
+    if job.dry_run:
+        device = plugged[ident]
+        job.would(f"take out {ident}" + addresses(device.address, device.room))
+        return
     memory = plugged[ident].data["memdev"]
     ours = memory_of(ident) if memory == f"/objects/{memory_of(ident)}" else None
     if dimm_back(job, ident, ours, job.seconds_to_remove()):

@@ -55,6 +55,10 @@ class HotplugWords(testing.Refusals):
             self.bad("--timeout", word, "cpu", "list", named=[re.escape(repr(word)), "of seconds"])
         for word in ("", "0", "x", "1K", "2147483648"):
             self.bad("--block", word, "dimm", "list", named=[re.escape(repr(word)), "not a size"])
+        for words in ("cpu list", "dimm list", "virtio-mem list", "virtio-mem resize 2M"):
+            self.bad("--dry-run", *words.split(), named=["--dry-run is for"])
+        self.bad("cpu", "add", "--dry-run", named=["not a number"])
+        self.bad("--dry-run", named=["usage"])
         for word in ("0M", "1M", "129M"):
             self.bad("--block", word, "dimm", "list", named=[word, "multiple of 128M"])
 
