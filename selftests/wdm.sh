@@ -386,6 +386,9 @@ keep() {
 	cpu=$(pick_cpu)
 	number=$(online_cpus | wc -w)
 	load wdm_rules "flags=$((keep | existing))"
+	put "$dhp/query" "cpu $cpu remove"
+	grep -q '^no wdm_rules/on_processor#[0-9]* -EBUSY$' "$dhp/query" ||
+		fail "asked beforehand, the driver does not say no: $(cat "$dhp/query")"
 	kept "$cpu"
 	kept "$cpu"
 	rules_saw "$number" "$number" 0
@@ -400,7 +403,7 @@ keep() {
 	unload wdm_rules
 	offline "$cpu"
 }
-test_case keep 'W7 CPUs that a driver keeps do not go offline, and the log names it'
+test_case keep 'W7 Q2 CPUs that a driver keeps do not go offline, and the log names it'
 
 keep_plugged() {
 	load wdm_rules "flags=$keep"

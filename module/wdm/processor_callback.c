@@ -17,6 +17,7 @@
 #include "common.h"
 #include "compat.h"
 #include "count.h"
+#include "dhp_query.h"
 #include "notify/notify.h"
 #include "part.h"
 #include "registration.h"
@@ -149,6 +150,16 @@ static void dhp_wdm_processor(void *context,
 	}
 }
 
+/* Of a driver that keeps its CPUs. Its own START cannot be asked. */
+static int dhp_wdm_query(void *context, const struct dhp_query *query)
+{
+	const struct dhp_wdm_registration *reg = context;
+
+	if (query->change == DHP_QUERY_REMOVE)
+		return READ_ONCE(reg->dead) ? 0 : -EBUSY;
+	return test_bit(query->cpu, reg->away) ? 0 : DHP_QUERY_UNKNOWN;
+}
+
 static struct dhp_wdm_registration *
 dhp_wdm_new(PPROCESSOR_CALLBACK_FUNCTION fn, PVOID context, ULONG flags, struct module *owner)
 {
@@ -198,6 +209,8 @@ PVOID __dhp_wdm_register_processor(PPROCESSOR_CALLBACK_FUNCTION fn, PVOID contex
 		veto = reg->veto;
 		goto err_free;
 	}
+	if (reg->keep)
+		dhp_processor_set_query(reg->processor, dhp_wdm_query);
 	/* Another task may be notifying the driver already. */
 	WRITE_ONCE(reg->registering, NULL);
 	dhp_wdm_publish(reg);
