@@ -3,8 +3,8 @@
 #
 # If this fails, nobody warns a driver's author of a deadlock before it happens.
 #
-# Whether lockdep connects the CPU hotplug lock with what a callback takes, also where a Windows
-# driver's callback runs in another thread than the operation. lockdep stops at its first report, so
+# Whether lockdep connects the CPU hotplug lock with what a callback of a CPU or of memory takes, also
+# where a Windows driver's callback runs in another thread than the operation. lockdep stops at its first report, so
 # this script comes after those that it checks.
 
 . ./lib/all.sh
@@ -42,6 +42,13 @@ seen_in_driver() {
 	unload wdm_rules
 }
 test_case seen_in_driver 'W6 lockdep sees through the thread of the Windows drivers'
+
+# A memory callback that takes the CPU hotplug lock closes the circle.
+seen_in_memory() {
+	need_lockdep
+	leads_to cpu_hotplug_lock dhp_online_mutex || fail "lockdep does not know the order of the locks"
+}
+test_case seen_in_memory 'M5 lockdep knows that a memory callback is inside the CPU hotplug lock'
 
 reports_driver() {
 	need_lockdep
