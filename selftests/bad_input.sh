@@ -13,14 +13,14 @@ parameters=/sys/module/dhp/parameters
 debugfs=/sys/kernel/debug/dhp
 
 kinds='parameters of insmod|parameters at run time|read-only files|concurrent writers'
-kinds="$kinds|concurrent insmods|statuses from callbacks|words to dhp_test"
+kinds="$kinds|concurrent insmods|statuses from callbacks|words to dhp_test|bytes to query"
 # These names are those of modules/bad_calls_*.c.
-for calls in 'processor clients' 'memory clients' 'event clients' 'questions' 'names of pools' \
-	'sizes of pools' 'work items' 'work without a pool, pools without work' \
-	'from inside a work item' 'buffers' \
-	'buffers without a pool' 'module_wdm_driver' 'KeRegisterProcessorChangeCallback' \
-	'IoRegisterPlugPlayNotification' 'KeGetProcessorNumberFromIndex' 'status values' \
-	'DPCs' 'events' 'pools of memory' 'groups'; do
+for calls in 'processor clients' 'memory clients' 'event clients' 'rebalance clients' 'questions' \
+	'names of pools' 'sizes of pools' 'work items' 'work without a pool, pools without work' \
+	'from inside a work item' 'buffers' 'buffers without a pool' 'module_wdm_driver' \
+	'KeRegisterProcessorChangeCallback' 'IoRegisterPlugPlayNotification' \
+	'KeGetProcessorNumberFromIndex' 'status values' 'DhpRegisterRebalance' 'DPCs' 'events' \
+	'pools of memory' 'groups'; do
 	kinds="$kinds|calls: $calls"
 done
 for program in hotplug to-host; do
@@ -276,13 +276,14 @@ test_case runtime_parameters 'bad: bytes written to a parameter are refused and 
 
 # ---------------------------------------------------------------- files
 
-# Files that cannot be written refuse root, too, also when their mode allows writing.
+# Files that cannot be written refuse root, too, also when their mode allows writing. `query` is the
+# one that can.
 read_only_files() {
 	make_bytes
 	ctl "pool t buffer_size=4096 permille=1"
 	settle
 	remember
-	find "$dhp" "$debugfs" -type f >"$tmp/files"
+	find "$dhp" "$debugfs" -type f ! -path "$dhp/query" >"$tmp/files"
 	while read -r file; do
 		errno=EACCES
 		[ "${file#"$debugfs"}" = "$file" ] || errno=EINVAL
@@ -310,10 +311,27 @@ read_only_files() {
 		refused_one
 	done
 	unchanged
-	equal "files" "$(sort "$tmp/files")" "$(find "$dhp" "$debugfs" -type f | sort)"
+	equal "files" "$(sort "$tmp/files")" "$(find "$dhp" "$debugfs" -type f ! -path "$dhp/query" | sort)"
 	summary 'read-only files'
 }
 test_case read_only_files 'bad: writes to read-only files are refused, whatever their mode'
+
+# The words that query takes are in query.sh and query_memory.sh.
+query_bytes() {
+	make_bytes
+	put "$dhp/query" "cpu 0 add" || fail "'cpu 0 add' cannot be asked: $why"
+	head -n 1 "$dhp/query" >"$tmp/question"
+	remember
+	for bytes in "$tmp"/bytes/*; do
+		tried 'bytes to query'
+		bytes_refused EINVAL "$bytes" "$dhp/query"
+		refused_one
+	done
+	equal "the question" "$(cat "$tmp/question")" "$(head -n 1 "$dhp/query")"
+	unchanged
+	summary 'bytes to query'
+}
+test_case query_bytes 'Q2 bad: bytes written to query are refused, and the question stays'
 
 writer_rounds=$(portion 20)
 
