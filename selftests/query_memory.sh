@@ -149,13 +149,6 @@ test_case too_high 'Q2 memory at addresses that the machine does not have'
 
 # ---------------------------------------------------------------- clients
 
-# A DIMM of one block, offline: $block.
-take_block() {
-	put "$system/memory/auto_online_blocks" offline
-	plug_dimm 128M
-	block=$plugged_blocks
-}
-
 clients() {
 	take_block
 	ctl "memory m1 flags=adds,removals"
