@@ -352,12 +352,17 @@ counted() {
 	set_block "$block" online_kernel
 	keep kernel 3
 	in_the_way
-	for one in kernel slab pagetable given_away pinned; do
+	for one in kernel slab pagetable given_away pinned reserved poisoned busy; do
 		before=$(kind "$one")
 		keep "$one" 24
 		in_the_way
 		equal "more $one pages in the way ($(cat "$tmp/way"))" "$kept" $(($(kind "$one") - before))
 	done
+	# The kernel does not need to migrate a bad page that is none of a larger one.
+	before="$(kind poisoned) $(kind pinned)"
+	keep left_behind 24
+	in_the_way
+	equal "poisoned and pinned pages in the way" "$before" "$(kind poisoned) $(kind pinned)"
 	ctl "pages none"
 	set_block "$block" offline
 }
@@ -384,6 +389,47 @@ pinned() {
 }
 listed() { [ -n "$(new)" ]; }
 test_case pinned 'Q3 a page that is pinned is in the way'
+
+# mib_huge MIB: makes pages of hugetlb that are in use, on the node of $block.
+mib_huge() {
+	pool=$system/node/node$(block_node "$block")/hugepages/hugepages-2048kB/nr_hugepages
+	[ -e "$pool" ] || skip "needs CONFIG_HUGETLBFS and pages of 2 MiB"
+	equal "pages of hugetlb before" 0 "$(cat "$pool")"
+	mkdir "$tmp/huge"
+	trap 'no_huge' EXIT
+	trap 'exit 130' INT TERM HUP
+	put "$pool" $(($1 / 2)) || fail "no pages of hugetlb: $why"
+	equal "pages of hugetlb" $(($1 / 2)) "$(cat "$pool")"
+	mount -t hugetlbfs -o pagesize=2M none "$tmp/huge" || fail "cannot mount hugetlbfs"
+	fallocate -l "$1M" "$tmp/huge/file" || fail "cannot use the pages of hugetlb"
+}
+
+no_huge() {
+	ctl "pages none"
+	rm -f "$tmp/huge/file"
+	! grep -q " $tmp/huge " /proc/mounts || umount "$tmp/huge"
+	put "$pool" 0
+}
+
+# Only newly added movable memory is on the node, so that all of its pages of hugetlb are there.
+huge() {
+	needs_requests
+	lonely=$(lonely_node)
+	[ -n "$lonely" ] || impossible "needs a node without CPUs"
+	put "$system/memory/auto_online_blocks" offline
+	# shellcheck disable=SC2086 # an option and its value
+	plug_dimm 128M $lonely
+	block=$plugged_blocks
+	state=$system/memory/memory$block/state
+	set_block "$block" online_movable
+	mib_huge 4
+	keep huge 1024
+	in_the_way
+	equal "pages in the way" " pages: huge=1024" "$(cat "$tmp/way")"
+	no_huge
+	set_block "$block" offline
+}
+test_case huge 'Q3 a page of hugetlb that cannot migrate is in the way'
 
 # ---------------------------------------------------------------- hotplug in a guest
 

@@ -93,12 +93,12 @@ static enum dhp_pages_kind kind_of(struct page *page, unsigned int order)
 		return DHP_PAGES_KERNEL;
 	if (!page_ref_count(page) || dhp_page_movable_ops(page))
 		return DHP_PAGES_FREE_TO_GO;
-	lru = PageLRU(page);
-	/* The kernel leaves bad memory behind, if it is not in use. */
+	/* The kernel leaves a bad page behind. It does not migrate the rest of a larger one. */
 	if (PageHWPoison(page))
-		return lru ? DHP_PAGES_POISONED : DHP_PAGES_FREE_TO_GO;
+		return order ? DHP_PAGES_POISONED : DHP_PAGES_FREE_TO_GO;
 	if (PageOffline(page))
 		return DHP_PAGES_GIVEN_AWAY;
+	lru = PageLRU(page);
 	if (lru || folio->mapping)
 		return kind_of_user(folio, order, lru);
 	return DHP_PAGES_KERNEL;

@@ -12,7 +12,7 @@
  *	slab		objects of the slab allocator
  *	pagetable	a page table of a process
  *	given_away	marked PageOffline, and its owner has not let go: a balloon's, virtio-mem's
- *	poisoned	bad memory that is in use
+ *	poisoned	a page larger than the smallest that is in use, and has gone bad
  *	huge		of hugetlb, in use, and cannot migrate now
  *	reserved	never was the page allocator's
  *	kernel		anything else that the kernel or a driver has allocated

@@ -125,8 +125,10 @@
  * test_pages.c
  *   pages ready
  *	creates the cache for `slab`
- *   pages pinned|slab|pagetable|given_away|kernel count=K block=N pages=P node=NODE
- *	keeps K of this kind in block N, which is P pages long
+ *   pages KIND count=K block=N pages=P node=NODE
+ *	keeps K pages of this kind in block N, which is P pages long. The kinds are those of
+ *	refusals, and left_behind: bad memory that is not in the way. huge: of those that
+ *	a file of hugetlbfs has there.
  *   pages none
  *	frees them all
  *

@@ -3,13 +3,17 @@
  * Pages of each kind that keeps a memory block from going offline. Those that the page allocator
  * gives elsewhere are kept until enough are in the block, and then freed.
  *
- * A page table is only marked as one: the kernel has no exported way to make one for a process.
+ * Some are only marked as what they are to be, since the kernel exports no way to make them: a page
+ * table of a process, reserved or bad memory, and a page that somebody has taken off the LRU lists.
+ * Pages of hugetlb are there already, in use by a file; they are marked as not migratable.
  */
 #include <linux/anon_inodes.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/gfp.h>
+#include <linux/hugetlb.h>
 #include <linux/list.h>
+#include <linux/memory_hotplug.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
@@ -23,7 +27,10 @@
 /* So many allocations may be elsewhere. */
 #define MAX_ELSEWHERE 65536
 
-enum kind { KERNEL, GIVEN_AWAY, PAGETABLE, PINNED, SLAB, NR_KINDS };
+enum kind {
+	KERNEL, GIVEN_AWAY, PAGETABLE, PINNED, SLAB, RESERVED, POISONED, LEFT_BEHIND, BUSY, HUGE,
+	NR_KINDS
+};
 
 static const char * const kind_names[] = {
 	[KERNEL] = "kernel",
@@ -31,6 +38,11 @@ static const char * const kind_names[] = {
 	[PAGETABLE] = "pagetable",
 	[PINNED] = "pinned",
 	[SLAB] = "slab",
+	[RESERVED] = "reserved",
+	[POISONED] = "poisoned",
+	[LEFT_BEHIND] = "left_behind",
+	[BUSY] = "busy",
+	[HUGE] = "huge",
 };
 
 /* One allocation, which may be a part of a slab. */
@@ -39,6 +51,7 @@ struct kept {
 	enum kind kind;
 	struct page *page;
 	void *object;
+	bool marked;
 };
 
 static DEFINE_MUTEX(pages_lock);
@@ -49,24 +62,8 @@ static const struct file_operations pinned_fops = { .owner = THIS_MODULE };
 static struct inode *pinned_inode;
 static pgoff_t pinned_nr;
 
-static void mark(struct page *page, enum kind kind)
-{
-	if (kind == GIVEN_AWAY)
-		__SetPageOffline(page);
-	if (kind == PAGETABLE)
-		__SetPageTable(page);
-}
-
-static void unmark(struct page *page, enum kind kind)
-{
-	if (kind == GIVEN_AWAY)
-		__ClearPageOffline(page);
-	if (kind == PAGETABLE)
-		__ClearPageTable(page);
-}
-
-/* A page of a file, to which there is a reference. */
-static int pin(struct page *page)
+/* The mapping of pages that are, or seem to be, of a file. */
+static int need_inode(void)
 {
 	struct inode *inode;
 	int err;
@@ -86,6 +83,71 @@ static int pin(struct page *page)
 			return PTR_ERR(inode);
 		pinned_inode = inode;
 	}
+	return 0;
+}
+
+static void mark(struct page *page, enum kind kind)
+{
+	switch (kind) {
+	case GIVEN_AWAY:
+		__SetPageOffline(page);
+		break;
+	case PAGETABLE:
+		__SetPageTable(page);
+		break;
+	case RESERVED:
+		SetPageReserved(page);
+		break;
+	case POISONED:
+	case LEFT_BEHIND:
+		SetPageHWPoison(page);
+		break;
+	case BUSY:
+		/* Two references, as of the page cache and of the one that has isolated it. */
+		page_folio(page)->mapping = pinned_inode->i_mapping;
+		get_page(page);
+		break;
+	case HUGE:
+		folio_clear_hugetlb_migratable(page_folio(page));
+		break;
+	default:
+		break;
+	}
+}
+
+static void unmark(struct page *page, enum kind kind)
+{
+	switch (kind) {
+	case GIVEN_AWAY:
+		__ClearPageOffline(page);
+		break;
+	case PAGETABLE:
+		__ClearPageTable(page);
+		break;
+	case RESERVED:
+		ClearPageReserved(page);
+		break;
+	case POISONED:
+	case LEFT_BEHIND:
+		ClearPageHWPoison(page);
+		break;
+	case BUSY:
+		page_folio(page)->mapping = NULL;
+		put_page(page);
+		break;
+	case HUGE:
+		folio_set_hugetlb_migratable(page_folio(page));
+		break;
+	default:
+		break;
+	}
+}
+
+/* A page of a file, to which there is a reference. */
+static int pin(struct page *page)
+{
+	int err;
+
 	err = add_to_page_cache_lru(page, pinned_inode->i_mapping, pinned_nr++, GFP_KERNEL);
 	if (!err)
 		unlock_page(page);
@@ -103,7 +165,9 @@ static int fill(struct kept *kept, int nid)
 		kept->page = compound_head(virt_to_page(kept->object));
 		return 0;
 	}
-	kept->page = alloc_pages_node(nid, gfp, 0);
+	/* Only of a page that is larger the kernel does not leave the bad part behind. */
+	kept->page = kept->kind == POISONED ? alloc_pages_node(nid, gfp | __GFP_COMP, 1)
+					    : alloc_pages_node(nid, gfp, 0);
 	return kept->page ? 0 : -ENOMEM;
 }
 
@@ -113,7 +177,8 @@ static void let_go(struct kept *kept)
 	if (kept->object) {
 		kmem_cache_free(object_cache, kept->object);
 	} else {
-		unmark(kept->page, kept->kind);
+		if (kept->marked)
+			unmark(kept->page, kept->kind);
 		put_page(kept->page);
 	}
 	kfree(kept);
@@ -145,12 +210,50 @@ static long adds(const struct kept *new)
 {
 	const struct kept *kept;
 
-	if (new->kind != SLAB)
-		return 1;
-	list_for_each_entry(kept, &kept_pages, node)
-		if (kept->page == new->page)
-			return 0;
+	if (new->kind == SLAB)
+		list_for_each_entry(kept, &kept_pages, node)
+			if (kept->page == new->page)
+				return 0;
 	return 1L << compound_order(new->page);
+}
+
+static long keep(struct kept *kept)
+{
+	long nr = adds(kept);
+
+	mark(kept->page, kept->kind);
+	kept->marked = true;
+	list_add(&kept->node, &kept_pages);
+	return nr;
+}
+
+/* The pages of hugetlb that are in use in the block. */
+static int keep_huge(long count, unsigned long pfn, unsigned long nr)
+{
+	unsigned long end_pfn = pfn + nr;
+	struct kept *kept;
+	struct page *page;
+	long found = 0;
+
+	for (; pfn < end_pfn && found < count; pfn += compound_nr(page)) {
+		page = pfn_to_online_page(pfn);
+		if (!page)
+			return complain(-ENXIO, "page %#lx is not online", pfn);
+		if (!PageHuge(page) || !get_page_unless_zero(page))
+			continue;
+		kept = kzalloc(sizeof(*kept), GFP_KERNEL);
+		if (!kept) {
+			put_page(page);
+			return -ENOMEM;
+		}
+		kept->kind = HUGE;
+		kept->page = page;
+		found += keep(kept);
+	}
+	if (found < count)
+		return complain(-ENOENT, "got %ld of %ld pages of hugetlb", found, count);
+	log_line("pages %s %ld", kind_names[HUGE], found);
+	return 0;
 }
 
 static int keep_in_block(enum kind kind, long count, unsigned long pfn, unsigned long nr, int nid)
@@ -179,10 +282,8 @@ static int keep_in_block(enum kind kind, long count, unsigned long pfn, unsigned
 			elsewhere++;
 			continue;
 		}
-		found += adds(kept);
-		mark(kept->page, kind);
-		list_add(&kept->node, &kept_pages);
-		if (kind == PINNED)
+		found += keep(kept);
+		if (kind == PINNED || kind == LEFT_BEHIND)
 			err = pin(kept->page);
 		if (err)
 			break;
@@ -217,6 +318,14 @@ static int pages_keep(const struct command *command, enum kind kind)
 		return complain(-EINVAL, "pages: needs count=, block=, pages= and an online node=");
 	if (kind == SLAB && !object_cache)
 		return complain(-EINVAL, "pages slab: needs `pages ready` first");
+	if ((kind == POISONED || kind == LEFT_BEHIND) && !IS_ENABLED(CONFIG_MEMORY_FAILURE))
+		return complain(-EOPNOTSUPP, "pages %s: needs CONFIG_MEMORY_FAILURE",
+				kind_names[kind]);
+	if (kind == HUGE)
+		return keep_huge(count, block * pages, pages);
+	err = need_inode();
+	if (err)
+		return err;
 	return keep_in_block(kind, count, block * pages, pages, node);
 }
 
