@@ -257,14 +257,6 @@ test_case breakpoints 'Q3 P6 a step that fails is named while the probes are bre
 
 # ---------------------------------------------------------------- memory
 
-# inject PRIORITY ACTION ERRNO: the kernel's own notifier refuses.
-inject() {
-	modprobe memory-notifier-error-inject priority="$1" 2>"$tmp/said" ||
-		skip "needs CONFIG_MEMORY_NOTIFIER_ERROR_INJECT: $(tail -n 1 "$tmp/said")"
-	put "/sys/kernel/debug/notifier-error-inject/memory/actions/$2/error" "$3" ||
-		fail "cannot inject an error: $why"
-}
-
 # by_notifier PRIORITY WHERE
 by_notifier() {
 	needs_requests
