@@ -30,7 +30,9 @@ HELP = WORDS + """
   --block SIZE  the guest's memory block size (/sys/devices/system/memory/block_size_bytes in
                 it); without it, the size that Linux chooses by default is assumed
 
-`cpu del` takes the highest CPU that was plugged, `dimm del` the most recent DIMM, and
+For `cpu del` and `dimm del`, a number N as ID means the id cpuN or dimmN.
+
+Without ID, `cpu del` takes the highest CPU that was plugged, `dimm del` the most recent DIMM, and
 `virtio-mem resize` the first device, in steps of its own (STEP in `virtio-mem list`). `dimm list`
 shows every memory device.
 
@@ -92,6 +94,12 @@ def parse_node(text):
     return int(text)
 
 
+def parse_id(kind, rest):
+    """The id that the rest of `cpu del` or `dimm del` names, or None. QEMU has no ids of digits."""
+    ident = rest[0] if rest else None
+    return kind + ident if ident and re.fullmatch(DIGITS, ident) else ident
+
+
 def parse_options(words):
     """The options at the beginning, as arguments for a Job, and the words behind them."""
     kinds = {"--timeout": ("timeout", lambda text: parse_count(text, "seconds")),
@@ -117,7 +125,8 @@ def parse(words):
         number = parse_count(rest[0]) if rest else 1
         return lambda job: cpu_add(job, number)
     if key == ("cpu", "del") and len(rest) <= 1:
-        return lambda job: cpu_del(job, rest[0] if rest else None)
+        ident = parse_id("cpu", rest)
+        return lambda job: cpu_del(job, ident)
     if key == ("dimm", "list") and not rest:
         return dimm_list
     if key == ("dimm", "add") and (len(rest) == 1 or len(rest) == 3 and rest[1] == "--node"):
@@ -125,7 +134,8 @@ def parse(words):
         node = parse_node(rest[2]) if rest[1:] else None
         return lambda job: dimm_add(job, size, node)
     if key == ("dimm", "del") and len(rest) <= 1:
-        return lambda job: dimm_del(job, rest[0] if rest else None)
+        ident = parse_id("dimm", rest)
+        return lambda job: dimm_del(job, ident)
     if key == ("virtio-mem", "list") and not rest:
         return virtio_mem_list
     if key == ("virtio-mem", "resize") and len(rest) in (1, 2):

@@ -30,6 +30,9 @@ class DryRun(QmpTest):
         self.run_dry("cpu del", slots, out="yes QEMU: would take out cpu2, slot 2\n", guest_looks=True)
         self.run_dry("cpu del cpu2", slots, guest_looks=True,
                      out="yes QEMU: would take out cpu2, slot 2\n")
+        self.run_dry("cpu del 2", slots, guest_looks=True,
+                     out="yes QEMU: would take out cpu2, slot 2\n")
+        self.no("cpu del 7", slots, out="CPU cpu7 is not known; there are: cpu0 cpu2")
         self.no("cpu add 2", slots, out="QEMU has 1 free CPU slots, 2 asked for (2 of 3 are in use: "
                 "see -smp maxcpus)")
         self.no("cpu del cpu7", slots, out="CPU cpu7 is not known; there are: cpu0 cpu2")
@@ -44,6 +47,10 @@ class DryRun(QmpTest):
         self.run_dry("dimm del", dimms(DIMM), guest_looks=True,
                      out="yes QEMU: would take out dimm0 at "
                          f"{DIMM['addr']:#x}-{DIMM['addr'] + DIMM['size'] - 1:#x}\n")
+        self.run_dry("dimm del 0", dimms(DIMM), guest_looks=True,
+                     out="yes QEMU: would take out dimm0 at "
+                         f"{DIMM['addr']:#x}-{DIMM['addr'] + DIMM['size'] - 1:#x}\n")
+        self.no("dimm del 7", dimms(DIMM), out="there is no DIMM dimm7; there are: dimm0")
         self.no("dimm add 1G", dimms(), *room, out="QEMU has no room for 1G: 0M of 256M for DIMMs are in "
                 "use (see -m maxmem)")
         self.no("dimm add 128M", dimms(DIMM), READ, {"return": {**ROOM, "slots": 1}},

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Tests of qemu/plug_cpu.py: CPU slots that make no sense, limits, and a QEMU that may crash."""
 
+import re
 
 import testing
 from fakes import DONE, HOLD, PLACES, READ, UP, QmpTest, ost, without
@@ -23,9 +24,15 @@ class Cpus(QmpTest):
                      named=["QEMU has 0 free|no CPU has been plugged"])
         self.bad("cpu add 2", *UP, {"return": PLACES}, HOLD, status=hotplug_words.REFUSED,
                  named=["1 free CPU slots, 2 asked for"])
-        for ident in ("cpu1", "cpu3", "cpu-1", "2", "CPU2", "/machine"):
+        for ident in ("cpu1", "cpu3", "cpu-1", "1", "3", "02", "-2", "2x", "+2", "\u0662", "2" * 10, "CPU2",
+                      "/machine"):
             self.bad(f"cpu del {ident}", *UP, {"return": PLACES}, HOLD, status=hotplug_words.REFUSED,
-                     named=[ident, "there are: cpu0 cpu2"])
+                     named=[re.escape(ident), "there are: cpu0 cpu2"])
+
+    def test_number_as_id(self):
+        _, requests = self.good("cpu del 2", *UP, {"return": PLACES}, READ, DONE, {
+            "event": "DEVICE_DELETED", "data": {"device": "cpu2", "path": "x"}}, HOLD, out="cpu2\n")
+        self.assertEqual(requests["device_del"], {"id": "cpu2"})
 
     def test_each_of_several_cpus_of_a_paused_guest(self):
         places = [PLACES[0], PLACES[1], {**PLACES[1], "props": {"socket-id": 2}}]

@@ -23,9 +23,13 @@ class Dimms(QmpTest):
             self.bad("dimm list", *UP, dimms({**DIMM, key: None}), named=["are malformed"])
             self.bad("dimm list", *UP, dimms({**DIMM, key: []}), named=["are malformed"])
         self.bad("dimm del", *UP, dimms(), status=hotplug_words.REFUSED, named=["no DIMM has been plugged"])
-        for ident in ("dimm1", "0", "DIMM0"):
+        for ident in ("dimm1", "1", "00", "-0", "0x0", "DIMM0"):
             self.bad(f"dimm del {ident}", *UP, dimms(DIMM), status=hotplug_words.REFUSED,
-                     named=[f"no DIMM {ident}", "there are: dimm0"])
+                     named=[f"no DIMM (dimm)?{ident};", "there are: dimm0"])
+        _, requests = self.good("dimm del 0", *UP, dimms(DIMM), READ, DONE, {
+            "event": "DEVICE_DELETED", "data": {"device": "dimm0", "path": "x"}}, READ, DONE, HOLD,
+                                out="dimm0\n")
+        self.assertEqual(requests["device_del"], {"id": "dimm0"})
 
     def test_full(self):
         begin = (*UP, dimms(DIMM), READ)

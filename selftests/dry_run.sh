@@ -67,6 +67,8 @@ cpu_del() {
 	says "yes QEMU: would take out $plugged"
 	says 'yes kernel: but'
 	equal "verdict" yes "$verdict"
+	dry cpu del "${plugged#cpu}"
+	says "yes QEMU: would take out $plugged"
 	# The slot is found by its name in the firmware, and it is this CPU that is asked about.
 	ctl "veto c1 state=remove_start errno=-16 cpu=$plugged_cpu count=0"
 	dry cpu del "$plugged"
