@@ -5,6 +5,7 @@ guest's answer."""
 import io
 import time
 
+import plug_refusal
 import qmp
 
 # A file next to the QMP socket of a guest that has more CPU slots than it is meant to use.
@@ -177,12 +178,21 @@ def await_answer(job, verb, ident, path, seconds, gone=lambda: False):
         status = data["info"]["status"]
         said = ANSWERS[verb].get(status, "for a reason that ACPI does not name")
         raise Refused(f"the guest's kernel refused {name}: {said} (_OST status {status:#x}); "
-                      "its log says more, and with dhp its /sys/kernel/dhp/refusals who it was")
+                      "its log says more, and with dhp its /sys/kernel/dhp/refusals who it was"
+                      f"{dhp_said(job, verb)}")
     if event == "MEM_UNPLUG_ERROR":
         raise Refused(f"QEMU could not take {name} out: {data['msg']}")
     if event == "DEVICE_UNPLUG_GUEST_ERROR":
-        raise Refused(f"the guest refused to give {name} back")
+        raise Refused(f"the guest refused to give {name} back{dhp_said(job, verb)}")
     return True
+
+
+def dhp_said(job, verb, seconds=None):
+    """Who it was in the guest, for the end of a message; only on the host, see plug_refusal.py."""
+    if not job.client.console:
+        return ""
+    said = job.client.console.refusals(verb, plug_refusal.PATIENCE if seconds is None else seconds)
+    return f". Its dhp has logged: {'; '.join(said)}" if said else ""
 
 
 def pending(job):

@@ -4,7 +4,7 @@
 import time
 
 import qmp
-from plug_device import RUNNING, Refused, human, qemu, table
+from plug_device import RUNNING, Refused, dhp_said, human, qemu, table
 from plug_memory import memory_devices
 
 
@@ -53,7 +53,8 @@ def virtio_mem_resize(job, size, ident):
         else:
             why = "or memory there is in use"
         raise Refused(f"the guest has brought {ident} to {human(reached)} in {job.waited} seconds, "
-                      f"{human(size)} was asked for: it has no driver (virtio_mem), {why}")
+                      f"{human(size)} was asked for: it has no driver (virtio_mem), {why}"
+                      f"{dhp_said(job, 'add' if size > reached else 'del', seconds=0)}")
 
 
 def await_size(client, ident, path, size, seconds):

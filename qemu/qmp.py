@@ -109,6 +109,7 @@ class Client:
         self._events = []
         self._last_id = 0
         self.max_cpus = None  # how many CPU slots may be used, if not all
+        self.console = None  # where the guest logs who has refused, if it is to be read
         self.guest_looks = False  # the caller sees what the guest's kernel does with a device
         deadline = time.monotonic() + timeout
         try:

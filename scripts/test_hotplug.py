@@ -151,6 +151,23 @@ class Hotplug(unittest.TestCase):
         client.close()
         guest.wait_for("guest: now 0-1, ")
 
+    def test_client_of_dhp_that_vetoes(self):
+        guest = self.guest("""
+            insmod /dhp/dhp.ko && insmod /dhp/dhp_test.ko
+            mount -t debugfs none /sys/kernel/debug
+            try cpu add
+            echo 1 >/sys/devices/system/cpu/cpu2/online
+            for words in 'processor c1 flags=existing,removals' \\
+                         'veto c1 state=remove_start errno=-16 count=0'; do
+                echo "$words" >/sys/kernel/debug/dhp_test/control
+            done
+            try cpu del 2
+        """)
+        self.in_guest(guest, OK, "cpu2")
+        named = "CPU2 does not go offline: client dhp_test/on_processor#[0-9]+ vetoes it with -E.*"
+        self.in_guest(guest, REFUSED, f"(?m)^hotplug: {named}$")
+        self.on_host(guest, "cpu del 2", REFUSED, "", f"refused cpu2: .*has logged: {named}\n$")
+
     def test_virtio_mem_that_waits_for_blocks_to_be_brought_online(self):
         guest = self.guest("""
             try --timeout 5 virtio-mem resize 1536M

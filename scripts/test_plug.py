@@ -2,15 +2,23 @@
 # SPDX-License-Identifier: GPL-2.0
 """Tests of qemu/plug_device.py, what all devices have in common.
 
-Refusals by QEMU and by the guest, a guest that does not answer or does not run, and ids.
+Refusals by QEMU and by the guest, a guest that does not answer or does not run, and ids. Also
+qemu/plug_refusal.py, who in the guest has refused.
 """
 
+import os
 import re
+import threading
 
 import testing
-from fakes import DIMM, DONE, FLOOD, HOLD, PLACES, READ, UP, VMEM, QmpTest, dimms, ost, vmems
+from testing import SHORT
+from fakes import (DIMM, DONE, FLOOD, HOLD, PLACES, READ, UP, VMEM, FakeQmp, QmpTest, dimms, ost,
+                   vmems)
 import hotplug_words
 import plug_device
+import plug_refusal
+
+hotplug = testing.load("hotplug", "qemu/hotplug")
 
 
 class Devices(QmpTest):
@@ -133,5 +141,114 @@ class Devices(QmpTest):
                  named=["kernel refused cpu1", "cpu1 is taken out again"])
 
 
+CLIENT = "cpu=3 action=remove by=client name=wdm/on_cpu#1 errno=-EBUSY"
+TODAY = ("hotplug: the guest's kernel refused cpu2: the device is in use (_OST status 0x81); its log says "
+         "more, and with dhp its /sys/kernel/dhp/refusals who it was")
+
+
+class Names(QmpTest):
+    """Who in the guest has refused, by the lines of dhp on its console."""
+
+    def setUp(self):
+        super().setUp()
+        self.patch(plug_refusal, PATIENCE=SHORT)
+        self.log = self.file(plug_refusal.CONSOLE_FILE, "[    1.0] booted\r\n")
+
+    def logs(self, *lines, end="\r\n"):
+        with open(self.log, "a", encoding="latin-1", newline="") as file:
+            file.write("".join(f"[    2.000000] {line}{end}" for line in lines))
+
+    def refused(self, console, words="cpu del", status=0x81):
+        """What `hotplug` says when the guest refuses."""
+        steps = {"cpu del": ({"return": PLACES}, READ, DONE, ost("cpu2", status, 3)),
+                 "dimm del": (dimms(DIMM), READ, DONE, ost("dimm0", status, 3)),
+                 "dimm add 128M": (*self.PLUG[len(UP):], DONE, READ, DONE, ost("dimm0", status), READ,
+                                   DONE, ost("dimm0", status, 3))}[words]
+        said, _ = self.good(words, *UP, *steps, HOLD, status=hotplug_words.REFUSED, console=console)
+        return said
+
+    def expect(self, what, *lines, words="cpu del"):
+        console = plug_refusal.Console(self.folder)
+        self.logs(*lines)
+        said = self.refused(console, words)
+        self.assertIn(f"who it was. Its dhp has logged: {what}", said)
+        return said
+
+    def test_each_kind(self):
+        # Not of this request, as it is older.
+        self.logs("dhp: refusal: cpu=1 action=remove by=kernel errno=-EPERM")
+        said = self.expect("CPU3 does not go offline: client wdm/on_cpu#1 vetoes it with -EBUSY\n",
+                           f"dhp: refusal: {CLIENT}")
+        self.assertTrue(said.startswith(TODAY), said)
+        self.expect("CPU3 does not go offline: step 194 (sched:active) fails with -EAGAIN; "
+                    "CPU4 does not go offline: the kernel refuses it with -EPERM\n",
+                    *["dhp: refusal: cpu=3 action=remove by=step name=sched:active step=194 errno=-EAGAIN"] * 2,
+                    "dhp: refusal: cpu=4 action=remove by=kernel errno=-EPERM", "dhp: refusals",
+                    "dhp: refusal: cpu=5 action=add by=kernel errno=-EPERM")
+        self.expect("memory 0x100000000-0x107ffffff does not go offline: the kernel refuses it with -EBUSY; "
+                    "pages in the way: slab=3 busy=1\n",
+                    "dhp: refusal: mem=0x100000000-0x107ffffff action=remove by=kernel errno=-EBUSY "
+                    "pages: slab=3 busy=1", words="dimm del")
+        self.expect("memory 0x0-0x1 does not go online: a memory notifier behind that of dhp refuses it with "
+                    "-ECANCELED. dimm0 is left over",
+                    "dhp: refusal: mem=0x0-0x1 action=add by=notifier name=behind errno=-ECANCELED",
+                    words="dimm add 128M")
+
+    def test_comes_later(self):
+        self.patch(plug_refusal, PATIENCE=testing.PATIENCE)
+        console = plug_refusal.Console(self.folder)
+        half = len(CLIENT) // 2
+        self.logs(f"dhp: refusal: {CLIENT[:half]}", end="")
+        later = threading.Timer(SHORT, lambda: self.logs_rest(CLIENT[half:]))
+        later.start()
+        self.assertIn("client wdm/on_cpu#1 vetoes it with -EBUSY\n", self.refused(console))
+        later.join()
+
+    def logs_rest(self, text):
+        with open(self.log, "a", encoding="ascii") as file:
+            file.write(f"{text}\n")
+
+    def test_nothing_there(self):
+        for line in ("nothing", "dhp: refusal: ", "dhp: refusal: x", f"dhp: refusal: {CLIENT}\x1b[2J",
+                     f"dhp: refusal: {CLIENT}\xe4", "dhp: refusal: cpu=3 action=remove by=client",
+                     "dhp: refusal: cpu=3 action=remove by=nobody errno=-EBUSY",
+                     "dhp: refusal: cpu=3 action=remove by=step name=x errno=-EBUSY",
+                     "dhp: refusal: action=remove by=kernel errno=-EBUSY",
+                     "dhp: refusal: " * 100000, "x" * (2 << 20) + f"dhp: refusal: {CLIENT}"):
+            testing.count(testing.tried, "console")
+            console = plug_refusal.Console(self.folder)
+            self.logs(line)
+            self.assertEqual(self.refused(console), f"{TODAY}\n", line[:80])
+            testing.count(testing.refused, "console")
+        console = plug_refusal.Console(self.folder)
+        os.unlink(self.log)
+        self.assertEqual(self.refused(console), f"{TODAY}\n")
+        self.assertEqual(self.refused(None), f"{TODAY}\n")
+
+    def test_virtio_mem_does_not_wait(self):
+        self.patch(plug_refusal, PATIENCE=None)
+        console = plug_refusal.Console(self.folder)
+        self.logs("dhp: refusal: mem=0x0-0x1 action=add by=client name=x errno=-ENOMEM")
+        polls = ({"return": 0}, READ) * 20
+        said, _ = self.good("virtio-mem resize 2M", *self.RESIZE, *polls, DONE, HOLD, silent="guest",
+                            status=hotplug_words.REFUSED, console=console)
+        self.assertIn("Its dhp has logged: memory 0x0-0x1 does not go online: client x", said)
+
+    def test_which_guest(self):
+        def connected():
+            path = self.path(f"qmp{next(self.number)}")
+            server = FakeQmp(path, (*UP[:-1], HOLD))
+            client = hotplug.connect(path, None)
+            client.close()
+            server.end()
+            return client
+        self.assertIsNone(connected().console, "qemu/vm has not made this folder")
+        self.file(plug_device.MAX_CPUS_FILE, "4")
+        self.assertIsInstance(connected().console, plug_refusal.Console)
+        os.unlink(self.log)
+        client = connected()
+        self.assertEqual((client.console, client.max_cpus), (None, 4))
+
+
 if __name__ == "__main__":
-    testing.main("QMP socket")
+    testing.main("QMP socket", "console")

@@ -505,6 +505,24 @@ files() {
 }
 test_case files 'Q3 refusals is for root to read'
 
+in_log() {
+	cpu=$(pick_cpu)
+	ctl "processor c1 flags=existing,removals"
+	ctl "veto c1 state=remove_start errno=-16"
+	begin
+	offline_refused "$cpu" EBUSY
+	ctl "veto c1 state=remove_start errno=-5"
+	offline_refused "$cpu" EIO
+	new_refusals "$last" | sed 's/^seq=[0-9]* time=[0-9.]* //' >"$tmp/expected"
+	# A line is logged a moment after it is listed.
+	wait_or_fail 30 as_expected_in_log
+}
+as_expected_in_log() {
+	log_since_mark | sed -n 's/.*dhp: refusal: //p' | tail -n 2 >"$tmp/seen"
+	cmp -s "$tmp/expected" "$tmp/seen"
+}
+test_case in_log 'Q3 each refusal is in the log with its fields, for the host to read'
+
 traced() {
 	cpu=$(pick_cpu)
 	tracing=/sys/kernel/tracing

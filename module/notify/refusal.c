@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The last refusals: /sys/kernel/dhp/refusals, a tracepoint, and an event for user space for each.
+ * The last refusals: /sys/kernel/dhp/refusals; and for each a line in the kernel's log, a
+ * tracepoint and an event for user space.
  *
  * What is known of a refusal comes from two sides. The part of dhp that is called in the operation
  * notes who refuses: a client, a step, another notifier. request.c sees the request itself, also
@@ -11,6 +12,8 @@
  * All of this may happen where nothing can sleep. The rest is for a work item: it counts pages,
  * finds the name of a step, and makes the refusal known.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/err.h>
 #include <linux/errname.h>
 #include <linux/fs.h>
@@ -19,6 +22,7 @@
 #include <linux/math64.h>
 #include <linux/mutex.h>
 #include <linux/pfn.h>
+#include <linux/printk.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
 #include <linux/sysfs.h>
@@ -238,21 +242,23 @@ static void complete_refusal(struct dhp_refusal *refusal)
 	}
 }
 
-static void format_line(char *line, size_t size, const struct dhp_refusal *refusal)
+/* Returns where the fields behind the time begin. The kernel's log has a time of its own. */
+static int format_line(char *line, size_t size, const struct dhp_refusal *refusal)
 {
 	const struct dhp_attempt *attempt = &refusal->attempt;
 	char pages[DHP_PAGES_PRINT_SIZE];
 	u64 start = PFN_PHYS((u64)attempt->start_pfn);
 	u32 ns;
 	u64 seconds = div_u64_rem(refusal->time_ns, NSEC_PER_SEC, &ns);
-	int len;
+	int len, begin;
 
-	len = scnprintf(line, size, "seq=%llu time=%llu.%06u", refusal->seq, seconds,
-			ns / (u32)NSEC_PER_USEC);
+	begin = scnprintf(line, size, "seq=%llu time=%llu.%06u ", refusal->seq, seconds,
+			  ns / (u32)NSEC_PER_USEC);
+	len = begin;
 	if (attempt->category == DHP_PROCESSOR)
-		len += scnprintf(line + len, size - len, " cpu=%u", attempt->cpu);
+		len += scnprintf(line + len, size - len, "cpu=%u", attempt->cpu);
 	else
-		len += scnprintf(line + len, size - len, " mem=%#llx-%#llx", start,
+		len += scnprintf(line + len, size - len, "mem=%#llx-%#llx", start,
 				 start + PFN_PHYS((u64)attempt->nr_pages) - 1);
 	len += scnprintf(line + len, size - len, " action=%s by=%s",
 			 attempt->add ? "add" : "remove", dhp_refusal_by_name(refusal->by));
@@ -264,6 +270,7 @@ static void format_line(char *line, size_t size, const struct dhp_refusal *refus
 	if (refusal->counted && dhp_pages_print(pages, sizeof(pages), &refusal->pages))
 		len += scnprintf(line + len, size - len, " pages: %s", pages);
 	scnprintf(line + len, size - len, "\n");
+	return begin;
 }
 
 /* Copies the oldest refusal that is kept and not published. */
@@ -288,14 +295,19 @@ static bool next_refusal(struct dhp_refusal *refusal)
 static void publish_fn(struct work_struct *work)
 {
 	struct dhp_refusal refusal;
+	char *line;
+	int begin;
 
 	while (next_refusal(&refusal)) {
 		complete_refusal(&refusal);
+		line = lines[refusal.seq % NR_REFUSALS];
 		mutex_lock(&published_mutex);
-		format_line(lines[refusal.seq % NR_REFUSALS], LINE_SIZE, &refusal);
+		begin = format_line(line, LINE_SIZE, &refusal);
 		/* With the line complete; pairs with dhp_refusal_show(). */
 		smp_store_release(&published_seq, refusal.seq);
 		mutex_unlock(&published_mutex);
+		/* Nothing else writes lines. qemu/plug_refusal.py reads this one on a console. */
+		pr_info("refusal: %s", line + begin);
 		dhp_log_refusal(&refusal);
 		dhp_uevent_refusal(&refusal);
 		wake_up_all(&published_wait);
