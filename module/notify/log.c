@@ -59,7 +59,6 @@ static const char * const refusers[] = {
 	[DHP_BY_NOTIFIER] = "notifier",
 };
 
-
 const char *dhp_processor_state_name(enum dhp_processor_state state)
 {
 	return processor_states[state];

@@ -50,7 +50,7 @@ static cpumask_var_t adding;	/* START done, its outcome not notified */
 static cpumask_var_t by_device;	/* of these: added through their device */
 static int staying_cpu = -1;	/* its removal has failed, which is not notified yet */
 static int staying_status;	/* why */
-static unsigned long operation_step;	/* the step in which clients were last notified of a start */
+static unsigned long operation_step;	/* in which clients were last notified of a start */
 static bool suspended;		/* what is offline may be back soon */
 static enum cpuhp_state prepare_state, online_state;
 

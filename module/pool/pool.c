@@ -179,8 +179,8 @@ void dhp_pool_destroy(struct dhp_pool *pool)
 	if (IS_ERR_OR_NULL(pool))
 		return;
 	if (pool->owner == THIS_MODULE) {
-		pr_err("dhp_pool_destroy() from %pS: pool %s is shared by all drivers, and none of them destroys it\n",
-		       __builtin_return_address(0), pool->name);
+		pr_err("%s() from %pS: pool %s is shared by all drivers, and none of them destroys it\n",
+		       __func__, __builtin_return_address(0), pool->name);
 		return;
 	}
 	if (dhp_refuse_inside("destroying a pool"))
