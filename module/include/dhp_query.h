@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * dhp's questions: may this CPU, or this range of memory, come or go? Whoever asks gets the answer
+ * dhp's questions: may this CPU, or this range of memory, come or go? The caller gets the answer
  * of each client that would be called, and of the kernel as far as it is known. Nothing changes.
  */
 #ifndef _DHP_QUERY_H
@@ -67,8 +67,8 @@ typedef int (*dhp_query_fn)(void *context, const struct dhp_query *query);
  * @client: what dhp_register_processor_callback() has returned
  * @fn: the answer; called with the context of the client's callback; NULL for none
  *
- * A client that has none cannot be asked, and whoever asks gets its name only. The answer goes
- * when the client unregisters.
+ * Of a client that has none, only the name is given to the caller that asks. The answer goes when
+ * the client unregisters.
  *
  * Context: Process context; may sleep. Waits for callbacks that run, unless it is called from
  * inside a synchronous CPU callback. Not from inside a memory callback or a pool's work item.

@@ -69,7 +69,7 @@ static bool has_spent_ticks(unsigned int cpu)
 	return false;
 }
 
-/* CPUs that are online are recorded by whoever follows them from now on. */
+/* CPUs that are online now are recorded by processor.c, which follows them from now on. */
 int dhp_started_init(void)
 {
 	unsigned int cpu;

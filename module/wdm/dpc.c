@@ -34,7 +34,7 @@
  * @lock: guards what is marked L. A raw one, as DPCs are inserted by hard interrupts.
  * @waiting: L, DPCs that were inserted, in the order in which they are to run
  * @batch: L, those of them that the tasklet has begun with
- * @kicked: L, the tasklet is on its way or runs. Whoever sets it sends it on its way: there is one
+ * @kicked: L, the tasklet has been sent for or runs. The one that sets it sends for it: there is one
  *	at a time that uses @csd.
  * @running: L, the routine that runs, or NULL
  * @cpu: the CPU

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A memory notifier that holds a block in transit, as a slow one of the kernel's own would. It does
+ * A memory notifier that holds a block in transit, as a slow one of the kernel would. It does
  * not use dhp.
  *
  * While the parameter `shut` is set, a block waits that is going offline, or online with the
