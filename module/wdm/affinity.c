@@ -37,14 +37,7 @@ EXPORT_SYMBOL_GPL(KeQueryActiveGroupCount);
 
 KAFFINITY KeQueryGroupAffinity(USHORT GroupNumber)
 {
-	unsigned int first = GroupNumber * MAXIMUM_PROCESSORS_PER_GROUP;
-	KAFFINITY active = 0;
-	unsigned int cpu;
-
-	for_each_online_cpu(cpu)
-		if (cpu >= first && cpu - first < MAXIMUM_PROCESSORS_PER_GROUP)
-			active |= BIT_ULL(cpu - first);
-	return active;
+	return dhp_wdm_group(cpu_online_mask, GroupNumber);
 }
 EXPORT_SYMBOL_GPL(KeQueryGroupAffinity);
 
@@ -161,16 +154,9 @@ static void dhp_moved_remove(struct dhp_moved *moved)
 /* Does each bit stand for a processor that can be in use, and is one of them? */
 static bool dhp_affinity_valid(const GROUP_AFFINITY *affinity)
 {
-	KAFFINITY possible = 0;
-	unsigned int first, cpu;
-
 	if (!affinity)
 		return false;
-	first = affinity->Group * MAXIMUM_PROCESSORS_PER_GROUP;
-	for_each_possible_cpu(cpu)
-		if (cpu >= first && cpu - first < MAXIMUM_PROCESSORS_PER_GROUP)
-			possible |= BIT_ULL(cpu - first);
-	return !(affinity->Mask & ~possible) &&
+	return !(affinity->Mask & ~dhp_wdm_group(cpu_possible_mask, affinity->Group)) &&
 	       affinity->Mask & KeQueryGroupAffinity(affinity->Group);
 }
 

@@ -6,17 +6,27 @@
 #include "notify/notify.h"
 #include "wdm.h"
 
-KAFFINITY KeQueryActiveProcessors(void)
+/**
+ * dhp_wdm_group() - which CPUs of a group are in a mask?
+ * @mask: the mask
+ * @group: the group's number
+ *
+ * Return: a bit for each of them; 0 if there is no such group.
+ */
+KAFFINITY dhp_wdm_group(const struct cpumask *mask, USHORT group)
 {
-	KAFFINITY active = 0;
+	KAFFINITY affinity = 0;
 	unsigned int cpu;
 
-	for_each_online_cpu(cpu) {
-		if (cpu >= MAXIMUM_PROCESSORS_PER_GROUP)
-			break;
-		active |= BIT_ULL(cpu);
-	}
-	return active;
+	for_each_cpu(cpu, mask)
+		if (cpu / MAXIMUM_PROCESSORS_PER_GROUP == group)
+			affinity |= BIT_ULL(cpu % MAXIMUM_PROCESSORS_PER_GROUP);
+	return affinity;
+}
+
+KAFFINITY KeQueryActiveProcessors(void)
+{
+	return dhp_wdm_group(cpu_online_mask, 0);
 }
 EXPORT_SYMBOL_GPL(KeQueryActiveProcessors);
 
@@ -33,15 +43,10 @@ EXPORT_SYMBOL_GPL(KeQueryActiveProcessorCount);
 
 ULONG KeQueryActiveProcessorCountEx(USHORT GroupNumber)
 {
-	unsigned int cpu;
-	ULONG n = 0;
-
 	if (GroupNumber == ALL_PROCESSOR_GROUPS)
 		return num_online_cpus();
 
-	for_each_online_cpu(cpu)
-		n += cpu / MAXIMUM_PROCESSORS_PER_GROUP == GroupNumber;
-	return n;
+	return hweight64(dhp_wdm_group(cpu_online_mask, GroupNumber));
 }
 EXPORT_SYMBOL_GPL(KeQueryActiveProcessorCountEx);
 

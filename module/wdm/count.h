@@ -5,6 +5,9 @@
 
 #include "wdm.h"
 
+struct cpumask;
+
+KAFFINITY dhp_wdm_group(const struct cpumask *mask, USHORT group);
 PROCESSOR_NUMBER dhp_wdm_number(unsigned int cpu);
 
 #endif /* _DHP_WDM_COUNT_H */
