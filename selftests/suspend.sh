@@ -357,6 +357,17 @@ due_asleep() {
 }
 test_case due_asleep 'A3 a run of memory blocks that ends while tasks are frozen is delivered afterwards'
 
+# nap_given_up WHEN: freezing gives up, after two seconds and not twenty.
+nap_given_up() {
+	local freeze_timeout slept=1
+	freeze_timeout=$(cat /sys/power/pm_freeze_timeout)
+	echo 2000 >/sys/power/pm_freeze_timeout
+	try_nap mem || slept=
+	echo "$freeze_timeout" >/sys/power/pm_freeze_timeout
+	[ -z "$slept" ] || fail "the machine suspended $1"
+	equal "refused with" EBUSY "$why"
+}
+
 # Freezing waits for the callback, and gives up. A task that reads settle meanwhile is frozen at
 # once, and gets its answer afterwards.
 callback_runs() {
@@ -370,13 +381,7 @@ callback_runs() {
 	cat "$dhp/settle" >"$tmp/settled" &
 	reader=$!
 	wait_or_fail 30 asleep "$reader"
-	freeze_timeout=$(cat /sys/power/pm_freeze_timeout)
-	echo 2000 >/sys/power/pm_freeze_timeout
-	slept=1
-	try_nap mem || slept=
-	echo "$freeze_timeout" >/sys/power/pm_freeze_timeout
-	[ -z "$slept" ] || fail "the machine suspended while an event callback was running"
-	equal "refused with" EBUSY "$why"
+	nap_given_up "while an event callback was running"
 	! logged 'refusing to freeze, wq_busy=0' || fail "a task was in the way, not the callback"
 	ctl "release e1"
 	wait "$reader" || fail "the reader of settle got no answer"
@@ -446,13 +451,7 @@ stop_runs() {
 	ctl "inside r1 state=stop action=hold"
 	offline "$cpu"
 	await_line "r1 STOP"
-	freeze_timeout=$(cat /sys/power/pm_freeze_timeout)
-	echo 2000 >/sys/power/pm_freeze_timeout
-	slept=1
-	try_nap mem || slept=
-	echo "$freeze_timeout" >/sys/power/pm_freeze_timeout
-	[ -z "$slept" ] || fail "the machine suspended between a stop and its start"
-	equal "refused with" EBUSY "$why"
+	nap_given_up "between a stop and its start"
 	ctl "release r1"
 	wait_or_fail 20 has_start
 	online "$cpu"
