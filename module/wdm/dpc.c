@@ -34,8 +34,8 @@
  * @lock: guards what is marked L. A raw one, as DPCs are inserted by hard interrupts.
  * @waiting: L, DPCs that were inserted, in the order in which they are to run
  * @batch: L, those of them that the tasklet has begun with
- * @kicked: L, the tasklet has been sent for or runs. The one that sets it sends for it: there is one
- *	at a time that uses @csd.
+ * @kicked: L, the tasklet has been sent for or runs. The one that sets it sends for it: there is
+ *	one at a time that uses @csd.
  * @running: L, the routine that runs, or NULL
  * @cpu: the CPU
  * @tasklet: runs the DPCs
