@@ -89,12 +89,20 @@ static void free_client(struct torture_client *c)
 {
 	if (!c)
 		return;
-	if (c->kind == PROCESSOR)
+	switch (c->kind) {
+	case PROCESSOR:
 		oracle_processor_free(&c->processor);
-	else if (c->kind == EVENT)
+		break;
+	case EVENT:
 		oracle_event_free(&c->event);
-	else
+		break;
+	case MEMORY:
 		oracle_memory_free(&c->memory);
+		break;
+	case REBALANCE:		/* its oracle holds nothing */
+	case NR_KINDS:
+		break;
+	}
 	kfree(c);
 }
 
