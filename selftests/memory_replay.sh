@@ -241,9 +241,12 @@ newcomers() {
 	# What is online from now on stays so.
 	settle
 	ctl "memory_newcomers start"
-	for _ in $(seq "$(portion 80)"); do
+	rounds=0
+	until [ "$rounds" -ge "$(portion 80)" ] && has_line "newcomers: one registered during a change"; do
 		put "$first" online_movable || fail "the block does not go online: $why"
 		put "$first" offline || fail "the block does not go offline: $why"
+		rounds=$((rounds + 1))
+		[ "$rounds" -lt 1000 ] || fail "none registered during one of $rounds changes"
 	done
 	ctl "memory_newcomers stop"
 	cat "$test_dir/log"

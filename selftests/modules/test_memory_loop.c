@@ -90,8 +90,8 @@ static void check_table(struct xarray *table)
 	xa_for_each(table, section, entry)
 		if (xa_to_value(entry) != ONLINE)
 			others++;
-	if (others)
-		joined++;
+	if (others && !joined++)
+		log_line("newcomers: one registered during a change");
 }
 
 static void unregister_slot(struct slot *slot)
