@@ -98,6 +98,8 @@ more_than() {
 part_of_a_block() {
 	put "$system/memory/auto_online_blocks" online_kernel
 	resize_virtio_mem $(($(block_bytes) / 2 >> 20))M
+	await_grown 1
+	wait_or_fail 60 grep -q online "$(state_file "$grown_blocks")"
 	ctl "pool t buffer_size=4096 permille=10"
 	settle
 	seq=$(sequence)

@@ -186,10 +186,10 @@ virtio_mem_refused() {
 	ctl "memory m0 flags=adds"
 	ctl "memory m1 flags=adds,removals"
 	ctl "veto m1 state=start errno=-12"
-	before=$(memory_blocks)
-	resize_virtio_mem 128M
-	block=$(missing "$before" "$(memory_blocks)")
+	grow_virtio_mem 1
+	block=$grown_blocks
 	range=$(block_range "$block")
+	wait_or_fail 60 has_line "m0 FAILURE $range status -12"
 	equal "state of the block" offline "$(cat "$(state_file "$block")")"
 	set_block "$block" online_movable
 	: >"$tmp/calls"

@@ -178,6 +178,23 @@ resize_virtio_mem() {
 	plug virtio-mem resize "$1"
 }
 
+nr_grown() {
+	grown_blocks=$(missing "$(cat "$tmp/blocks")" "$(memory_blocks)")
+	[ "$(echo "$grown_blocks" | grep -c .)" = "$1" ]
+}
+
+# await_grown N: waits for N blocks and sets $grown_blocks. They may not be online yet. The device
+# reports its new size before the kernel has added them.
+await_grown() {
+	wait_or_fail 60 nr_grown "$1"
+}
+
+# grow_virtio_mem N: by N blocks, from none
+grow_virtio_mem() {
+	resize_virtio_mem $(($1 * $(block_bytes) >> 20))M
+	await_grown "$1"
+}
+
 same_blocks() {
 	[ "$(memory_blocks)" = "$(cat "$tmp/blocks")" ]
 }
