@@ -19,7 +19,7 @@ static cpumask_var_t starting;	/* START begun, neither online nor failed yet */
  * dhp_started_begin() - a CPU is about to be started
  * @cpu: the CPU
  *
- * Context: this one and the next two: in a turn, or under the CPU hotplug lock.
+ * Context: In a turn, or under the CPU hotplug lock.
  */
 void dhp_started_begin(unsigned int cpu)
 {
@@ -29,16 +29,22 @@ void dhp_started_begin(unsigned int cpu)
 /**
  * dhp_started_online() - a CPU is online
  * @cpu: the CPU
+ *
+ * Context: In a turn, or under the CPU hotplug lock.
  */
 void dhp_started_online(unsigned int cpu)
 {
 	cpumask_set_cpu(cpu, started);
+	/* A CPU is in one mask at least. Pairs with smp_rmb() in dhp_processor_started(). */
+	smp_wmb();
 	cpumask_clear_cpu(cpu, starting);
 }
 
 /**
  * dhp_started_failed() - starting a CPU has failed
  * @cpu: the CPU, which may have been online before
+ *
+ * Context: In a turn, or under the CPU hotplug lock.
  */
 void dhp_started_failed(unsigned int cpu)
 {
@@ -55,8 +61,13 @@ void dhp_started_failed(unsigned int cpu)
  */
 bool dhp_processor_started(unsigned int cpu)
 {
-	return cpu < nr_cpu_ids &&
-	       (cpumask_test_cpu(cpu, started) || cpumask_test_cpu(cpu, starting));
+	if (cpu >= nr_cpu_ids)
+		return false;
+	if (cpumask_test_cpu(cpu, starting))
+		return true;
+	/* It may just have left that mask. Pairs with smp_wmb() in dhp_started_online(). */
+	smp_rmb();
+	return cpumask_test_cpu(cpu, started);
 }
 
 static bool has_spent_ticks(unsigned int cpu)
