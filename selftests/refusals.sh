@@ -179,6 +179,47 @@ step() {
 }
 test_case step 'Q3 P6 a step that fails is named, with its errno'
 
+# tries_again: has the kernel attempted again what client c1 vetoed with EBUSY?
+tries_again() {
+	[ "$(grep -c "^c1 START $cpu" "$test_dir/log")" -gt 1 ] ||
+		skip "this kernel does not try again after EBUSY"
+}
+
+# Newer kernels make several attempts in one request when the answer is EBUSY.
+later_client() {
+	cpu=$(pick_cpu)
+	needs_requests
+	offline "$cpu"
+	ctl "processor c1"
+	ctl "processor c2"
+	name=$(sed -n 's,^\(dhp_test/on_processor#[0-9]*\) .*,\1,p' /sys/kernel/debug/dhp/clients | tail -n 1)
+	begin
+	ctl "veto c1 state=start errno=-16"
+	ctl "veto c2 state=start errno=-12"
+	put "$system/cpu/cpu$cpu/online" 1 || true
+	tries_again
+	equal "the refusal" "cpu=$cpu action=add by=client name=$name errno=-ENOMEM" \
+		"$(new_refusals "$last" | sed 's/^seq=[0-9]* time=[0-9.]* //')"
+}
+test_case later_client 'Q3 of several attempts in a request, the client that has vetoed the last one is listed'
+
+later_step() {
+	cpu=$(pick_cpu)
+	needs_requests
+	offline "$cpu"
+	ctl "processor c1"
+	ctl "step add errno=-28"
+	number=$(need_step dhp_test:step)
+	begin
+	ctl "veto c1 state=start errno=-16"
+	put "$system/cpu/cpu$cpu/online" 1 || true
+	tries_again
+	expect_new <<-END
+	cpu=$cpu action=add by=step name=dhp_test:step step=$number errno=-ENOSPC
+	END
+}
+test_case later_step 'Q3 of several attempts in a request, the step that has failed in the last one is listed'
+
 target_unseen() {
 	cpu=$(pick_cpu)
 	needs_requests

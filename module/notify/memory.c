@@ -45,7 +45,8 @@ static const struct change_states states[] = {
  * While that block is in transit, a new client is notified of it too.
  */
 static struct dhp_memory_change last_start;
-static bool all_asked;	/* no notifier has refused the block in transit */
+static bool first_asked;	/* the first notifier was asked about the block in transit */
+static bool all_asked;	/* so was the last one: no notifier has refused it */
 static bool vetoed;	/* a client has */
 
 static void memory_lock(void)
@@ -128,7 +129,8 @@ static void change_succeeded(enum dhp_transit direction, const struct memory_not
 
 /*
  * Who has refused? When dhp was not asked, a notifier before it has; when the last one was not
- * asked, one behind it; else the kernel itself. A veto is listed already.
+ * asked, one behind it; else the kernel itself, as when not even the first one was asked: then the
+ * change began before dhp was loaded. A veto is listed already.
  */
 static void list_refusal(enum dhp_transit direction, const struct dhp_range *range, bool asked)
 {
@@ -138,9 +140,14 @@ static void list_refusal(enum dhp_transit direction, const struct dhp_range *ran
 		.start_pfn = PHYS_PFN(range->start),
 		.nr_pages = PHYS_PFN(range->size),
 	};
+	const char *where = NULL;
 
+	if (first_asked && !asked)
+		where = "before";
+	else if (first_asked && !all_asked)
+		where = "behind";
 	if (!vetoed)
-		dhp_refusal_canceled(&attempt, !asked ? "before" : all_asked ? NULL : "behind");
+		dhp_refusal_canceled(&attempt, where);
 	vetoed = false;
 }
 
@@ -188,6 +195,8 @@ static int memory_notifier(struct notifier_block *nb, unsigned long action, void
 	}
 	if (dhp_online_transit() == DHP_TRANSIT_NONE)
 		dhp_event_release_run();
+	if (action != MEM_GOING_ONLINE && action != MEM_GOING_OFFLINE)
+		first_asked = false;
 	memory_unlock();
 	return notifier_from_errno(veto);
 }
@@ -210,6 +219,22 @@ static int last_notifier(struct notifier_block *nb, unsigned long action, void *
 static struct notifier_block last_nb = {
 	.notifier_call = last_notifier,
 	.priority = INT_MIN,
+};
+
+static int first_notifier(struct notifier_block *nb, unsigned long action, void *data)
+{
+	if (action == MEM_GOING_ONLINE || action == MEM_GOING_OFFLINE) {
+		memory_lock();
+		first_asked = true;
+		memory_unlock();
+	}
+	return NOTIFY_DONE;
+}
+
+/* Before all others. */
+static struct notifier_block first_nb = {
+	.notifier_call = first_notifier,
+	.priority = INT_MAX,
 };
 
 /* ---- Clients ------------------------------------------------------------- */
@@ -289,17 +314,28 @@ int dhp_memory_init(void)
 	memory_lock();
 	memory_unlock();
 	cpus_read_unlock();
-	err = register_memory_notifier(&memory_nb);
-	if (err)
-		return err;
+	/* A change that begins meanwhile must not look as if one of them had not been asked. */
 	err = register_memory_notifier(&last_nb);
 	if (err)
-		unregister_memory_notifier(&memory_nb);
+		return err;
+	err = register_memory_notifier(&memory_nb);
+	if (err)
+		goto unregister_last;
+	err = register_memory_notifier(&first_nb);
+	if (err)
+		goto unregister_memory;
+	return 0;
+
+unregister_memory:
+	unregister_memory_notifier(&memory_nb);
+unregister_last:
+	unregister_memory_notifier(&last_nb);
 	return err;
 }
 
 void dhp_memory_exit(void)
 {
-	unregister_memory_notifier(&last_nb);
+	unregister_memory_notifier(&first_nb);
 	unregister_memory_notifier(&memory_nb);
+	unregister_memory_notifier(&last_nb);
 }

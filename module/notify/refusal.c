@@ -30,6 +30,7 @@
 #include <linux/workqueue.h>
 
 #include "compat.h"
+#include "cpu_step.h"
 #include "event.h"
 #include "log.h"
 #include "notify.h"
@@ -48,6 +49,7 @@ static struct dhp_refusal refusals[NR_REFUSALS];	/* number N is at N % NR_REFUSA
 static u64 refusal_seq;		/* of the last one */
 static bool request_open;	/* set without the lock, after what is below */
 static struct dhp_refusal request;	/* and what is noted about it */
+static unsigned long request_step;	/* how many steps had begun before that, see cpu_step.c */
 
 /* published_mutex protects the lines; published_seq is also waited for. */
 static DEFINE_MUTEX(published_mutex);
@@ -87,7 +89,10 @@ static void add_refusal(const struct dhp_refusal *refusal)
 	queue_work(dhp_freezable_wq, &publish_work);
 }
 
-/* The first one to be noted about a request is the one that has refused it. */
+/*
+ * Newer kernels make several attempts in one request, and each is refused by one only. So what is
+ * noted later is about a later attempt.
+ */
 static void note(const struct dhp_refusal *refusal)
 {
 	unsigned long flags;
@@ -95,10 +100,12 @@ static void note(const struct dhp_refusal *refusal)
 	raw_spin_lock_irqsave(&refusal_lock, flags);
 	if (!about_request(&refusal->attempt)) {
 		add_refusal(refusal);
-	} else if (request.by == DHP_BY_KERNEL) {
+	} else {
 		request.by = refusal->by;
 		request.step = refusal->step;
+		request.err = refusal->err;
 		memcpy(request.name, refusal->name, sizeof(request.name));
+		request_step = dhp_cpu_step_begun();
 	}
 	raw_spin_unlock_irqrestore(&refusal_lock, flags);
 }
@@ -170,8 +177,34 @@ void dhp_refusal_canceled(const struct dhp_attempt *attempt, const char *where)
 void dhp_refusal_request_begin(const struct dhp_attempt *attempt)
 {
 	request = (struct dhp_refusal){ .attempt = *attempt };
+	request_step = dhp_cpu_step_begun();
 	/* Pairs with the acquire in about_request(). */
 	smp_store_release(&request_open, true);
+}
+
+/**
+ * dhp_refusal_request_step() - find a step that has failed later than what is noted
+ *
+ * The step in which a client has vetoed fails, too, but it began before the veto was noted.
+ *
+ * Context: At the end of a request, when nothing is noted about it any more.
+ * Return: a number for dhp_cpu_step_failed().
+ */
+unsigned long dhp_refusal_request_step(void)
+{
+	return request_step;
+}
+
+/* Was the last attempt refused by another one than what is noted? Memory's errno is not known. */
+static bool noted_earlier(int ret)
+{
+	return request.err != ret && request.err != -ECANCELED;
+}
+
+static void by_kernel(void)
+{
+	request.by = DHP_BY_KERNEL;
+	request.name[0] = '\0';
 }
 
 /**
@@ -188,6 +221,8 @@ void dhp_refusal_request_end(const struct dhp_attempt *attempt, int ret)
 	raw_spin_lock_irqsave(&refusal_lock, flags);
 	if (about_request(attempt)) {
 		WRITE_ONCE(request_open, false);
+		if (noted_earlier(ret))
+			by_kernel();
 		request.err = ret;
 		if (ret < 0)
 			add_refusal(&request);

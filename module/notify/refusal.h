@@ -6,6 +6,7 @@
 #include "refusal_types.h"
 
 void dhp_refusal_request_begin(const struct dhp_attempt *attempt);
+unsigned long dhp_refusal_request_step(void);
 void dhp_refusal_request_end(const struct dhp_attempt *attempt, int ret);
 
 void dhp_refusal_client(const struct dhp_attempt *attempt, const char *client, int err);

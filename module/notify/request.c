@@ -25,16 +25,6 @@
 
 #if defined(CONFIG_KRETPROBES) && defined(CONFIG_HAVE_FUNCTION_ARG_ACCESS_API)
 
-/**
- * struct request - one call of the device core
- * @attempt: what is attempted
- * @step: how many steps of the CPU hotplug state machine had begun before
- */
-struct request {
-	struct dhp_attempt attempt;
-	unsigned long step;
-};
-
 static unsigned long block_pages;
 
 /*
@@ -49,23 +39,22 @@ static bool is_memory_block(const struct device *dev)
 static int request_entry(struct kretprobe_instance *instance, struct pt_regs *regs, bool add)
 {
 	struct device *dev = (void *)regs_get_kernel_argument(regs, 0);
-	struct request *asked = (void *)instance->data;
+	struct dhp_attempt *attempt = (void *)instance->data;
 	struct memory_block *block;
 
-	asked->attempt = (struct dhp_attempt){ .add = add };
+	*attempt = (struct dhp_attempt){ .add = add };
 	if (dev->bus == &cpu_subsys) {
-		asked->attempt.category = DHP_PROCESSOR;
-		asked->attempt.cpu = dev->id;
+		attempt->category = DHP_PROCESSOR;
+		attempt->cpu = dev->id;
 	} else if (is_memory_block(dev)) {
 		block = container_of(dev, struct memory_block, dev);
-		asked->attempt.category = DHP_MEMORY;
-		asked->attempt.start_pfn = section_nr_to_pfn(block->start_section_nr);
-		asked->attempt.nr_pages = block_pages;
+		attempt->category = DHP_MEMORY;
+		attempt->start_pfn = section_nr_to_pfn(block->start_section_nr);
+		attempt->nr_pages = block_pages;
 	} else {
 		return 1;
 	}
-	asked->step = dhp_cpu_step_begun();
-	dhp_refusal_request_begin(&asked->attempt);
+	dhp_refusal_request_begin(attempt);
 	return 0;
 }
 
@@ -81,13 +70,13 @@ static int offline_entry(struct kretprobe_instance *instance, struct pt_regs *re
 
 static int request_return(struct kretprobe_instance *instance, struct pt_regs *regs)
 {
-	const struct request *asked = (void *)instance->data;
-	const struct dhp_attempt *attempt = &asked->attempt;
+	const struct dhp_attempt *attempt = (void *)instance->data;
+	unsigned long since = dhp_refusal_request_step();
 	int ret = regs_return_value(regs);
 	int step;
 
 	if (ret < 0 && attempt->category == DHP_PROCESSOR &&
-	    dhp_cpu_step_failed(attempt->cpu, attempt->add, asked->step, &step) == ret)
+	    dhp_cpu_step_failed(attempt->cpu, attempt->add, since, &step) == ret)
 		dhp_refusal_step(attempt, step, ret);
 	dhp_refusal_request_end(attempt, ret);
 	return 0;
@@ -98,7 +87,7 @@ static int request_return(struct kretprobe_instance *instance, struct pt_regs *r
 	.kp.symbol_name = function,		\
 	.entry_handler = entry,			\
 	.handler = request_return,		\
-	.data_size = sizeof(struct request),	\
+	.data_size = sizeof(struct dhp_attempt),	\
 	.maxactive = 16,			\
 }
 
