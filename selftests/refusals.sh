@@ -530,6 +530,88 @@ format() {
 }
 test_case format 'Q3 the last 16 refusals are kept, numbered without gaps, in a fixed format'
 
+# holds_memory: a memory client waits in its replay, and with it all that counts pages.
+holds_memory() {
+	ctl "inside m1 state=start action=hold"
+	put "$test_dir/control" "memory m1 flags=existing,adds" &
+	holder=$!
+	wait_or_fail 30 blocked_in client_await_release
+}
+
+# What cannot be listed at once: of a removal that the kernel refuses, the pages are counted first.
+quick() {
+	needs_requests
+	[ "$(cat "$(state_file 0)")" = online ] || skip "the first memory block is not online"
+	cpu=$(pick_cpu)
+	begin
+	ctl "hotplug forbid"
+	trap 'ctl "hotplug allow"' EXIT
+	holds_memory
+	# A block with a hole.
+	if put "$(state_file 0)" offline || [ "$why" != EINVAL ]; then
+		ctl "release m1"
+		skip "the first memory block has no hole"
+	fi
+	for _ in $(seq 40); do
+		offline_refused "$cpu" EBUSY
+	done
+	cat "$dhp/refusals" >"$tmp/seen" &
+	reader=$!
+	ctl "release m1"
+	wait "$holder" || fail "the memory client has not registered"
+	wait "$reader"
+	numbers "$tmp/seen" >"$tmp/numbers"
+	seq $((last + 26)) $((last + 41)) >"$tmp/expected"
+	same "$tmp/expected" "$tmp/numbers"
+	well_formed "$tmp/seen"
+	equal "lines of the log that count the others" "24" \
+		"$(log_since_mark | sed -n 's/.*dhp: \([0-9]*\) refusals are not listed: .*/\1/p')"
+	wait_or_fail 30 logged_refusals 17
+}
+test_case quick 'Q3 of forty quick refusals the last 16 are listed, and the log says how many are not'
+
+# numbers FILE: those of its lines
+numbers() {
+	sed -n 's/^seq=\([0-9]*\) .*/\1/p' "$1"
+}
+
+# logged_refusals COUNT
+logged_refusals() {
+	[ "$(log_since_mark | grep -c 'dhp: refusal: ')" = "$1" ]
+}
+
+# However quickly they come, each is listed or counted, and a reader never sees old lines in between.
+quick_readers() {
+	needs_requests
+	cpu=$(pick_cpu)
+	begin
+	ctl "hotplug forbid"
+	trap 'ctl "hotplug allow"' EXIT
+	(
+		while going_on; do
+			cat "$dhp/refusals"
+			echo end
+		done
+	) >"$tmp/all" &
+	reader=$!
+	for _ in $(seq 40); do
+		echo 0 >"$system/cpu/cpu$cpu/online" || true
+	done 2>/dev/null
+	enough
+	wait "$reader"
+	awk -F'[= ]' '$1 == "end" { seq = 0; next } $2 <= seq { exit 1 } { seq = $2 }' "$tmp/all" ||
+		fail "lines that are not in order"
+	equal "number of the last one" "$((last + 40))" "$(last_refusal)"
+	wait_or_fail 30 all_logged
+}
+test_case quick_readers 'Q3 readers see refusals in order while more come'
+
+all_logged() {
+	lost=$(log_since_mark | sed -n 's/.*dhp: \([0-9]*\) refusals are not listed: .*/\1/p' |
+		awk '{ sum += $1 } END { print sum + 0 }')
+	logged_refusals $((40 - lost))
+}
+
 # well_formed FILE
 well_formed() {
 	local bad

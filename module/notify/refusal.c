@@ -51,10 +51,20 @@ static bool request_open;	/* set without the lock, after what is below */
 static struct dhp_refusal request;	/* and what is noted about it */
 static unsigned long request_step;	/* how many steps had begun before that, see cpu_step.c */
 
+/**
+ * struct line - one refusal as text
+ * @seq: its number; the line of number N is at N % NR_REFUSALS
+ * @text: the line
+ */
+struct line {
+	u64 seq;
+	char text[LINE_SIZE];
+};
+
 /* published_mutex protects the lines; published_seq is also waited for. */
 static DEFINE_MUTEX(published_mutex);
-static char lines[NR_REFUSALS][LINE_SIZE];
-static u64 published_seq;
+static struct line lines[NR_REFUSALS];
+static u64 published_seq;	/* none up to this one is still to be published */
 static DECLARE_WAIT_QUEUE_HEAD(published_wait);
 
 static void publish_fn(struct work_struct *work);
@@ -308,18 +318,20 @@ static int format_line(char *line, size_t size, const struct dhp_refusal *refusa
 	return begin;
 }
 
-/* Copies the oldest refusal that is kept and not published. */
-static bool next_refusal(struct dhp_refusal *refusal)
+/* Copies the oldest refusal that is not published. @lost receives how many were not kept. */
+static bool next_refusal(struct dhp_refusal *refusal, u64 *lost)
 {
 	unsigned long flags;
 	bool found = false;
 	u64 seq;
 
+	*lost = 0;
 	raw_spin_lock_irqsave(&refusal_lock, flags);
 	if (published_seq < refusal_seq) {
 		seq = published_seq + 1;
 		if (refusal_seq - published_seq > NR_REFUSALS)
 			seq = refusal_seq - NR_REFUSALS + 1;
+		*lost = seq - published_seq - 1;
 		*refusal = refusals[seq % NR_REFUSALS];
 		found = true;
 	}
@@ -330,19 +342,23 @@ static bool next_refusal(struct dhp_refusal *refusal)
 static void publish_fn(struct work_struct *work)
 {
 	struct dhp_refusal refusal;
-	char *line;
+	struct line *line;
+	u64 lost;
 	int begin;
 
-	while (next_refusal(&refusal)) {
+	while (next_refusal(&refusal, &lost)) {
+		if (lost)
+			pr_info("%llu refusals are not listed: they came too quickly\n", lost);
 		complete_refusal(&refusal);
-		line = lines[refusal.seq % NR_REFUSALS];
+		line = &lines[refusal.seq % NR_REFUSALS];
 		mutex_lock(&published_mutex);
-		begin = format_line(line, LINE_SIZE, &refusal);
+		begin = format_line(line->text, LINE_SIZE, &refusal);
+		line->seq = refusal.seq;
 		/* With the line complete; pairs with dhp_refusal_show(). */
 		smp_store_release(&published_seq, refusal.seq);
 		mutex_unlock(&published_mutex);
 		/* Nothing else writes lines. qemu/plug_refusal.py reads this one on a console. */
-		pr_info("refusal: %s", line + begin);
+		pr_info("refusal: %s", line->text + begin);
 		dhp_log_refusal(&refusal);
 		dhp_uevent_refusal(&refusal);
 		wake_up_all(&published_wait);
@@ -366,15 +382,16 @@ static u64 last_seq(void)
  * dhp_refusal_show() - print the last refusals, the oldest first
  * @page: where to, as for a file in sysfs
  *
- * It waits until what has been refused before is published. Lines that are too long for one page
- * together push out the oldest ones.
+ * It waits until what has been refused before is published, or is known not to be kept. Lines that
+ * are too long for one page together push out the oldest ones.
  *
  * Context: Process context; sleeps where a signal, or the freezer, can end it.
  * Return: the number of bytes, or -ERESTARTSYS when a signal came.
  */
 ssize_t dhp_refusal_show(char *page)
 {
-	u64 seq, first, last = last_seq();
+	u64 seq, oldest, first, last = last_seq();
+	const struct line *line;
 	ssize_t len = 0;
 	size_t sum = 0;
 
@@ -383,13 +400,20 @@ ssize_t dhp_refusal_show(char *page)
 		return -ERESTARTSYS;
 	mutex_lock(&published_mutex);
 	last = published_seq;
-	for (first = last; first && last - first < NR_REFUSALS; first--) {
-		sum += strlen(lines[first % NR_REFUSALS]);
+	/* The line of a refusal that was not kept is not there, but an older one. */
+	oldest = last > NR_REFUSALS ? last - NR_REFUSALS + 1 : 1;
+	for (first = last; first >= oldest; first--) {
+		line = &lines[first % NR_REFUSALS];
+		if (line->seq == first)
+			sum += strlen(line->text);
 		if (sum > PAGE_SIZE - 1)
 			break;
 	}
-	for (seq = first + 1; seq <= last; seq++)
-		len += sysfs_emit_at(page, len, "%s", lines[seq % NR_REFUSALS]);
+	for (seq = first + 1; seq <= last; seq++) {
+		line = &lines[seq % NR_REFUSALS];
+		if (line->seq == seq)
+			len += sysfs_emit_at(page, len, "%s", line->text);
+	}
 	mutex_unlock(&published_mutex);
 	return len;
 }
