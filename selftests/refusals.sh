@@ -220,6 +220,20 @@ later_step() {
 }
 test_case later_step 'Q3 of several attempts in a request, the step that has failed in the last one is listed'
 
+step_with_blanks() {
+	cpu=$(pick_cpu)
+	needs_requests
+	ctl "step remove errno=-5 blanks=1"
+	number=$(need_step "dhp_test: a step")
+	begin
+	offline_refused "$cpu" EIO
+	expect_new <<-END
+	cpu=$cpu action=remove by=step name=dhp_test:_a_step step=$number errno=-EIO
+	END
+	wait_or_fail 30 logged 'dhp: refusal: .* name=dhp_test:_a_step step='
+}
+test_case step_with_blanks 'Q3 a blank in the name of a step does not end the field'
+
 target_unseen() {
 	cpu=$(pick_cpu)
 	needs_requests

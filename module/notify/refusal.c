@@ -244,7 +244,7 @@ void dhp_refusal_request_end(const struct dhp_attempt *attempt, int ret)
 
 /*
  * Finds the name of a step in lines like "235: sched:active". It takes a mutex of the state machine
- * that a callback must not wait for.
+ * that a callback must not wait for. A blank would end the field, and becomes "_".
  */
 static void find_step_name(struct dhp_refusal *refusal)
 {
@@ -273,6 +273,7 @@ static void find_step_name(struct dhp_refusal *refusal)
 		if (str_has_prefix(line, prefix))
 			strscpy(refusal->name, line + strlen(prefix), sizeof(refusal->name));
 	}
+	strreplace(refusal->name, ' ', '_');
 }
 
 static void complete_refusal(struct dhp_refusal *refusal)

@@ -133,9 +133,9 @@
  *	frees them all
  *
  * test_step.c
- *   step add|remove errno=E
+ *   step add|remove errno=E [blanks=1]
  *	adds a step behind those of dhp to the CPU hotplug state machine, which fails for CPUs that
- *	go online, or offline
+ *	go online, or offline; with blanks=1, its name has blanks
  *   step none
  *	removes it
  *
@@ -265,7 +265,7 @@ static const struct verb verbs[] = {
 	{ "storm", true, "on cpu period_us ", interrupts_storm },
 	{ "rest", true, "", pool_rest },
 	{ "pages", true, "count block pages node ", pages_control },
-	{ "step", true, "errno ", step_control },
+	{ "step", true, "errno blanks ", step_control },
 	{ "balloon", false, "mib ", balloon_resize },
 };
 

@@ -32,13 +32,15 @@ void step_remove(void)
 
 int step_control(const struct command *command)
 {
-	long err = 0;
+	long err = 0, blanks = 0;
 	int ret;
 
 	step_remove();
 	if (!strcmp(command->name, "none"))
 		return 0;
 	ret = number_option(command, "errno", &err);
+	if (!ret)
+		ret = number_option(command, "blanks", &blanks);
 	if (ret)
 		return ret;
 	startup_error = strcmp(command->name, "add") ? 0 : err;
@@ -46,7 +48,8 @@ int step_control(const struct command *command)
 	if (!startup_error == !teardown_error || err >= 0)
 		return complain(-EINVAL, "step %s: add, remove or none; errno=%ld: below zero",
 				command->name, err);
-	ret = cpuhp_setup_state_nocalls(CPUHP_AP_ONLINE_DYN, "dhp_test:step", step_startup,
+	ret = cpuhp_setup_state_nocalls(CPUHP_AP_ONLINE_DYN,
+					blanks ? "dhp_test: a step" : "dhp_test:step", step_startup,
 					step_teardown);
 	if (ret < 0)
 		return complain(ret, "no step is free");
