@@ -16,6 +16,7 @@
 #include <linux/numa.h>
 #include <linux/pfn.h>
 #include <linux/range.h>
+#include <linux/sched.h>
 
 #include "asking.h"
 #include "common.h"
@@ -157,6 +158,7 @@ static void survey(const struct dhp_query *query, struct survey *survey)
 		} else if (block_absent(pfn)) {
 			survey->nr_absent++;
 		}
+		cond_resched();
 	}
 }
 
