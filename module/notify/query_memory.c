@@ -67,10 +67,18 @@ static bool addressable(unsigned long end_pfn)
 	return pfn_to_section_nr(end_pfn - 1) < NR_MEM_SECTIONS;
 }
 
-/* A block is online, or there, as a whole. */
+/*
+ * The kernel counts a block that is there at boot as online if any of its sections is there:
+ * firmware may leave out the others, also the first one.
+ */
 static bool block_online(unsigned long pfn)
 {
-	return online_section_nr(pfn_to_section_nr(pfn));
+	unsigned long end_pfn = pfn + block_pages();
+
+	for (; pfn < end_pfn; pfn += PAGES_PER_SECTION)
+		if (online_section_nr(pfn_to_section_nr(pfn)))
+			return true;
+	return false;
 }
 
 static bool block_absent(unsigned long pfn)
