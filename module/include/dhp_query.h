@@ -139,8 +139,11 @@ typedef void (*dhp_answer_fn)(void *context, const struct dhp_answer *answer);
  *
  * The answer is about this moment. A client's no is its veto if the operation is tried and nothing
  * has changed. If nobody says no, the operation can still fail: by a client whose answer is
- * unknown, or for a reason that the kernel's answer names. Where there is nothing to do, because
- * the CPU or all of the range is already online or offline, the kernel's is the only answer.
+ * unknown, or for a reason that the kernel's answer names. Pages in the way of memory are a no of
+ * the kernel's only if it never moves them. With a pinned page it tries until a signal comes, and
+ * what is given away may be given back: then its answer is unknown. Where there is nothing to do,
+ * because the CPU or all of the range is already online or offline, the kernel's is the only
+ * answer.
  *
  * Context: Process context; may sleep. Takes the CPU hotplug lock for reading, for a CPU. Not
  * from inside a synchronous callback or a pool's work item.

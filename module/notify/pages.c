@@ -112,6 +112,24 @@ static unsigned long pages_from(unsigned long pfn, unsigned long start_pfn, unsi
 	return pfn < start_pfn || pfn >= end_pfn ? 1 : end_pfn - pfn;
 }
 
+/*
+ * Does isolation refuse the range because of this page? In ZONE_MOVABLE, it takes for granted that
+ * all pages are movable that were never reserved.
+ */
+static bool never_moves(const struct page *page, enum dhp_pages_kind kind)
+{
+	switch (kind) {
+	case DHP_PAGES_RESERVED:
+		return true;
+	case DHP_PAGES_SLAB:
+	case DHP_PAGES_PAGETABLE:
+	case DHP_PAGES_KERNEL:
+		return page_zonenum(page) != ZONE_MOVABLE;
+	default:
+		return false;
+	}
+}
+
 /* Counts the page at @pfn, and returns how many pages this was about, up to @end_pfn. */
 static unsigned long count_at(unsigned long pfn, unsigned long end_pfn, struct dhp_pages *pages)
 {
@@ -136,6 +154,8 @@ static unsigned long count_at(unsigned long pfn, unsigned long end_pfn, struct d
 	nr = min(pages_from(pfn, page_to_pfn(head), order), end_pfn - pfn);
 	if (kind < DHP_NR_PAGES_KINDS)
 		pages->nr[kind] += nr;
+	if (pages->unmovable_pfn == DHP_PAGES_NO_PFN && never_moves(head, kind))
+		pages->unmovable_pfn = pfn;
 	return nr;
 }
 
@@ -158,7 +178,7 @@ void dhp_pages_count(unsigned long start_pfn, unsigned long nr_pages, struct dhp
 	unsigned long pfn = start_pfn;
 	unsigned long slice_end;
 
-	*pages = (struct dhp_pages){ };
+	*pages = (struct dhp_pages){ .unmovable_pfn = DHP_PAGES_NO_PFN };
 	while (pfn < end_pfn && time_before(jiffies, deadline)) {
 		slice_end = min(pfn + SLICE_PAGES, end_pfn);
 		mutex_lock(&dhp_online_mutex);

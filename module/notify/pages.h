@@ -3,6 +3,7 @@
 #ifndef _DHP_NOTIFY_PAGES_H
 #define _DHP_NOTIFY_PAGES_H
 
+#include <linux/limits.h>
 #include <linux/types.h>
 
 /*
@@ -40,13 +41,18 @@ enum dhp_pages_kind {
 /* Enough for what dhp_pages_print() writes, with the terminating zero. */
 #define DHP_PAGES_PRINT_SIZE 256
 
+#define DHP_PAGES_NO_PFN ULONG_MAX
+
 /**
  * struct dhp_pages - the pages of a range that keep it from going offline
  * @nr: how many, by kind
+ * @unmovable_pfn: the first page for which the kernel refuses at once, because it never moves it;
+ *	DHP_PAGES_NO_PFN if there is none. With other pages it tries until a signal comes.
  * @complete: the whole range was looked at
  */
 struct dhp_pages {
 	unsigned long nr[DHP_NR_PAGES_KINDS];
+	unsigned long unmovable_pfn;
 	bool complete;
 };
 

@@ -172,46 +172,45 @@ static void survey(const struct dhp_query *query, struct survey *survey)
 
 /* ---- The kernel's answer -------------------------------------------------- */
 
-/* Pages of these kinds do not go away by themselves, nor can their owner be asked. */
-static const enum dhp_pages_kind unmovable[] = {
-	DHP_PAGES_PINNED, DHP_PAGES_SLAB, DHP_PAGES_PAGETABLE, DHP_PAGES_RESERVED, DHP_PAGES_KERNEL,
-};
-
-static bool has_unmovable(const struct dhp_pages *pages)
+static bool look_again(const struct dhp_pages *pages)
 {
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(unmovable); i++)
-		if (pages->nr[unmovable[i]])
-			return true;
-	return false;
+	return pages->unmovable_pfn != DHP_PAGES_NO_PFN || pages->nr[DHP_PAGES_PINNED];
 }
 
 /*
  * Counts the pages that are in the way. A page that is just being allocated, or moved, looks like
- * the kernel's own, or pinned; hence it looks again.
+ * the kernel's own, or pinned; hence it looks again. Returns whether the kernel is sure to refuse:
+ * the first page that it never moves was the same each time.
  */
-static void count_pages(const struct survey *survey, struct dhp_pages *pages)
+static bool count_pages(const struct survey *survey, struct dhp_pages *pages)
 {
+	unsigned long nr_pages = survey->end_pfn - survey->first_pfn;
 	unsigned int tries = COUNT_TRIES;
+	unsigned long unmovable_pfn;
+	bool same;
 
-	dhp_pages_count(survey->first_pfn, survey->end_pfn - survey->first_pfn, pages);
-	while (has_unmovable(pages) && --tries) {
+	dhp_pages_count(survey->first_pfn, nr_pages, pages);
+	unmovable_pfn = pages->unmovable_pfn;
+	same = unmovable_pfn != DHP_PAGES_NO_PFN;
+	while (look_again(pages) && --tries) {
 		msleep(COUNT_MS);
-		dhp_pages_count(survey->first_pfn, survey->end_pfn - survey->first_pfn, pages);
+		dhp_pages_count(survey->first_pfn, nr_pages, pages);
+		same &= pages->unmovable_pfn == unmovable_pfn;
 	}
+	return same;
 }
 
 /* What pages of the range are in the way. */
 static struct dhp_answer pages_answer(const struct survey *survey, char *reason)
 {
 	struct dhp_pages pages;
+	bool refuses;
 	int len;
 
-	count_pages(survey, &pages);
+	refuses = count_pages(survey, &pages);
 	len = scnprintf(reason, REASON_SIZE, "pages in the way: ");
 	dhp_pages_print(reason + len, REASON_SIZE - len, &pages);
-	if (has_unmovable(&pages))
+	if (refuses)
 		return dhp_kernel_answer(DHP_ANSWER_NO, -EBUSY, reason);
 	/* Those on no LRU list are back on one in a moment. */
 	pages.nr[DHP_PAGES_BUSY] = 0;
