@@ -241,8 +241,11 @@ static struct dhp_answer plug_answer(const struct dhp_query *query, const struct
 			 memmap >> 20, available >> 20);
 		return dhp_kernel_answer(DHP_ANSWER_NO, -ENOMEM, reason);
 	}
+	if (survey->nr_absent < survey->nr)
+		return dhp_kernel_answer(DHP_ANSWER_YES, 0,
+			"but a part of it is not there and must be plugged, a device may use its addresses, memory for its struct pages may be short, and another notifier may refuse");
 	return dhp_kernel_answer(DHP_ANSWER_YES, 0,
-		"but it is not there and must be plugged, its addresses may be taken, memory for its struct pages may be short, and another notifier may refuse");
+		"but it is not there and must be plugged, a device may use its addresses, memory for its struct pages may be short, and another notifier may refuse");
 }
 
 /* Without the mutex, because counting pages takes it itself, for a moment at a time. */
