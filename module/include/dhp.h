@@ -103,8 +103,9 @@ struct dhp_processor_change {
  * In an operation (START, FAILURE, REMOVE_START and REMOVE_COMPLETE, but for those of
  * a replay) the CPU hotplug lock is held. In a replay, in COMPLETE and in
  * REMOVE_FAILURE it is not, and the callback may load a module there
- * (request_module()), if that module neither registers synchronous CPU clients itself nor
- * creates a pool, which is one. An operation that begins meanwhile waits for
+ * (request_module()), if that module's init neither registers synchronous CPU clients, nor creates
+ * a pool, which is one, nor asks about a CPU (dhp_query()): each of them would wait for the
+ * callback, which waits for that init. An operation that begins meanwhile waits for
  * the callback, for 10 seconds; then it fails with -EBUSY, and the log names the client.
  */
 typedef void (*dhp_processor_fn)(void *context,
@@ -160,11 +161,11 @@ __dhp_register_processor_callback(dhp_processor_fn fn, void *context,
  * returned no call begins any more, and @client is gone. It makes no calls itself: the
  * client frees what it holds.
  *
- * Context: Process context; may sleep. Not with the CPU hotplug lock held: it takes no
- * such lock, but waits for callbacks that may. May be called from inside a synchronous
- * CPU callback, for the client that is being called and for any other. Refused,
- * with a warning in the log, from inside a memory callback and from inside a pool's work
- * item, which a CPU that is being removed would wait for.
+ * Context: Process context; may sleep. Not with the CPU hotplug lock held: it does not take
+ * that lock, but the callback that it waits for may load a module, and loading takes it. May
+ * be called from inside a synchronous CPU callback, for the client that is being called and
+ * for any other. Refused, with a warning in the log, from inside a memory callback and from
+ * inside a pool's work item, which a CPU that is being removed would wait for.
  * Return: 0; -EDEADLK when refused; -EINVAL for NULL or ERR_PTR().
  */
 int dhp_unregister_processor_callback(struct dhp_processor_client *client);
@@ -244,8 +245,9 @@ struct dhp_memory_change {
  * a lock of dhp's. In a live change, the device hotplug lock, the CPU hotplug lock (for
  * reading) and the memory hotplug lock are held too, and everything that changes CPUs or memory
  * waits for the callback. So neither there nor in a replay may a callback take the CPU hotplug
- * lock, bring CPUs or memory online or offline, register clients of any kind, or wait for a
- * task that does. It may unregister memory clients, its own included, but no others.
+ * lock, bring CPUs or memory online or offline, register clients of CPUs, memory or events, or wait
+ * for a task that does. It may register rebalance clients (dhp_rebalance.h), and unregister memory
+ * clients, its own included, but no others.
  *
  * Memory may be scarce: before a block of 128 MiB goes online, its struct pages have taken
  * 2 MiB of the memory that there was, for every block of the DIMM at once, and a range may

@@ -56,7 +56,9 @@ struct dhp_query {
  * tried, and no FAILURE follows. It is asked only when the callback would be called.
  *
  * Context: As the client's callback, with which it is serialised, but without the hotplug locks: an
- * operation that begins meanwhile waits for the answer, so it should not take long.
+ * operation that begins meanwhile waits for the answer, so it should not take long. An operation
+ * on a CPU waits for 10 seconds and then fails with -EBUSY; one on memory waits for as long as it
+ * takes.
  * Return: 0 for yes; for no, the negative errno that the callback would veto with;
  * %DHP_QUERY_UNKNOWN. Anything else counts as that, and is reported once in the log.
  */
@@ -81,7 +83,8 @@ int dhp_processor_set_query(struct dhp_processor_client *client, dhp_query_fn fn
  * @client: what dhp_register_memory_callback() has returned
  * @fn: the answer; called with the context of the client's callback; NULL for none
  *
- * As dhp_processor_set_query().
+ * Of a client that has none, only the name is given to the caller that asks. The answer goes when
+ * the client unregisters. Unlike dhp_processor_set_query(), it is refused nowhere.
  *
  * Context: Process context; may sleep. Waits for callbacks that run, unless it is called from
  * inside a memory callback.
@@ -145,8 +148,10 @@ typedef void (*dhp_answer_fn)(void *context, const struct dhp_answer *answer);
  * because the CPU or all of the range is already online or offline, the kernel's is the only
  * answer.
  *
- * Context: Process context; may sleep. Takes the CPU hotplug lock for reading, for a CPU. Not
- * from inside a synchronous callback or a pool's work item.
+ * Context: Process context; may sleep. Takes the CPU hotplug lock for reading, for a CPU, and waits
+ * for callbacks that run. Not from inside a synchronous callback or a pool's work item. Nor, about
+ * a CPU, in the init of a module that a synchronous CPU callback loads: each would wait for the
+ * other.
  * Return: 0 if nobody says no, or the errno of the first no. Without an answer: -EINVAL for a CPU
  * that is not possible, a range that is empty or not of whole memory blocks, and an unknown
  * category or change; -EDEADLK when refused, with a warning in the log.

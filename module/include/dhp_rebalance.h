@@ -55,10 +55,11 @@ struct dhp_machine {
 
 /**
  * struct dhp_rebalance_ops - what a client does
- * @query_stop: may the client be stopped? 0 is yes, a negative errno puts the stop off: the
- *	client is asked again after a second, then after two, four and so on, up to 30. When it
- *	has put a stop off four times in a row, the log names it. Nothing has to be undone after
- *	a "yes", since @stop follows unless the client unregisters. NULL: always yes.
+ * @query_stop: may the client be stopped? A negative errno puts the stop off, anything else is
+ *	yes. After a stop that it has put off, the client is asked again after a second, then after
+ *	two, four and so on, up to 30. When it has put a stop off four times in a row, the log
+ *	names it. Nothing has to be undone after a "yes", since @stop follows unless the client
+ *	unregisters. NULL: always yes.
  * @stop: stop using what is arranged over the machine
  * @start: arrange it for @machine and go on. It cannot fail: a client that gets no memory for
  *	a new arrangement keeps the old one, or does without.
@@ -106,7 +107,8 @@ __dhp_register_rebalance(const struct dhp_rebalance_ops *ops, void *context,
  * call, and all changes after it have their triple. The first start may come before this
  * function has returned.
  *
- * Context: Process context; may sleep. Also from inside callbacks of every kind.
+ * Context: Process context; may sleep. Also from inside callbacks of every kind, synchronous ones
+ * of CPUs and memory included.
  * Return: the registration; or ERR_PTR(): -EINVAL for NULL @ops or without a stop or a start,
  * -ENOMEM.
  */
