@@ -8,8 +8,9 @@
  * kretprobe is on the function that runs a step. Without CONFIG_KRETPROBES, or when the kernel has
  * no such function, no failed step is known.
  *
- * At most one operation is in progress, and of its steps only one fails: those that undo it must
- * not. Hence the last failure is all that is remembered.
+ * At most one operation is in progress. When one of its steps fails, the steps that have succeeded
+ * are undone, which must not fail. So the last failure is all that is remembered. If undoing fails
+ * all the same, the kernel warns, and the step that failed first is not known any more.
  *
  * The probe may be a breakpoint, whose handler runs as if in an NMI: it takes no lock and reads
  * no clock. So the order of events is that of numbers.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The clients of memory notification, and the rules by which they are notified: the table
- * below. When there is something to notify them of is in memory.c.
+ * The clients of memory notification. The table below has the rules by which they are notified.
+ * memory.c decides when, and of what.
  */
 #include <linux/list.h>
 #include <linux/mm.h>

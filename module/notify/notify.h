@@ -6,7 +6,7 @@
  * Lock order, outermost first:
  *
  *	CPU hotplug lock > memory hotplug lock > dhp_online_mutex > event_lock
- *	CPU hotplug lock > dhp_turn_mutex > event_lock
+ *	CPU hotplug lock > dhp_turn_mutex > dhp_online_mutex
  *	event_lock > rebalance_lock
  *	any of them > client_mutex, log_lock, refusal_lock, step_lock, the locks of a pool
  *

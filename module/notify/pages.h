@@ -13,7 +13,8 @@
  *	slab		objects of the slab allocator
  *	pagetable	a page table of a process
  *	given_away	marked PageOffline, and its owner has not let go: a balloon's, virtio-mem's
- *	poisoned	a page larger than the smallest that is in use, and has gone bad
+ *	poisoned	a compound page in use whose first page has gone bad; a bad page that is
+ *			not part of one is not in the way
  *	huge		of hugetlb, in use, and cannot migrate now
  *	reserved	never was the page allocator's
  *	kernel		anything else that the kernel or a driver has allocated

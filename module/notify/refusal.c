@@ -47,7 +47,14 @@
 static DEFINE_RAW_SPINLOCK(refusal_lock);
 static struct dhp_refusal refusals[NR_REFUSALS];	/* number N is at N % NR_REFUSALS */
 static u64 refusal_seq;		/* of the last one */
-static bool request_open;	/* set without the lock, after what is below */
+
+/*
+ * The request that is open. The device hotplug lock allows one at a time, so the task that holds it
+ * is the only one to open it. It does that without refusal_lock, as if in an NMI: it fills in the
+ * rest first. It closes it with the lock held, so that what is being noted is in it, and what is
+ * noted later is not.
+ */
+static bool request_open;
 static struct dhp_refusal request;	/* and what is noted about it */
 static unsigned long request_step;	/* how many steps had begun before that, see cpu_step.c */
 
@@ -159,8 +166,8 @@ void dhp_refusal_step(const struct dhp_attempt *attempt, int step, int err)
 /**
  * dhp_refusal_canceled() - memory that was about to change does not
  * @attempt: what was attempted
- * @where: is the notifier that has refused called "before" or "behind" dhp's? NULL: no notifier
- *	has refused
+ * @where: "before" or "behind": the notifier that has refused is called before or after that of
+ *	dhp. NULL: no notifier has refused
  *
  * The errno is known only from the request.
  *
@@ -182,7 +189,8 @@ void dhp_refusal_canceled(const struct dhp_attempt *attempt, const char *where)
  * dhp_refusal_request_begin() - the device core is asked for something
  * @attempt: what; the device hotplug lock allows one at a time
  *
- * Context: Any, NMI included. No request is open, so what is written here is not read.
+ * Context: Any, NMI included, with the device hotplug lock held. Until request_open is set nobody
+ * reads what is written here.
  */
 void dhp_refusal_request_begin(const struct dhp_attempt *attempt)
 {

@@ -31,10 +31,11 @@ enum dhp_refusal_by { DHP_BY_KERNEL, DHP_BY_CLIENT, DHP_BY_STEP, DHP_BY_NOTIFIER
 /**
  * struct dhp_refusal - one refusal
  * @seq: its number
- * @time_ns: when
- * @attempt: of what
- * @by: by whom
- * @name: the client's; the step's; "before" or "behind" dhp for a notifier; or empty
+ * @time_ns: when it was refused
+ * @attempt: what was refused
+ * @by: who has refused it
+ * @name: the name of the client or of the step; for a notifier "before" or "behind", which says
+ *	whether it is called before or after that of dhp; empty for the kernel
  * @step: the number of the step
  * @err: the errno that the attempt ended with
  * @counted: @pages is valid
