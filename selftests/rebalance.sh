@@ -499,6 +499,28 @@ halfway() {
 }
 test_case halfway 'B1 B2 a CPU that hotplug/target has left half-way is not in the machine'
 
+# Half-way down, and offline already: its REMOVAL comes when it is moved on.
+halfway_down() {
+	cpu=$(pick_cpu)
+	plug_cpu
+	target=$system/cpu/cpu$cpu/hotplug/target
+	rebalance r1
+	put "$target" "$(step_number dhp:prepare)" || skip "needs CONFIG_CPU_HOTPLUG_STATE_CONTROL"
+	online_cpus | grep -qw "$cpu" && fail "CPU$cpu is still online"
+	online "$plugged_cpu"
+	settle
+	equal "calls" "QUERY_STOP STOP START " "$(cut -d ' ' -f 2 "$test_dir/log" | tr '\n' ' ')"
+	equal "CPUs in use" "$(online_cpus) " \
+		"$(expand "$(sed -n 's/^r1 START cpus \([^ ]*\) .*/\1/p' "$test_dir/log")") "
+	ctl clear
+	put "$target" 0 || fail "CPU$cpu does not go offline: $why"
+	settle
+	equal "calls" "QUERY_STOP STOP START " "$(cut -d ' ' -f 2 "$test_dir/log" | tr '\n' ' ')"
+	put "$target" "$(step_number online)" || fail "CPU$cpu does not come online: $why"
+	put "$system/cpu/cpu$cpu/online" 1 || true
+}
+test_case halfway_down 'B2 B3 a CPU that hotplug/target has left half-way down delays no triple'
+
 # sample NAME: a parameter of the sample
 sample() {
 	cat "/sys/module/dhp_sample_rebalance/parameters/$1"

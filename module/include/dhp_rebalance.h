@@ -31,7 +31,8 @@ enum dhp_rebalance_state {
 
 /**
  * struct dhp_machine - what the machine has when a client is started
- * @cpus: the CPUs in use; those that cpuN/hotplug/target has left half-way are not
+ * @cpus: the CPUs in use; those that cpuN/hotplug/target has left half-way are not. One that was
+ *	left half-way down, and is taken back into use, has no event, and makes no triple.
  * @nr_cpus: their number
  * @nodes: the NUMA nodes that are online
  * @nr_nodes: their number

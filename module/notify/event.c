@@ -407,8 +407,10 @@ void dhp_event_follow(void (*fn)(void))
  * dhp_event_caught_up() - has everything that has happened been delivered?
  * @seq: receives the number of the last event
  *
- * The event of a CPU is queued a moment after the operation has ended. A CPU that
- * cpuN/hotplug/target has left half-way is online and not active; it has no event to come.
+ * Without an operation in progress, the ARRIVAL of a CPU can still be due, since it is queued a
+ * moment after the operation has ended: the CPU is active then. A REMOVAL is queued inside its
+ * operation. A CPU that cpuN/hotplug/target has left half-way is not active, whether online or
+ * offline, and has no event to come before it is moved on.
  *
  * Context: With the CPU hotplug lock and dhp_online_mutex held.
  */
@@ -417,8 +419,7 @@ bool dhp_event_caught_up(u64 *seq)
 	bool caught_up;
 
 	mutex_lock(&event_lock);
-	caught_up = event_idle() && cpumask_subset(cpu_active_mask, event_cpus) &&
-		    cpumask_subset(event_cpus, cpu_online_mask);
+	caught_up = event_idle() && cpumask_subset(cpu_active_mask, event_cpus);
 	*seq = event_seq;
 	mutex_unlock(&event_lock);
 	return caught_up;
