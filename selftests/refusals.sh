@@ -340,6 +340,43 @@ notifier_behind() {
 }
 test_case notifier_behind 'Q3 M3 another memory notifier behind that of dhp'
 
+gate_waits() {
+	[ "$(cat /sys/module/dhp_memory_gate/parameters/waits)" = Y ]
+}
+
+# A removal that takes long has begun before dhp is there: no notifier has refused it.
+loaded_meanwhile() {
+	lonely=$(lonely_node)
+	[ -n "$lonely" ] || impossible "needs a node without CPUs"
+	put "$system/memory/auto_online_blocks" offline
+	# shellcheck disable=SC2086 # an option and its value
+	plug_dimm 128M $lonely
+	block=$plugged_blocks
+	state=$(state_file "$block")
+	set_block "$block" online_movable
+	mkdir "$tmp/there"
+	mount -t tmpfs -o "mpol=bind:${lonely#* }" none "$tmp/there" || skip "tmpfs does not take mpol="
+	trap 'umount "$tmp/there"' EXIT
+	dd if=/dev/zero of="$tmp/there/file" bs=64k count=16 2>/dev/null
+	unload dhp_test
+	unload dhp
+	load dhp_memory_gate pin=1
+	./put "$state" offline >"$tmp/put" &
+	remover=$!
+	wait_or_fail 60 gate_waits
+	load dhp pool=0
+	last=0
+	kill "$remover"
+	wait "$remover" || true
+	rmmod dhp_memory_gate
+	load dhp_test
+	equal "the refusal" "$(mem "$block") action=remove by=kernel errno=-ECANCELED" \
+		"$(new | sed 's/ pages: .*//')"
+	rm "$tmp/there/file"
+	set_block "$block" offline
+}
+test_case loaded_meanwhile 'Q3 a removal that began before dhp was loaded is refused by no notifier'
+
 client_memory() {
 	take_block
 	ctl "memory m1 flags=adds,removals"

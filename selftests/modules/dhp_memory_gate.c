@@ -5,10 +5,13 @@
  *
  * While the parameter `shut` is set, a block waits that is going offline, or online with the
  * parameter `online`. When it goes on, `error` is the notifier's answer. `waits` is set while a
- * block waits.
+ * block waits. With the parameter `pin`, the notifier does not wait itself: it pins a page of the
+ * block, which the kernel then tries to move until a signal comes or the module is unloaded.
  */
 #include <linux/jiffies.h>
 #include <linux/memory.h>
+#include <linux/memory_hotplug.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/notifier.h>
@@ -42,13 +45,35 @@ MODULE_PARM_DESC(online, "hold blocks that go online, not those that go offline"
 static int error;
 module_param(error, int, 0644);
 MODULE_PARM_DESC(error, "the negative errno with which to refuse, 0 for none");
+static bool pin;
+module_param(pin, bool, 0444);
+MODULE_PARM_DESC(pin, "pin a page of the block instead of waiting");
 static bool waits;
 module_param(waits, bool, 0444);
+
+static struct page *pinned_page;
+
+static void pin_page(const struct memory_notify *arg)
+{
+	unsigned long pfn, end_pfn = arg->start_pfn + arg->nr_pages;
+	struct page *page;
+
+	for (pfn = arg->start_pfn; pfn < end_pfn && !pinned_page; pfn++) {
+		page = pfn_to_online_page(pfn);
+		if (page && PageLRU(page) && get_page_unless_zero(page))
+			pinned_page = page;
+	}
+	WRITE_ONCE(waits, pinned_page);
+}
 
 static int gate(struct notifier_block *nb, unsigned long action, void *data)
 {
 	if (action != (online ? MEM_GOING_ONLINE : MEM_GOING_OFFLINE))
 		return NOTIFY_DONE;
+	if (pin) {
+		pin_page(data);
+		return NOTIFY_OK;
+	}
 	WRITE_ONCE(waits, true);
 	wait_event_idle_timeout(opened, !READ_ONCE(shut), HOLD_SECONDS * HZ);
 	WRITE_ONCE(waits, false);
@@ -69,6 +94,8 @@ module_init(gate_init);
 static void __exit gate_exit(void)
 {
 	unregister_memory_notifier(&gate_nb);
+	if (pinned_page)
+		put_page(pinned_page);
 }
 module_exit(gate_exit);
 
