@@ -7,6 +7,10 @@
  * scheduled, so an inter-processor interrupt schedules that of the target's queue there. On kernels
  * from 6.9 on, a BH workqueue would do as well, but 6.1 has none.
  *
+ * The interrupt's function may also be called by the idle task or the CPU stopper, which look for
+ * such calls. With PREEMPT_RT, the kernel warns of a softirq that is raised there, so the function
+ * makes a hard interrupt by irq_work, which may raise one.
+ *
  * A DPC is not a tasklet itself: a tasklet is used after its function has returned, and the
  * routine of a DPC may free the DPC. Here nothing of a DPC is used once its routine is called.
  *
@@ -20,6 +24,7 @@
 #include <linux/completion.h>
 #include <linux/cpumask.h>
 #include <linux/interrupt.h>
+#include <linux/irq_work.h>
 #include <linux/module.h>
 #include <linux/percpu.h>
 #include <linux/smp.h>
@@ -39,7 +44,8 @@
  * @running: L, the routine that runs, or NULL
  * @cpu: the CPU
  * @tasklet: runs the DPCs
- * @csd: schedules @tasklet on @cpu
+ * @csd: schedules @tasklet on @cpu, with PREEMPT_RT through @irq_work
+ * @irq_work: schedules @tasklet
  */
 struct dhp_dpc_queue {
 	raw_spinlock_t lock;
@@ -50,15 +56,26 @@ struct dhp_dpc_queue {
 	unsigned int cpu;
 	struct tasklet_struct tasklet;
 	call_single_data_t csd;
+	struct irq_work irq_work;
 };
 
 static DEFINE_PER_CPU(struct dhp_dpc_queue, dhp_dpc_queues);
+
+static void dhp_dpc_interrupt(struct irq_work *work)
+{
+	struct dhp_dpc_queue *queue = container_of(work, struct dhp_dpc_queue, irq_work);
+
+	tasklet_schedule(&queue->tasklet);
+}
 
 static void dhp_dpc_schedule(void *data)
 {
 	struct dhp_dpc_queue *queue = data;
 
-	tasklet_schedule(&queue->tasklet);
+	if (IS_ENABLED(CONFIG_PREEMPT_RT))
+		irq_work_queue(&queue->irq_work);
+	else
+		tasklet_schedule(&queue->tasklet);
 }
 
 /* For the one that has set @queue->kicked, and for its tasklet. */
@@ -348,6 +365,7 @@ int dhp_dpc_init(void)
 		queue->cpu = cpu;
 		tasklet_setup(&queue->tasklet, dhp_dpc_run);
 		INIT_CSD(&queue->csd, dhp_dpc_schedule, queue);
+		queue->irq_work = IRQ_WORK_INIT_HARD(dhp_dpc_interrupt);
 	}
 	return 0;
 }
