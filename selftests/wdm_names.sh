@@ -94,6 +94,17 @@ dpc_left_behind() {
 }
 test_case dpc_left_behind 'R8 W9 a module is removed while its DPC is queued'
 
+# DPCs that go from CPU to CPU.
+dpc_hopping() {
+	for _ in $(seq "$(portion 50)"); do
+		checks leave_dpcs_hopping
+		unload wdm_names
+		load wdm_names
+	done
+	checks dpc
+}
+test_case dpc_hopping 'R8 W9 a module is removed while its DPCs go from CPU to CPU'
+
 event() {
 	checks event event_timeout
 }

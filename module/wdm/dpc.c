@@ -26,6 +26,7 @@
 #include <linux/interrupt.h>
 #include <linux/irq_work.h>
 #include <linux/module.h>
+#include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/smp.h>
 #include <linux/spinlock.h>
@@ -61,6 +62,13 @@ struct dhp_dpc_queue {
 
 static DEFINE_PER_CPU(struct dhp_dpc_queue, dhp_dpc_queues);
 
+/*
+ * The module whose DPCs are being dropped: no queue takes one of them any more. The lock of a
+ * queue orders this: what is inserted after the queue was searched is refused.
+ */
+static struct module *dhp_dpc_going;
+static DEFINE_MUTEX(dhp_dpc_going_mutex);
+
 static void dhp_dpc_interrupt(struct irq_work *work)
 {
 	struct dhp_dpc_queue *queue = container_of(work, struct dhp_dpc_queue, irq_work);
@@ -91,7 +99,11 @@ static void dhp_dpc_unlink(struct dhp_dpc_queue *queue, PRKDPC dpc)
 {
 	lockdep_assert_held(&queue->lock);
 	list_del(&dpc->node);
-	WRITE_ONCE(dpc->queue, NULL);
+	/*
+	 * Another CPU may insert it into another queue now, whose lock orders nothing with
+	 * this one. Pairs with the cmpxchg() in dhp_dpc_insert().
+	 */
+	smp_store_release(&dpc->queue, NULL);
 }
 
 static void dhp_dpc_call_first(struct dhp_dpc_queue *queue, unsigned long *flags)
@@ -107,7 +119,8 @@ static void dhp_dpc_call_first(struct dhp_dpc_queue *queue, unsigned long *flags
 	queue->running = routine;
 	raw_spin_unlock_irqrestore(&queue->lock, *flags);
 	/*
-	 * Who still finds it queued relies on this run; the partner is in KeInsertQueueDpc().
+	 * A caller that still finds it queued relies on this run; the partner is in
+	 * dhp_dpc_insert().
 	 * From here on it may be freed.
 	 */
 	smp_mb();
@@ -126,13 +139,13 @@ static void dhp_dpc_run(struct tasklet_struct *tasklet)
 	unsigned long flags;
 	bool again;
 
-	/* Its CPU was offline, and has come back since. */
+	raw_spin_lock_irqsave(&queue->lock, flags);
+	/* Its CPU was offline, and has come back since: all that is queued is for that one. */
 	if (queue->cpu != smp_processor_id() && cpu_active(queue->cpu)) {
+		raw_spin_unlock_irqrestore(&queue->lock, flags);
 		dhp_dpc_kick(queue);
 		return;
 	}
-
-	raw_spin_lock_irqsave(&queue->lock, flags);
 	list_splice_tail_init(&queue->waiting, &queue->batch);
 	while (!list_empty(&queue->batch))
 		dhp_dpc_call_first(queue, &flags);
@@ -196,13 +209,22 @@ static unsigned int dhp_dpc_cpu(unsigned int target)
 	return cpumask_first(cpu_active_mask);
 }
 
-/* With interrupts disabled. False if @dpc is queued already. */
+/* Is @dpc, or its routine, in this module, which may be NULL? */
+static bool dhp_dpc_of(PRKDPC dpc, struct module *owner)
+{
+	return owner && (within_module((unsigned long)dpc->routine, owner) ||
+			 within_module((unsigned long)dpc, owner));
+}
+
+/* With interrupts disabled. False if @dpc is queued already, or if its module is going. */
 static bool dhp_dpc_insert(struct dhp_dpc_queue *queue, PRKDPC dpc, PVOID argument1,
 			   PVOID argument2)
 {
-	bool inserted, kick = false;
+	bool inserted = false, kick = false;
 
 	raw_spin_lock(&queue->lock);
+	if (dhp_dpc_of(dpc, READ_ONCE(dhp_dpc_going)))
+		goto unlock;
 	/*
 	 * If it is queued, the run to come sees what the caller has stored before. The partner
 	 * is in dhp_dpc_call_first().
@@ -220,6 +242,7 @@ static bool dhp_dpc_insert(struct dhp_dpc_queue *queue, PRKDPC dpc, PVOID argume
 		kick = !queue->kicked;
 		queue->kicked = true;
 	}
+unlock:
 	raw_spin_unlock(&queue->lock);
 	if (kick)
 		dhp_dpc_kick(queue);
@@ -315,7 +338,7 @@ static void dhp_dpc_drop(struct dhp_dpc_queue *queue, struct list_head *list, st
 	PRKDPC dpc, next;
 
 	list_for_each_entry_safe(dpc, next, list, node) {
-		if (!within_module((unsigned long)dpc->routine, owner))
+		if (!dhp_dpc_of(dpc, owner))
 			continue;
 		pr_err("%s is removed while its DPC %ps is queued; dropped\n", module_name(owner),
 		       dpc->routine);
@@ -327,29 +350,29 @@ static void dhp_dpc_drop(struct dhp_dpc_queue *queue, struct list_head *list, st
  * dhp_dpc_free_owner() - drop the DPCs of a module that is being removed
  * @owner: the module, none of whose callbacks can run any more
  *
- * Does not return while one of its routines runs. A routine may insert its DPC again and again.
+ * Does not return while one of its routines runs. A routine may insert its DPC again and again,
+ * into the queues of all CPUs in turn.
  */
 void dhp_dpc_free_owner(struct module *owner)
 {
 	unsigned int cpu;
-	bool runs;
 
-	do {
-		runs = false;
-		for_each_possible_cpu(cpu) {
-			struct dhp_dpc_queue *queue = per_cpu_ptr(&dhp_dpc_queues, cpu);
-			bool here;
+	mutex_lock(&dhp_dpc_going_mutex);
+	WRITE_ONCE(dhp_dpc_going, owner);
+	for_each_possible_cpu(cpu) {
+		struct dhp_dpc_queue *queue = per_cpu_ptr(&dhp_dpc_queues, cpu);
+		bool runs;
 
-			raw_spin_lock_irq(&queue->lock);
-			dhp_dpc_drop(queue, &queue->waiting, owner);
-			dhp_dpc_drop(queue, &queue->batch, owner);
-			here = within_module((unsigned long)queue->running, owner);
-			raw_spin_unlock_irq(&queue->lock);
-			if (here)
-				dhp_dpc_flush(queue);
-			runs |= here;
-		}
-	} while (runs);
+		raw_spin_lock_irq(&queue->lock);
+		dhp_dpc_drop(queue, &queue->waiting, owner);
+		dhp_dpc_drop(queue, &queue->batch, owner);
+		runs = within_module((unsigned long)queue->running, owner);
+		raw_spin_unlock_irq(&queue->lock);
+		if (runs)
+			dhp_dpc_flush(queue);
+	}
+	WRITE_ONCE(dhp_dpc_going, NULL);
+	mutex_unlock(&dhp_dpc_going_mutex);
 }
 
 int dhp_dpc_init(void)

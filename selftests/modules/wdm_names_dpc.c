@@ -392,3 +392,25 @@ void leave_dpc(void)
 	target(&left, cpumask_last(cpu_online_mask));
 	EXPECT(KeInsertQueueDpc(&left, NULL, NULL));
 }
+
+static VOID hops(PRKDPC Dpc, PVOID DeferredContext, PVOID SystemArgument1, PVOID SystemArgument2)
+{
+	unsigned int cpu = cpumask_next(smp_processor_id(), cpu_active_mask);
+
+	if (cpu >= nr_cpu_ids)
+		cpu = cpumask_first(cpu_active_mask);
+	target(Dpc, cpu);
+	KeInsertQueueDpc(Dpc, NULL, NULL);
+}
+
+/* Some that go from CPU to CPU while the module is removed. */
+void leave_dpcs_hopping(void)
+{
+	static KDPC left[16];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(left); i++) {
+		KeInitializeDpc(&left[i], hops, NULL);
+		EXPECT(KeInsertQueueDpc(&left[i], NULL, NULL));
+	}
+}
