@@ -145,12 +145,17 @@ says() {
 }
 
 sample_dpc() {
-	sample dhp_sample_wdm_dpc
+	cpu=$(pick_cpu)
+	load dhp_sample_wdm_dpc
+	plug_cpu
+	online "$plugged_cpu"
+	settle
 	says dhp_sample_wdm_dpc "CPU $cpu: set up by a DPC on CPU $cpu" \
 		"CPU $plugged_cpu: set up by a DPC on CPU $plugged_cpu"
-	offline "$cpu"
+	# It holds them, as their state would be lost.
+	offline_refused "$cpu" EBUSY
 	unload dhp_sample_wdm_dpc
-	says dhp_sample_wdm_dpc "CPU $cpu: nothing to take back" \
+	says dhp_sample_wdm_dpc "CPU $cpu: taken back by a DPC on CPU $cpu" \
 		"CPU $plugged_cpu: taken back by a DPC on CPU $plugged_cpu"
 	equal "clients" 0 "$(cat "$dhp/clients")"
 }

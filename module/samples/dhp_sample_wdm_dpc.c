@@ -9,9 +9,10 @@
  *	KeProcessorAddFailureNotify	free; the state was never set up
  *
  * What to look at: the memory of the DPC and of the event lives until no DPC uses it any more,
- * which is when the wait has returned. Unload takes the state back in the same way, but a CPU may
- * be offline by then: Windows never takes one away, Linux does. It has then lost its state, and
- * KeSetTargetProcessorDpcEx() says so.
+ * which is when the wait has returned. A CPU that goes offline loses such a state: Windows never
+ * takes one away, Linux does, and so the driver says that the CPUs which it holds stay. Until a
+ * request to take one offline has been refused, its DPC may run on another CPU: the routine looks
+ * where it is.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -46,9 +47,10 @@ static VOID SampleDpc(_In_ PKDPC Dpc, _In_opt_ PVOID DeferredContext,
 	UNREFERENCED_PARAMETER(SystemArgument1);
 	UNREFERENCED_PARAMETER(SystemArgument2);
 
-	/* A driver for hardware writes to its register here. */
 	Processor->RanOn = KeGetCurrentProcessorNumberEx(NULL);
-	Processor->Enabled = Processor->Enable;
+	/* A driver for hardware writes to its register here. */
+	if (Processor->RanOn == Processor->Index)
+		Processor->Enabled = Processor->Enable;
 	/* From here on Processor may be gone. */
 	KeSetEvent(&Processor->Done, IO_NO_INCREMENT, FALSE);
 }
@@ -64,7 +66,8 @@ static NTSTATUS SampleSwitch(_Inout_ PSAMPLE_PROCESSOR Processor, _In_ BOOLEAN E
 	Processor->Enable = Enable;
 	KeClearEvent(&Processor->Done);
 	KeInsertQueueDpc(&Processor->Dpc, NULL, NULL);
-	return KeWaitForSingleObject(&Processor->Done, Executive, KernelMode, FALSE, NULL);
+	KeWaitForSingleObject(&Processor->Done, Executive, KernelMode, FALSE, NULL);
+	return Processor->Enabled == Enable ? STATUS_SUCCESS : STATUS_UNSUCCESSFUL;
 }
 
 static NTSTATUS SampleStart(_In_ PKE_PROCESSOR_CHANGE_NOTIFY_CONTEXT Change)
@@ -163,7 +166,8 @@ static NTSTATUS DriverEntry(_In_ PDRIVER_OBJECT DriverObject, _In_ PUNICODE_STRI
 		return STATUS_INSUFFICIENT_RESOURCES;
 
 	Registration = KeRegisterProcessorChangeCallback(SampleProcessorCallback, &CallbackStatus,
-							 KE_PROCESSOR_CHANGE_ADD_EXISTING);
+							 KE_PROCESSOR_CHANGE_ADD_EXISTING |
+							 DHP_PROCESSOR_CHANGE_KEEP);
 	if (!Registration) {
 		/* CPUs that got AddStart have got AddFailure, so nothing is left but the array. */
 		ExFreePoolWithTag(Processors, SAMPLE_TAG);
