@@ -110,7 +110,8 @@ static inline ULONG KeGetCurrentProcessorNumber(void)
  * A processor that goes offline moves the threads that can run nowhere else, as always on
  * Linux: they may then run on any. So does a change of a user thread's cpuset. An affinity that
  * a user thread has chosen by sched_setaffinity() still limits this one, from Linux 6.2 on, if
- * the two have a processor in common.
+ * the two have a processor in common. From Linux 6.14 on, a kernel thread that was created for
+ * a node gets the affinity of that node again whenever a processor comes into use.
  *
  * Calls nest. A thread undoes them before it returns to user space or ends.
  *

@@ -107,8 +107,9 @@ VOID KeInitializeDpc(PRKDPC Dpc, PKDEFERRED_ROUTINE DeferredRoutine, PVOID Defer
  *
  * Context: Any.
  * Return: STATUS_SUCCESS; or STATUS_INVALID_PARAMETER when @ProcNumber is NULL or not a processor
- * that is in use. A processor is in use from KeProcessorAddCompleteNotify on, and not yet in
- * KeProcessorAddStartNotify. The target stays as it was then.
+ * that is in use. One that is being added is in use from KeProcessorAddCompleteNotify on, and not
+ * yet in KeProcessorAddStartNotify; one that was there before the driver registered is in use in
+ * both. The target stays as it was then.
  */
 NTSTATUS KeSetTargetProcessorDpcEx(PKDPC Dpc, PPROCESSOR_NUMBER ProcNumber);
 
@@ -145,8 +146,8 @@ VOID KeSetImportanceDpc(PRKDPC Dpc, KDPC_IMPORTANCE Importance);
  * inserted again: on another target, the two runs may overlap.
  *
  * Context: Any, but for NMIs: interrupts, DPCs, the routine itself, with interrupts disabled.
- * Return: TRUE; FALSE when it is queued already. FALSE, and a message, when it is NULL or was not
- * initialised or has no routine.
+ * Return: TRUE; FALSE when it is queued already, and while its module is being removed. FALSE, and a
+ * message, when @Dpc is NULL or has no routine, as memory that was only zeroed has none.
  */
 BOOLEAN KeInsertQueueDpc(PRKDPC Dpc, PVOID SystemArgument1, PVOID SystemArgument2);
 

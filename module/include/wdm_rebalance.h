@@ -130,12 +130,11 @@ static inline NTSTATUS DhpRegisterRebalance(PDHP_REBALANCE Rebalance)
  */
 static inline NTSTATUS DhpUnregisterRebalance(PDHP_REBALANCE Rebalance)
 {
-	struct dhp_rebalance_client *client = Rebalance ? READ_ONCE(Rebalance->Client) : NULL;
+	struct dhp_rebalance_client *client;
 	int err;
 
 	/* First, since afterwards @Rebalance may be gone: a routine may unregister and free it. */
-	if (client)
-		WRITE_ONCE(Rebalance->Client, NULL);
+	client = Rebalance ? xchg(&Rebalance->Client, NULL) : NULL;
 	err = dhp_unregister_rebalance(client);
 	if (err == -EDEADLK)
 		WRITE_ONCE(Rebalance->Client, client);

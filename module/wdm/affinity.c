@@ -179,10 +179,11 @@ static bool dhp_move(struct dhp_moved *moved, const GROUP_AFFINITY *affinity)
 
 VOID KeSetSystemGroupAffinityThread(PGROUP_AFFINITY Affinity, PGROUP_AFFINITY PreviousAffinity)
 {
-	struct dhp_moved *moved = dhp_moved_find();
 	GROUP_AFFINITY affinity = Affinity ? *Affinity : (GROUP_AFFINITY){ };
+	struct dhp_moved *moved;
 
 	might_sleep();
+	moved = dhp_moved_find();
 	/* The two may be the same. */
 	if (PreviousAffinity)
 		*PreviousAffinity = moved ? moved->system : (GROUP_AFFINITY){ };
@@ -214,9 +215,10 @@ EXPORT_SYMBOL_GPL(KeSetSystemGroupAffinityThread);
 
 VOID KeRevertToUserGroupAffinityThread(PGROUP_AFFINITY PreviousAffinity)
 {
-	struct dhp_moved *moved = dhp_moved_find();
+	struct dhp_moved *moved;
 
 	might_sleep();
+	moved = dhp_moved_find();
 	if (!moved || !PreviousAffinity)
 		return;
 	if (PreviousAffinity->Mask) {
