@@ -148,6 +148,32 @@ requests_in_vain() {
 }
 test_case requests_in_vain 'P8 R8 the same for a module whose init fails'
 
+# outrun: the next operation comes before dhp's work item for the one before. Its callback loads a
+# module, which waits for the next operation; that one gives up.
+outrun() {
+	set_modprobe
+	cpu=$(pick_cpu)
+	plug_cpu
+	offline "$cpu"
+	ctl "processor c1 flags=removals"
+	ctl "late begin"
+	settle
+	ctl clear
+	ctl "inside c1 state=complete action=request_module arg=dhp_helper"
+	online "$cpu"
+	online_refused "$plugged_cpu" EBUSY
+	ctl "late end"
+	expect_log <<-END
+	c1 START $cpu 0
+	c1 COMPLETE $cpu 0
+	c1 request_module dhp_helper: loaded
+	END
+	online "$plugged_cpu"
+	settle
+	unload dhp_helper
+}
+test_case outrun 'P8 a callback may load a module in COMPLETE, even when the next operation was faster'
+
 # The callback waits for a module that is being loaded, which waits for the hotplug lock. Its
 # holder, an operation, waits for the callback, and gives up, so that nothing hangs.
 request_meets_operation() {

@@ -13,12 +13,14 @@
  * COMPLETE is due when the operation as a whole has succeeded, REMOVE_FAILURE when it has
  * failed and the CPU is in use again, and no place of the state machine says so. Hence a
  * work item that takes the lock for reading, which it gets only when the operation is over,
- * notifies clients of them. The next operation may be faster; it begins by doing the same.
+ * notifies clients of them. The next operation may be faster; it begins by having another work
+ * item do the same, and waits for it.
  *
  * All of this is done in turns (turn.c), and the list of clients changes in turns.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/completion.h>
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
 #include <linux/device.h>
@@ -142,6 +144,14 @@ static bool in_use(unsigned int cpu)
 	return cpu_online(cpu) && !cpumask_test_cpu(cpu, dhp_turn_halfway);
 }
 
+/* Is the failed removal over, so that REMOVE_FAILURE is due? */
+static bool staying_is_over(unsigned int busy)
+{
+	if (staying_cpu < 0)
+		return false;
+	return staying_cpu == busy ? cpu_online(busy) : in_use(staying_cpu);
+}
+
 /*
  * Notifies clients of the outcome of operations that are over. @busy is the CPU that the
  * operation in progress is about, nr_cpu_ids for none. The outcome of a CPU that suspend
@@ -154,7 +164,7 @@ static void notify_outcomes(unsigned int busy)
 	for_each_cpu(cpu, adding)
 		if (cpu != busy && in_use(cpu))
 			all_complete(cpu);
-	if (staying_cpu >= 0 && (staying_cpu == busy ? cpu_online(busy) : in_use(staying_cpu))) {
+	if (staying_is_over(busy)) {
 		cpu = staying_cpu;
 		staying_cpu = -1;
 		all_remove_failure(cpu, staying_status);
@@ -292,6 +302,87 @@ static int why_failed(unsigned int cpu, bool add)
 	return err;
 }
 
+/*
+ * A CPU whose COMPLETE is still due goes down: does this roll its add back, or did the add
+ * succeed and a quick request took it offline again? The device core marks the device online
+ * only when an add has succeeded. An add that went around the device core
+ * (cpuN/hotplug/target) leaves no such sign, and counts as failed: a roll-back must never be
+ * answered with a veto.
+ */
+static bool add_succeeded(unsigned int cpu)
+{
+	return cpumask_test_cpu(cpu, by_device) && !device_offline_flag(cpu);
+}
+
+/* ---- An operation that is faster than the outcome of the one before ------- */
+
+static void handed_fn(struct work_struct *work);
+static DECLARE_WORK(handed_work, handed_fn);
+static DECLARE_COMPLETION(handed_done);
+/*
+ * The CPU that the operation in progress takes offline, nr_cpu_ids for none; -1 when no operation
+ * waits for handed_work.
+ */
+static int handed_busy = -1;
+
+/* Is it taken offline so quickly after an add that the COMPLETE of that is still due? */
+static bool complete_is_due(unsigned int busy)
+{
+	return busy < nr_cpu_ids && cpumask_test_cpu(busy, adding) && add_succeeded(busy);
+}
+
+static bool outcomes_are_due(unsigned int busy)
+{
+	unsigned int cpu;
+
+	for_each_cpu(cpu, adding)
+		if (cpu != busy && in_use(cpu))
+			return true;
+	return staying_is_over(busy) || complete_is_due(busy) ||
+	       (!suspended && !cpumask_empty(frozen_cpus));
+}
+
+/* While an operation waits for it, so that no other one changes anything. */
+static void handed_fn(struct work_struct *work)
+{
+	int busy;
+
+	dhp_turn_begin();
+	busy = READ_ONCE(handed_busy);
+	if (busy >= 0) {
+		dhp_turn_look_for_halfway();
+		notify_outcomes(busy);
+		if (complete_is_due(busy))
+			all_complete(busy);
+	}
+	turn_end();
+	complete(&handed_done);
+}
+
+/*
+ * Takes a turn in an operation on @cpu, when clients know of all outcomes of earlier ones. They
+ * are not notified here, with the hotplug lock held: a callback may load a module then, which
+ * waits for that lock.
+ */
+static int begin_operation(unsigned int cpu, unsigned int busy)
+{
+	int ret = dhp_turn_begin_in_operation(cpu);
+
+	while (!ret && outcomes_are_due(busy)) {
+		reinit_completion(&handed_done);
+		WRITE_ONCE(handed_busy, busy);
+		turn_end();
+		queue_work(system_dfl_wq, &handed_work);
+		ret = dhp_turn_await(cpu, &handed_done);
+		WRITE_ONCE(handed_busy, -1);
+		if (!ret)
+			ret = dhp_turn_begin_in_operation(cpu);
+	}
+	return ret;
+}
+
+/* ---- What the state machine calls ----------------------------------------- */
+
 static int processor_prepare(unsigned int cpu)
 {
 	int ret;
@@ -299,10 +390,9 @@ static int processor_prepare(unsigned int cpu)
 	/* It must come back, and clients are not notified. */
 	if (cpu_freezing())
 		return 0;
-	ret = dhp_turn_begin_in_operation(cpu);
+	ret = begin_operation(cpu, nr_cpu_ids);
 	if (ret)
 		return refusable() ? ret : 0;
-	notify_outcomes(nr_cpu_ids);
 	operation_step = dhp_cpu_step_begun();
 	ret = all_start(cpu, refusable());
 	if (!ret) {
@@ -333,33 +423,20 @@ static int processor_online(unsigned int cpu)
 	return 0;
 }
 
-/*
- * A CPU whose COMPLETE is still due goes down: does this roll its add back, or did the add
- * succeed and a quick request took it offline again? The device core marks the device online
- * only when an add has succeeded. An add that went around the device core
- * (cpuN/hotplug/target) leaves no such sign, and counts as failed: a roll-back must never be
- * answered with a veto.
- */
-static bool add_succeeded(unsigned int cpu)
-{
-	return cpumask_test_cpu(cpu, by_device) && !device_offline_flag(cpu);
-}
-
 static int processor_offline(unsigned int cpu)
 {
-	int ret = dhp_turn_begin_in_operation(cpu);
+	int ret;
 
+	/* Without a notification; but a replay, which it waits for, may not overlap with it. */
+	if (cpu_freezing())
+		ret = dhp_turn_begin_in_operation(cpu);
+	else
+		ret = begin_operation(cpu, cpu);
 	if (ret)
 		return refusable() ? ret : 0;
-	/* Without a notification; but a replay, which it waited for, may not overlap with it. */
-	if (cpu_freezing())
+	/* FAILURE comes with dead. */
+	if (cpu_freezing() || cpumask_test_cpu(cpu, adding))
 		goto end_turn;
-	notify_outcomes(cpu);
-	if (cpumask_test_cpu(cpu, adding)) {
-		if (!add_succeeded(cpu))
-			goto end_turn;	/* FAILURE comes with dead */
-		all_complete(cpu);
-	}
 	operation_step = dhp_cpu_step_begun();
 	ret = all_remove_start(cpu, refusable());
 	if (ret)
@@ -574,6 +651,7 @@ static void cancel_outcomes(void)
 	turn_end();
 	cancel_delayed_work_sync(&halfway_work);
 	cancel_work_sync(&outcome_work);
+	cancel_work_sync(&handed_work);
 }
 
 int dhp_processor_init(void)

@@ -12,6 +12,7 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/completion.h>
 #include <linux/cpu.h>
 #include <linux/err.h>
 #include <linux/rcupdate.h>
@@ -93,6 +94,20 @@ int dhp_turn_begin_in_operation(unsigned int cpu)
 			dhp_turn_look_for_halfway();
 			return 0;
 		}
+	} while (READ_ONCE(dhp_turn_call.nr) != seen);
+	warn_no_turn(cpu);
+	return -EBUSY;
+}
+
+/* In an operation on @cpu, waits for the turn of a work item, as for one of its own. */
+int dhp_turn_await(unsigned int cpu, struct completion *done)
+{
+	unsigned long seen;
+
+	do {
+		seen = READ_ONCE(dhp_turn_call.nr);
+		if (wait_for_completion_timeout(done, TURN_SECONDS * HZ))
+			return 0;
 	} while (READ_ONCE(dhp_turn_call.nr) != seen);
 	warn_no_turn(cpu);
 	return -EBUSY;

@@ -9,6 +9,7 @@
 
 #include "common.h"
 
+struct completion;
 struct dhp_client_info;
 
 int dhp_turn_init(void);
@@ -16,6 +17,7 @@ void dhp_turn_exit(void);
 void dhp_turn_begin(void);
 void dhp_turn_begin_between_operations(void);
 int dhp_turn_begin_in_operation(unsigned int cpu);
+int dhp_turn_await(unsigned int cpu, struct completion *done);
 void dhp_turn_end(void);
 
 /* Held during a turn. */

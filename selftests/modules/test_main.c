@@ -139,6 +139,10 @@
  *   step none
  *	removes it
  *
+ * test_late.c
+ *   late begin|end
+ *	dhp's work item for the outcome of an operation waits until the next operation comes to dhp
+ *
  * This file
  *   note TEXT
  *	puts a word into the log
@@ -179,6 +183,7 @@
 #include "test_shutdown.h"
 #include "test_step.h"
 #include "test_suspend.h"
+#include "test_late.h"
 
 static bool forget;
 module_param(forget, bool, 0444);
@@ -222,6 +227,7 @@ static int do_reset(const struct command *command)
 	balloon_reset();
 	pages_reset();
 	step_remove();
+	late_end();
 	log_clear();
 	return err;
 }
@@ -266,6 +272,7 @@ static const struct verb verbs[] = {
 	{ "rest", true, "", pool_rest },
 	{ "pages", true, "count block pages node ", pages_control },
 	{ "step", true, "errno blanks ", step_control },
+	{ "late", true, "", late_control },
 	{ "balloon", false, "mib ", balloon_resize },
 };
 
@@ -365,6 +372,7 @@ static void __exit dhp_test_exit(void)
 	balloon_reset();
 	pages_reset();
 	step_remove();
+	late_end();
 	log_close();
 }
 
