@@ -252,6 +252,59 @@ held_locks() {
 }
 test_case held_locks 'W6 a lock that START takes is released by COMPLETE or FAILURE'
 
+# calls_of CPU SINCE: STATE CLIENT of each call about this CPU in dhp's log after line SINCE
+calls_of() {
+	tail -n +$(($2 + 1)) /sys/kernel/debug/dhp/log |
+		sed -n "s/^[^ ]* \([A-Z]*\) cpu=$1 .*client=\([^# ]*\).* result=.*/\1 \2/p"
+}
+
+# The driver leaves while a CPU is being added, and START has taken its lock.
+has_started() {
+	local starts=0
+	until [ "$starts" = 1 ] || [ ! -e "$tmp" ]; do
+		read -r starts </sys/module/wdm_rules/parameters/starts
+	done
+}
+
+left_open() {
+	cpu=$(pick_cpu)
+	for _ in $(seq "$(portion 40)"); do
+		offline "$cpu"
+		load wdm_rules lock=1
+		settle
+		since=$(wc -l </sys/kernel/debug/dhp/log)
+		put "$system/cpu/cpu$cpu/online" 1 &
+		has_started
+		unload wdm_rules
+		wait
+		calls_of "$cpu" "$since" >"$tmp/seen"
+		printf '%s wdm_rules/on_processor\n' START COMPLETE >"$tmp/expected"
+		same "$tmp/expected" "$tmp/seen"
+	done
+	! logged 'wdm_rules: unloaded with' || fail "its lock was held when it was unloaded"
+}
+test_case left_open 'W6 W8 a driver that deregisters while a CPU is being added gets the outcome first'
+
+left_halfway() {
+	cpu=$(pick_cpu)
+	target=$system/cpu/cpu$cpu/hotplug/target
+	half=$(step_number dhp:online)
+	offline "$cpu"
+	put "$target" "$half" || skip "needs CONFIG_CPU_HOTPLUG_STATE_CONTROL"
+	put "$target" 0 || fail "CPU$cpu does not go back: $why"
+	load wdm_rules callbacks=2 lock=1
+	settle
+	since=$(wc -l </sys/kernel/debug/dhp/log)
+	put "$target" "$half" || fail "CPU$cpu does not go half-way: $why"
+	unload wdm_rules
+	calls_of "$cpu" "$since" >"$tmp/seen"
+	printf '%s wdm_rules/on_processor\n' START START FAILURE FAILURE >"$tmp/expected"
+	same "$tmp/expected" "$tmp/seen"
+	! logged 'wdm_rules: unloaded with' || fail "its lock was held when it was unloaded"
+	put "$target" 0 || fail "CPU$cpu does not go back: $why"
+}
+test_case left_halfway 'W6 W8 a driver that deregisters while a CPU is half-way gets a failure'
+
 inside() {
 	load wdm_rules inside=1 "flags=$existing"
 	rules_saw "$(online_cpus | wc -w)" "$(online_cpus | wc -w)" 0
@@ -287,12 +340,6 @@ thread_comes_and_goes() {
 	setup
 }
 test_case thread_comes_and_goes 'W6 R8 the thread comes with the first driver and goes with dhp'
-
-# calls_of CPU SINCE: STATE CLIENT of each call about this CPU in dhp's log after line SINCE
-calls_of() {
-	tail -n +$(($2 + 1)) /sys/kernel/debug/dhp/log |
-		sed -n "s/^[^ ]* \([A-Z]*\) cpu=$1 .*client=\([^# ]*\).* result=.*/\1 \2/p"
-}
 
 in_order() {
 	cpu=$(pick_cpu)

@@ -354,12 +354,18 @@ KeRegisterProcessorChangeCallback(PPROCESSOR_CALLBACK_FUNCTION CallbackFunction,
  * KeDeregisterProcessorChangeCallback() - stop following processors
  * @CallbackHandle: what KeRegisterProcessorChangeCallback() returned
  *
- * As dhp_unregister_processor_callback(), but it has no result, and so it never
- * refuses: it may be called from inside any callback and from a pool's work item, too.
- * There it waits for a running callback of this registration, not for those of others.
+ * As dhp_unregister_processor_callback(), with three differences. It has no result, and so it
+ * never refuses: it may be called from inside any callback and from a pool's work item, too. In
+ * a memory callback and in an item it waits for a running callback of this registration, not for
+ * those of others. And if the driver has been notified of the start of an add and not of its
+ * outcome, the outcome comes first, so that what KeProcessorAddStartNotify has acquired is
+ * released: the call waits for the operation, and a processor that stays half-way counts as
+ * failed. There is no outcome when it is called from inside a synchronous callback or an item.
+ *
  * A handle that is not one is named in the log.
  *
- * Context: Process context; may sleep.
+ * Context: Process context; may sleep. Outside callbacks and items, not with the CPU hotplug
+ * lock held, and not with what the callback takes.
  */
 VOID KeDeregisterProcessorChangeCallback(PVOID CallbackHandle);
 

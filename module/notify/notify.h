@@ -62,6 +62,7 @@ void dhp_processor_release_owner(struct module *owner);
 struct dhp_processor_client *
 dhp_register_processor_adapter(dhp_processor_fn fn, void *context, unsigned int flags,
 			       struct module *owner, void *named);
+int dhp_unregister_processor_adapter(struct dhp_processor_client *client);
 
 /* started.c: which CPUs have been started since the system booted */
 int dhp_started_init(void);

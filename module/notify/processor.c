@@ -586,6 +586,31 @@ int dhp_unregister_processor_callback(struct dhp_processor_client *client)
 EXPORT_SYMBOL_GPL(dhp_unregister_processor_callback);
 
 /**
+ * dhp_unregister_processor_adapter() - unregister a client that no add leaves in between
+ * @client: the client
+ *
+ * As dhp_unregister_processor_callback(), but the client is notified first of what became of the
+ * adds that it was notified of: an operation in progress is waited for, and a CPU that
+ * hotplug/target has left half-way counts as failed. Not from inside a CPU callback, where the
+ * client knows.
+ *
+ * Context: as dhp_register_processor_callback().
+ */
+int dhp_unregister_processor_adapter(struct dhp_processor_client *client)
+{
+	if (dhp_in(DHP_IN_PROCESSOR))
+		return dhp_unregister_processor_callback(client);
+	if (dhp_refuse_inside("unregistering a CPU callback"))
+		return -EDEADLK;
+
+	dhp_processor_turn_begin();
+	dhp_processor_client_fail(client, adding, -ECANCELED);
+	dhp_processor_client_leave(client);
+	turn_end();
+	return 0;
+}
+
+/**
  * dhp_processor_release_owner() - drop what a module that is being removed has left behind
  * @owner: the module
  */

@@ -330,6 +330,19 @@ int dhp_processor_client_enter(struct dhp_processor_client *client, void *named,
 	return ret;
 }
 
+/* Notifies one client that the adds of these CPUs have failed, in reverse. */
+void dhp_processor_client_fail(struct dhp_processor_client *client, const struct cpumask *cpus,
+			       int status)
+{
+	int cpu;
+
+	dhp_turn_assert();
+
+	for (cpu = nr_cpu_ids - 1; cpu >= 0; cpu--)
+		if (cpumask_test_cpu(cpu, cpus))
+			notify_one(client, DHP_PROCESSOR_FAILURE, cpu, status);
+}
+
 /* Other callbacks of the turn may follow the one that it is unregistered from. */
 void dhp_processor_client_leave(struct dhp_processor_client *client)
 {

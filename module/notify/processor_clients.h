@@ -21,6 +21,8 @@ int dhp_processor_client_enter(struct dhp_processor_client *client, void *named,
 			       struct module *owner, const struct cpumask *adding);
 void dhp_processor_client_set_query(struct dhp_processor_client *client, dhp_query_fn fn);
 void dhp_processor_clients_ask(struct dhp_asking *asking);
+void dhp_processor_client_fail(struct dhp_processor_client *client, const struct cpumask *cpus,
+			       int status);
 void dhp_processor_client_leave(struct dhp_processor_client *client);
 void dhp_processor_clients_release_owner(struct module *owner);
 void dhp_processor_clients_free_left(void);

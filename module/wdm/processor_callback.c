@@ -279,7 +279,7 @@ void dhp_wdm_exit(void)
  */
 static void dhp_wdm_finish(struct dhp_wdm_registration *reg)
 {
-	/* Before the look whether it is running; the partner is in dhp_wdm_processor(). */
+	/* Before the look whether it is running; the partner is in notify_driver(). */
 	smp_mb();
 	/* Pairs with the release there: what the callback did is done. */
 	wait_event(dhp_wdm_wait, smp_load_acquire(&dhp_wdm_running) != reg);
@@ -302,7 +302,7 @@ VOID KeDeregisterProcessorChangeCallback(PVOID CallbackHandle)
 		dhp_wdm_finish(reg);
 		return;
 	}
-	dhp_unregister_processor_callback(reg->processor);
+	dhp_unregister_processor_adapter(reg->processor);
 	kfree(reg);
 }
 EXPORT_SYMBOL_GPL(KeDeregisterProcessorChangeCallback);

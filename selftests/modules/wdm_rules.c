@@ -164,6 +164,8 @@ static VOID Unload(PDRIVER_OBJECT DriverObject)
 {
 	if (!forget)
 		deregister();
+	if (locked || errors)
+		pr_err("unloaded with locked=%d errors=%u\n", locked, errors);
 }
 
 static NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
