@@ -410,6 +410,22 @@ status_kept() {
 }
 test_case status_kept "W2 a veto's NTSTATUS reaches the other Windows drivers unchanged"
 
+# A step of the kernel's own fails: its errno as the nearest status.
+status_of_step() {
+	cpu=$(pick_cpu)
+	offline "$cpu"
+	settle
+	load wdm_rules
+	arm_step "$cpu" "$(need_step workqueue:online)"
+	online_refused "$cpu" EAGAIN
+	settle
+	# STATUS_RETRY, or STATUS_CANCELLED where dhp does not know which step has failed
+	if probed; then status=$((0xC000022D)); else status=$((0xC0000120)); fi
+	has wdm_rules last_failure "$status"
+	unload wdm_rules
+}
+test_case status_of_step 'W2 P6 a failure by a step of the kernel has the status of its errno'
+
 status_kept_in_replay() {
 	cpus=$(online_cpus)
 	insmod_fails wdm_rules EIO "flags=$existing" "veto_cpu=${cpus##* }" veto_status=0xC000009C

@@ -90,7 +90,7 @@ static void notify_driver(struct dhp_wdm_registration *reg,
 	};
 	bool replay = in_replay(reg);
 
-	if (state == KeProcessorAddStartNotify && last_veto.cpu == change->cpu)
+	if (state == KeProcessorAddStartNotify && !replay && last_veto.cpu == change->cpu)
 		last_veto.status = STATUS_SUCCESS;
 	if (state == KeProcessorAddFailureNotify)
 		call.nt.Status = failure_status(reg, change);
@@ -110,10 +110,13 @@ static void notify_driver(struct dhp_wdm_registration *reg,
 	*status = dhp_errno_from_ntstatus(call.operation);
 	if (state != KeProcessorAddStartNotify)
 		return;
-	last_veto.cpu = change->cpu;
-	last_veto.status = call.operation;
-	if (replay)
+	/* A veto in a replay ends a registration. The add of a CPU that is half-way goes on. */
+	if (replay) {
 		reg->veto = call.operation;
+	} else {
+		last_veto.cpu = change->cpu;
+		last_veto.status = call.operation;
+	}
 }
 
 static void dhp_wdm_processor(void *context,
