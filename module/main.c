@@ -37,13 +37,14 @@ struct part {
 
 /*
  * What is released: events and rebalance first, because their callbacks may register clients
- * of all kinds; Windows' handles for CPU callbacks before the clients behind them; pools last,
- * because all callbacks may use them.
+ * of all kinds; Windows' handles before the clients behind them; pools last, because all
+ * callbacks may use them.
  */
 static const struct part parts[] = {
 	{ "sysfs directory", dhp_common_init, dhp_common_exit },
 	{ "wdm's threads", .exit = dhp_affinity_exit },
 	{ "wdm's DPCs", dhp_dpc_init, dhp_dpc_exit, .free_owner = dhp_dpc_free_owner },
+	{ "wdm's PnP callbacks", .release_owner = dhp_wdm_release_pnp },
 	{ "event", dhp_event_init, dhp_event_exit, dhp_event_release_owner },
 	{ "rebalance", dhp_rebalance_init, dhp_rebalance_exit, dhp_rebalance_release_owner },
 	{ "refusals", .exit = dhp_refusal_exit },

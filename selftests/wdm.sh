@@ -322,12 +322,14 @@ thread_comes_and_goes() {
 	offline "$cpu"
 	setup
 	equal "a thread before the first driver" "" "$(wdm_thread)"
-	load wdm_rules forget=1
+	load wdm_rules forget=1 pnp=1
 	online "$cpu"
 	rules_saw 1 1 0
 	unload wdm_rules
 	logged 'wdm_rules is removed without KeDeregisterProcessorChangeCallback\(\) for on_processor' ||
 		fail "the log does not name the callback that was left registered"
+	logged 'wdm_rules is removed without IoUnregisterPlugPlayNotificationEx\(\) for on_event' ||
+		fail "the log does not name the PnP callback that was left registered"
 	equal "clients" 0 "$(cat "$dhp/clients")"
 	offline "$cpu"
 	online "$cpu"

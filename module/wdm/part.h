@@ -6,6 +6,7 @@
 struct module;
 
 void dhp_wdm_exit(void);
+void dhp_wdm_release_pnp(struct module *owner);
 void dhp_wdm_release_processors(struct module *owner);
 void dhp_wdm_free_owner(struct module *owner);
 

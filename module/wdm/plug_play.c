@@ -9,6 +9,7 @@
 #include <linux/slab.h>
 
 #include "notify/notify.h"
+#include "part.h"
 #include "registration.h"
 #include "unicode_string.h"
 #include "wdm.h"
@@ -138,3 +139,20 @@ NTSTATUS IoUnregisterPlugPlayNotificationEx(PVOID NotificationEntry)
 	return STATUS_SUCCESS;
 }
 EXPORT_SYMBOL_GPL(IoUnregisterPlugPlayNotificationEx);
+
+/**
+ * dhp_wdm_release_pnp() - unregister the PnP callbacks of a module that is being removed
+ * @owner: the module
+ *
+ * Before their native parts are dropped: callbacks of the module may still run, and use a handle.
+ */
+void dhp_wdm_release_pnp(struct module *owner)
+{
+	struct dhp_wdm_registration *reg;
+
+	while ((reg = dhp_wdm_take_left(owner))) {
+		/* Modules come and go outside callbacks, so it is not refused. */
+		WARN_ON(dhp_unregister_event_callback(reg->event));
+		kfree(reg);
+	}
+}

@@ -76,6 +76,31 @@ void dhp_wdm_declare_dead(struct module *owner)
 }
 
 /**
+ * dhp_wdm_take_left() - end the handle of a PnP callback that a module has left behind
+ * @owner: the module, which is being removed
+ *
+ * Return: the registration, taken out of the list; NULL if there is none.
+ */
+struct dhp_wdm_registration *dhp_wdm_take_left(struct module *owner)
+{
+	struct dhp_wdm_registration *reg, *found = NULL;
+
+	mutex_lock(&dhp_wdm_mutex);
+	list_for_each_entry(reg, &dhp_wdm_registrations, node) {
+		if (reg->owner == owner && reg->pnp_fn) {
+			list_del(&reg->node);
+			found = reg;
+			break;
+		}
+	}
+	mutex_unlock(&dhp_wdm_mutex);
+	if (found)
+		pr_err("%s is removed without IoUnregisterPlugPlayNotificationEx() for %ps; dropped\n",
+		       module_name(owner), found->pnp_fn);
+	return found;
+}
+
+/**
  * dhp_wdm_dead() - find a registration that is dead
  * @owner: its module, or NULL for any
  *

@@ -43,6 +43,7 @@ struct dhp_wdm_registration {
 
 void dhp_wdm_publish(struct dhp_wdm_registration *reg);
 struct dhp_wdm_registration *dhp_wdm_take(PVOID handle, bool synchronous, bool later);
+struct dhp_wdm_registration *dhp_wdm_take_left(struct module *owner);
 void dhp_wdm_declare_dead(struct module *owner);
 struct dhp_wdm_registration *dhp_wdm_dead(struct module *owner);
 void dhp_wdm_free(struct dhp_wdm_registration *reg);

@@ -8,8 +8,8 @@
  * with `veto_status`.
  *
  * With `hotplug_lock`, each call takes the CPU hotplug lock, which is forbidden. With `inside`, the
- * first call unregisters a native client and tries to register a callback. With `forget`, the
- * driver unregisters nothing when it is unloaded.
+ * first call unregisters a native client and tries to register a callback. With `pnp`, the driver
+ * asks for arrivals of processors, too. With `forget`, it unregisters nothing when it is unloaded.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -37,6 +37,8 @@ static bool hotplug_lock;
 module_param(hotplug_lock, bool, 0444);
 static bool inside;
 module_param(inside, bool, 0444);
+static bool pnp;
+module_param(pnp, bool, 0444);
 static bool forget;
 module_param(forget, bool, 0444);
 
@@ -72,6 +74,7 @@ static struct rules_client {
 };
 
 static struct dhp_processor_client *native;
+static PVOID pnp_entry;
 
 /* Windows' locks can be acquired by their owner again; this one is counted instead. */
 static void take(struct rules_client *client)
@@ -151,10 +154,17 @@ static VOID on_processor(PVOID CallbackContext,
 	}
 }
 
+static NTSTATUS on_event(PVOID NotificationStructure, PVOID Context)
+{
+	return STATUS_SUCCESS;
+}
+
 static void deregister(void)
 {
 	uint i;
 
+	if (pnp_entry)
+		IoUnregisterPlugPlayNotificationEx(pnp_entry);
 	for (i = 0; i < callbacks; i++)
 		if (clients[i].handle)
 			KeDeregisterProcessorChangeCallback(clients[i].handle);
@@ -171,6 +181,7 @@ static VOID Unload(PDRIVER_OBJECT DriverObject)
 static NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
 {
 	bool with_native = inside;
+	NTSTATUS status;
 	uint i;
 
 	if (callbacks < 1 || callbacks > ARRAY_SIZE(clients))
@@ -180,6 +191,13 @@ static NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING Registr
 		native = dhp_register_processor_callback(on_native, NULL, 0);
 		if (IS_ERR(native))
 			return dhp_ntstatus_from_errno(PTR_ERR(native));
+	}
+	if (pnp) {
+		status = IoRegisterPlugPlayNotification(EventCategoryDeviceInterfaceChange, 0,
+							(PVOID)&GUID_DEVICE_PROCESSOR, DriverObject,
+							on_event, NULL, &pnp_entry);
+		if (!NT_SUCCESS(status))
+			return status;
 	}
 	for (i = 0; i < callbacks; i++) {
 		clients[i].handle = KeRegisterProcessorChangeCallback(on_processor, &clients[i],
