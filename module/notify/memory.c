@@ -223,11 +223,9 @@ static struct notifier_block last_nb = {
 
 static int first_notifier(struct notifier_block *nb, unsigned long action, void *data)
 {
-	if (action == MEM_GOING_ONLINE || action == MEM_GOING_OFFLINE) {
-		memory_lock();
+	/* Only notifiers use it, which the memory hotplug lock serialises. */
+	if (action == MEM_GOING_ONLINE || action == MEM_GOING_OFFLINE)
 		first_asked = true;
-		memory_unlock();
-	}
 	return NOTIFY_DONE;
 }
 
