@@ -146,8 +146,8 @@ VOID KeSetImportanceDpc(PRKDPC Dpc, KDPC_IMPORTANCE Importance);
  * inserted again: on another target, the two runs may overlap.
  *
  * Context: Any, but for NMIs: interrupts, DPCs, the routine itself, with interrupts disabled.
- * Return: TRUE; FALSE when it is queued already, and while its module is being removed. FALSE, and a
- * message, when @Dpc is NULL or has no routine, as memory that was only zeroed has none.
+ * Return: TRUE; FALSE when it is queued already, and while its module is being removed. FALSE,
+ * and a message, when @Dpc is NULL or has no routine, as memory that was only zeroed has none.
  */
 BOOLEAN KeInsertQueueDpc(PRKDPC Dpc, PVOID SystemArgument1, PVOID SystemArgument2);
 

@@ -24,8 +24,8 @@ static void late_outcome(struct work_struct *work)
 	unsigned int i;
 
 	/* The probe that sets it must not wake anybody. */
-	for (i = 0; i < 3000 && !READ_ONCE(begun); i++)
-		msleep(10);
+	for (i = 0; i < 1500 && !READ_ONCE(begun); i++)
+		msleep(20);
 	work->func(work);
 	WRITE_ONCE(waiting, false);
 	wake_up_all(&late_wait);
