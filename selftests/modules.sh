@@ -151,6 +151,7 @@ test_case requests_in_vain 'P8 R8 the same for a module whose init fails'
 # outrun: the next operation comes before dhp's work item for the one before. Its callback loads a
 # module, which waits for the next operation; that one gives up.
 outrun() {
+	probed || skip "needs CONFIG_KPROBES"
 	set_modprobe
 	cpu=$(pick_cpu)
 	plug_cpu
@@ -161,13 +162,20 @@ outrun() {
 	ctl clear
 	ctl "inside c1 state=complete action=request_module arg=dhp_helper"
 	online "$cpu"
-	online_refused "$plugged_cpu" EBUSY
+	# Newer kernels try again when it is busy, and the module is loaded by then.
+	put "$system/cpu/cpu$plugged_cpu/online" 1 || [ "$why" = EBUSY ] ||
+		fail "CPU$plugged_cpu does not go online: $why"
+	logged "CPU$plugged_cpu: a callback of dhp_test/.* has been running for [0-9]+ s" ||
+		fail "the operation has not waited for the callback"
 	ctl "late end"
-	expect_log <<-END
+	settle
+	head -n 3 "$test_dir/log" >"$tmp/seen"
+	cat >"$tmp/expected" <<-END
 	c1 START $cpu 0
 	c1 COMPLETE $cpu 0
 	c1 request_module dhp_helper: loaded
 	END
+	same "$tmp/expected" "$tmp/seen"
 	online "$plugged_cpu"
 	settle
 	unload dhp_helper
