@@ -35,7 +35,7 @@
 
 unsigned int torture_veto_permille = 8;
 module_param_named(veto_permille, torture_veto_permille, uint, 0444);
-MODULE_PARM_DESC(veto_permille, "how many of a thousand STARTs and REMOVE_STARTs a client vetoes (8)");
+MODULE_PARM_DESC(veto_permille, "how many of a thousand STARTs and REMOVE_STARTs a client vetoes (8); of memory, twelve times as many");
 
 enum kind { PROCESSOR, EVENT, MEMORY, REBALANCE, NR_KINDS };
 
@@ -435,7 +435,7 @@ static void on_memory(void *context, const struct dhp_memory_change *change, int
 	/* Memory changes less often than CPUs, and has fewer clients. */
 	*status = answer(c, oracle_memory_may_veto(&c->memory, change),
 			 oracle_memory_registering(&c->memory) ? c->replay_veto :
-								 torture_veto_permille * 4);
+								 torture_veto_permille * 12);
 	left = maybe_unregister(c);
 	oracle_memory_leave(&c->memory, change, *status);
 	end_call(c, left, "a memory callback that has not returned");
