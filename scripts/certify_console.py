@@ -71,6 +71,9 @@ class _Splat:
         if group and self.group is None:
             self.group = group
             self.title = bare.strip()
+            # The text of a warning stands between the cut and the line with the place.
+            if group == "warn" and len(self.lines) > 2:
+                self.title = self.lines[1].strip()
         end = patterns.ENDS.get(self.group, patterns.TRACE_END)
         if self.group == "leak":
             self.closed = bool(bare) and not bare.startswith("unref")
