@@ -14,7 +14,7 @@ import certify_patterns as patterns
 # module    the module to blame, "" for the kernel itself
 # function  the function to blame, "" if the log does not name one
 # line      the line that says what happened, without its time
-# trace     all of the splat, as it is in the log
+# trace     the lines of the splat, as they are in the log
 Fault = namedtuple("Fault", "kind module function line trace")
 
 STAMP = re.compile(r"^(?:<\d+>)?\[\s*\d+\.\d+\](?:\[\s*[TC]\d+\])? ?")
@@ -173,7 +173,7 @@ class _Reader:
 
     @staticmethod
     def _fault(kind, blamed, splat):
-        return Fault(kind, blamed.module, blamed.function, splat.title, "\n".join(splat.raw).strip("\n"))
+        return Fault(kind, blamed.module, blamed.function, splat.title, tuple(splat.raw))
 
     # ------------------------------------------------------------ the class
 
@@ -329,9 +329,9 @@ def _joined(found):
         if group == kept[at][0] == "hang":
             worth = [(one.module != "", one.kind in LOCKS) for one in (before, fault)]
             better = fault if worth[1] > worth[0] else before
-            kept[at] = group, better._replace(trace=f"{before.trace}\n{fault.trace}")
+            kept[at] = group, better._replace(trace=before.trace + fault.trace)
         elif group == "panic":
-            kept[at] = kept[at][0], before._replace(trace=f"{before.trace}\n{fault.trace}")
+            kept[at] = kept[at][0], before._replace(trace=before.trace + fault.trace)
     return [fault for _, fault in kept]
 
 

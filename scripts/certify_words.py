@@ -19,8 +19,8 @@ WORDS = {
         "for_each_possible_cpu(), or in the prepare callback of cpuhp_setup_state()."),
     "use-after-free": Words(
         "access to memory that is freed",
-        "Stop what uses an object before you free it: timer_delete_sync() (del_timer_sync() "
-        "before 6.2), cancel_work_sync(), kthread_stop(), free_irq(), synchronize_rcu(), then "
+        "Stop what uses an object before you free it: timer_delete_sync() (del_timer_sync() in "
+        "older kernels), cancel_work_sync(), kthread_stop(), free_irq(), synchronize_rcu(), then "
         "kfree(). Free what belongs to a CPU in the teardown of the prepare step, which runs "
         "when the CPU is dead, not in that of the online step, and not while another CPU may "
         "still read it."),
@@ -89,7 +89,7 @@ WORDS = {
         "not for the CPUs that are online by then. Unwind errors in reverse order."),
     "object-left": Words(
         "an active timer, work item or other object freed or reused",
-        "Call timer_delete_sync() (or timer_shutdown_sync(), from 6.2), cancel_work_sync() or "
+        "Call timer_delete_sync() (or timer_shutdown_sync()), cancel_work_sync() or "
         "cancel_delayed_work_sync() before the memory goes, for each possible CPU and in the "
         "exit function as well as in the teardown callback. Initialise an object once, before "
         "its first use, not each time that the CPU comes."),
@@ -137,7 +137,7 @@ WORDS = {
         "kthread_should_stop(), and at kthread_should_park() if it is bound to a CPU."),
     "timer-left": Words(
         "a timer left behind",
-        "Call timer_delete_sync() (del_timer_sync() before 6.2) in the teardown callback of the "
+        "Call timer_delete_sync() (del_timer_sync() in older kernels) in the teardown callback of the "
         "CPU and in the exit function; a timer that arms itself again needs "
         "timer_shutdown_sync(). A timer that was armed with add_timer_on() is moved to another "
         "CPU when its own goes offline, not deleted."),
