@@ -74,6 +74,8 @@ class _Splat:
             # The text of a warning stands between the cut and the line with the place.
             if group == "warn" and len(self.lines) > 2:
                 self.title = self.lines[1].strip()
+        if group == "hang":
+            self.closed = False
         end = patterns.ENDS.get(self.group, patterns.TRACE_END)
         if self.group == "leak":
             self.closed = bool(bare) and not bare.startswith("unref")
@@ -88,8 +90,10 @@ class _Splat:
             if self.group == "leak":
                 return bare.startswith(" ")
             return not self.closed or bool(patterns.PART.search(bare))
-        if self.group is None or group == "panic":
+        if self.group is None:
             return True
+        if group == "panic":
+            return bool(patterns.DERIVED_PANIC.search(bare))
         if group == self.group:
             return group in ("hang", "file") or (group in ("oops", "warn") and not self.closed)
         return {group, self.group} == {"oops", "warn"} and not self.closed
@@ -152,7 +156,7 @@ class _Reader:
         self._names = [name.replace("-", "_") for name in names]
         self._symbols = sorted(
             (int(words[0], 16), words[2]) for words in map(str.split, symbols.splitlines())
-            if len(words) >= 3)
+            if len(words) >= 3 and words[1] in "tT")
 
     def read(self, splat):
         """The fault that a splat is, or None if it is none, or none of the driver's."""
@@ -167,13 +171,18 @@ class _Reader:
         blamed = self._blame(frames)
         if splat.group == "leak" and blamed.module not in self._names:
             return None
+        if kind == "callback-after-unload" and blamed.module not in self._names:
+            blamed = _Frame("title", "", self._names[0])
         if blamed.module == "" and any(map(patterns.LOADING.search, splat.lines)):
             blamed.module = self._names[0]
         return self._fault(kind, blamed, splat)
 
     @staticmethod
     def _fault(kind, blamed, splat):
-        return Fault(kind, blamed.module, blamed.function, splat.title, tuple(splat.raw))
+        while not splat.lines[-1].strip():
+            splat.lines.pop()
+        return Fault(kind, blamed.module, blamed.function, splat.title,
+                     tuple(splat.raw[:len(splat.lines)]))
 
     # ------------------------------------------------------------ the class
 
@@ -230,7 +239,7 @@ class _Reader:
     def _matches(self, line, region="title"):
         """Each function that a line names."""
         matches = list(FRAME.finditer(line))
-        if not matches and region == "title":
+        if not matches and "BUG: KCSAN: " in line:
             return [_Frame(region, one["function"], one["module"]) for one in PLAIN.finditer(line)]
         return [frame for frame in map(lambda one: self._frame(region, one), matches) if frame]
 

@@ -62,7 +62,7 @@ TRACE_END = re.compile(r"</TASK>|</IRQ>$")
 PART = re.compile(
     r"^$|^\s|^(?:RIP|Code|RSP|R[A-Z0-9]{2}|EAX|[FCEDG]S|CR2|PKRU|pc |lr |sp |x\d+): ?|"
     r"^(?:Call Trace|Call trace|Modules linked|CPU: |Hardware name|Tainted: |Workqueue: |task:|---\[|"
-    r"note: |Sending NMI|NMI backtrace|rcu: |Showing all locks|\d+ locks? held by|no locks held|"
+    r"\"echo 0|note: |Sending NMI|NMI backtrace|rcu: |Showing all locks|\d+ locks? held by|no locks held|"
     r"irq event|hardirqs last|softirqs last|={9}|-{9}|Kernel Offset|Shutting down cpus|"
     r"INFO: lockdep is turned off|FIX |Memory state|Disabling lock|Rebooting in)")
 
