@@ -214,10 +214,10 @@ class _Reader:
         return address in MODULE_SPACE and self._is_unloaded(text)
 
     def _is_unloaded(self, text):
-        """By what the splat says, which is nothing if modules are not listed."""
+        """By the list of modules; without one, by whether the driver has a part in the splat."""
         loaded = re.search(r"Modules linked in:(.*)", text)
         if not loaded:
-            return True
+            return not any(f" [{name}" in text for name in self._names)
         now, _, last = loaded[1].partition("[last unloaded:")
         now = {re.sub(r"\(.*", "", word) for word in now.split()}
         return self._names[0] not in now or re.sub(r"[(\]].*", "", last.strip()) == self._names[0]
@@ -347,14 +347,14 @@ def _joined(found):
 def _same(before, after):
     """Is the second fault the first one again, or what came of it?"""
     (first_group, first), (group, fault) = before, after
-    if group == "panic":
-        return bool(patterns.DERIVED_PANIC.search(fault.line))
-    if group == "hang":
-        return first_group == "hang" or first.kind in LOCKS or first_group == "oops"
     if group == "kcsan":
         return first.line == fault.line
     if (first.kind, first.module, first.function) == (fault.kind, fault.module, fault.function):
         return True
+    if group == "panic":
+        return bool(patterns.DERIVED_PANIC.search(fault.line))
+    if group == "hang":
+        return first_group == "hang" or first.kind in LOCKS or first_group == "oops"
     # A checker sees the access first, then the CPU does; and what is bad goes on to be bad.
     if group in ("oops", "warn") and first_group in ("kasan", "kfence", "slub"):
         return (first.module, first.function) == (fault.module, fault.function)

@@ -234,8 +234,10 @@ def _causes(failures):
         causes.setdefault(key, []).append(failure)
     lines = []
     for group in causes.values():
-        links = [tag("a", f"{esc(one['drill'])} on {esc(one['kernel'])}", href=f"#{one['id']}")
-                 for one in group]
+        seen = {}
+        for one in group:
+            seen.setdefault(f"{one['drill']} on {one['kernel']}", one["id"])
+        links = [tag("a", esc(text), href=f"#{number}") for text, number in seen.items()]
         more = f" and {len(links) - 6} more" if len(links) > 6 else ""
         lines.append((esc(_title(group[0])), _place(group[0]) or esc(group[0].get("object")),
                       str(len(group)), ", ".join(links[:6]) + more))
@@ -246,7 +248,7 @@ def _causes(failures):
 
 def _failure(report, failure, count):
     """What was done, what happened, whose fault it is, and what is usually done about it."""
-    name = report.get("module") or report["driver"]
+    name = report.get("module") or failure.get("module") or os.path.basename(report["driver"])
     trace = failure.get("trace") or ""
     log = failure.get("log") or ""
     done = esc(failure["title"])
@@ -295,8 +297,14 @@ def _skips(report):
     skipped = [result for result in report["results"] if result["status"] not in ("ok", "not ok")]
     if not skipped:
         return ""
-    lines = [(esc(one["drill"]), esc(one["kernel"]), esc(one["title"]), esc(one.get("reason")))
-             for one in skipped]
+    reasons = {}
+    for one in skipped:
+        reasons.setdefault((one["drill"], one.get("reason") or one["status"]), []).append(one)
+    lines = []
+    for (drill, reason), group in reasons.items():
+        kernels = dict.fromkeys(one["kernel"] for one in group)
+        lines.append((esc(drill), esc(", ".join(kernels)), esc(reason),
+                      counted(len(group), "test case")))
     return tag("h2", "Not tested") + tag("div", tag("table", rows(lines)), class_="wide")
 
 

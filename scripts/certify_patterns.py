@@ -64,7 +64,7 @@ PART = re.compile(
     r"^(?:Call Trace|Call trace|Modules linked|CPU: |Hardware name|Tainted: |Workqueue: |task:|---\[|"
     r"\"echo 0|note: |Sending NMI|NMI backtrace|rcu: |Showing all locks|\d+ locks? held by|no locks held|"
     r"irq event|hardirqs last|softirqs last|={9}|-{9}|Kernel Offset|Shutting down cpus|"
-    r"INFO: lockdep is turned off|FIX |Memory state|Disabling lock|Rebooting in)")
+    r"INFO: lockdep is turned off|FIX |Object 0x|Slab 0x|Redzone|Padding|Memory state|Disabling lock|Rebooting in)")
 
 # ---------------------------------------------------------------- the class of a splat
 
@@ -130,10 +130,6 @@ TYPES = {"kasan": KASAN_TYPES, "kfence": KFENCE_TYPES, "ubsan": UBSAN_TYPES, "sl
 WHOLE_TEXT = ("oops", "warn", "slub")
 SIMPLE = {"kcsan": "data-race", "leak": "memory-leak", "page": "other-splat", "file": "file-left",
           "atomic": "sleep-in-atomic", "hang": "lockup", "panic": "panic", "other": "other-splat"}
-
-PANIC_TYPES = _table(
-    (r"stack is corrupted", "out-of-bounds"),
-    (r"", "panic"))
 
 # Panics for something that was reported before.
 DERIVED_PANIC = re.compile(r"not syncing: (?:.*panic_on_warn|Fatal |hung_task|softlockup|RCU Stall|"

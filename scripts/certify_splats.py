@@ -307,6 +307,10 @@ SPLATS = (
     ("slab", "out-of-bounds", "faulty", "faulty_online",
      kasan("slab-out-of-bounds", ONLINE, f" {ONLINE}")),
     ("global", "out-of-bounds", "faulty", "faulty_online",
+     kasan("global-out-of-bounds", ONLINE, f" {ONLINE}", more="The buggy address belongs to the variable:\n"
+           " table+0x14/0xffffffffffffdca0 [faulty]\n\n").replace(
+               "ffff8881048f5a40 by", "ffffffffa0004374 by")),
+    ("global, in what the driver calls", "out-of-bounds", "faulty", "faulty_online",
      kasan("global-out-of-bounds", CORE, f" {CORE}\n {ONLINE}")),
     ("use after free by the driver", "use-after-free", "faulty", "faulty_online",
      kasan("slab-use-after-free", ONLINE, f" {ONLINE}", more=FREED)),

@@ -22,8 +22,7 @@ CPU_EVENTS = tuple((re.compile(pattern), text, state) for pattern, text, state i
     (r"smpboot: Booting Node \d+ Processor (\d+) APIC", "comes online", True),
     (r"CPU(\d+): Booted secondary processor", "comes online", True),
     (r"psci: CPU(\d+) killed", "offline", False),
-    (r"Will online and init hotplugged CPU: (\d+)", "plugged", None),
-    (r"numa_remove_cpu cpu (\d+) ", "leaves its node", None)))
+    (r"Will online and init hotplugged CPU: (\d+)", "plugged", None)))
 
 DRIVER_EVENTS = tuple((re.compile(pattern), text, state) for pattern, text, state in (
     (r"certify: load (\S+)", "load", True),
