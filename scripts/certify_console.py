@@ -30,6 +30,7 @@ SUFFIX = re.compile(r"\.(?:isra|constprop|part|cold|llvm|lto_priv)\b.*$")
 FAULT_ADDRESS = re.compile(r"(?:for address|at addr|virtual address|non-canonical address):? "
                            r"(?:0x)?([0-9a-f]{8,16})\b")
 KCSAN_FRAMES = 2  # of each side, the access and its caller
+HANGS = ("lockup", "deadlock", "hotplug-lock")  # the most telling comes last
 
 # Where x86 has modules, with and without CONFIG_RANDOMIZE_BASE, and where KASAN has their shadow.
 MODULE_SPACE = range(0xffffffffa0000000, 0xffffffffff000000)
@@ -195,7 +196,8 @@ class _Reader:
         if splat.group not in patterns.TYPES:
             return patterns.SIMPLE[splat.group]
         searched = text if splat.group in patterns.WHOLE_TEXT else splat.title
-        kind = next(kind for pattern, kind in patterns.TYPES[splat.group] if pattern.search(searched))
+        kind = next(kind for pattern, kind in patterns.TYPES[splat.group]
+                    if pattern.search(searched))
         if splat.group == "lockdep" and "possible recursive" in splat.title and \
                 patterns.HOTPLUG_LOCK.search(text.partition("other info")[0]):
             return "hotplug-lock"
@@ -228,8 +230,9 @@ class _Reader:
         for line in splat.lines:
             if " bytes by " in line:
                 count = 0
-            for match in self._matches(line):
-                if match.module in self._names and (line.strip() == splat.title or count < KCSAN_FRAMES):
+            for frame in self._matches(line):
+                near = line.strip() == splat.title or count < KCSAN_FRAMES
+                if near and frame.module in self._names:
                     return True
                 count += 1
         return False
@@ -284,7 +287,8 @@ class _Reader:
             return _Frame("variable", "", ours[0].module)
         for region in patterns.ORDER:
             for frame in frames:
-                if frame.region == region and frame.sure and not patterns.MACHINERY.match(frame.function):
+                telling = not patterns.MACHINERY.match(frame.function)
+                if frame.region == region and frame.sure and telling:
                     return frame
         return _Frame("title", "", "")
 
@@ -303,7 +307,7 @@ class _Reader:
                     kind = "hotplug-lock"
                 elif patterns.LOCK_WAIT.search(text):
                     kind = "deadlock"
-            rank = (blamed.module in self._names, ("lockup", "deadlock", "hotplug-lock").index(kind))
+            rank = (blamed.module in self._names, HANGS.index(kind))
             if best is None or rank > best[0]:
                 best = rank, kind, blamed
         return self._fault(best[1], best[2], splat)

@@ -7,9 +7,9 @@ The report is a dictionary:
   exercise                whether something used the driver
   kernels                 each {name, release}
   drills                  their names
-  results                 a test case of a drill on a kernel each: {drill, kernel, case, title, status
-                          ("ok", "not ok", "skip"), seconds, reason, command, kind, module, function,
-                          what, trace, log}; trace and log are text of the kernel's log
+  results                 a test case of a drill on a kernel each: {drill, kernel, case, title,
+                          status ("ok", "not ok", "skip"), seconds, reason, command, kind, module,
+                          function, what, trace, log}; trace and log are text of the kernel's log
   passed failed skipped   numbers of test cases
 
 or what certify_result.py writes to report.json. Not here: the picture of a time line, see
@@ -63,9 +63,10 @@ def _flat(report):
                         "function": finding.get("function"), "object": finding.get("object"),
                         "what": finding.get("text"), "trace": "\n".join(finding.get("trace", ())),
                         "said": said})
-    module = next((kernel.get("module") for kernel in report["kernels"] if kernel.get("module")), "")
+    modules = [kernel["module"] for kernel in report["kernels"] if kernel.get("module")]
     return {**report, "driver": report.get("name") or report["driver"], "results": results,
-            "drills": drills, "exercise": bool(report.get("exercise")), "module": module}
+            "drills": drills, "exercise": bool(report.get("exercise")),
+            "module": modules[0] if modules else ""}
 
 
 # ---------------------------------------------------------------- HTML
@@ -86,6 +87,11 @@ def tag(name, content, **attributes):
 
 def rows(lines, cell="td"):
     return "".join(tag("tr", "".join(tag(cell, one) for one in line)) for line in lines)
+
+
+def wide(content):
+    """What scrolls sideways by itself where a page is narrow."""
+    return tag("div", content, class_="wide")
 
 
 STYLE = """
@@ -113,19 +119,23 @@ th, td { padding: .3rem .8rem .3rem 0; border-bottom: 1px solid var(--line); tex
   vertical-align: top }
 .matrix td, .matrix th { padding: .35rem .8rem }
 .dim, .matrix small { color: var(--dim) }
-.good { color: var(--good) } .bad { color: var(--bad); font-weight: 600 } .skip { color: var(--skip) }
+.good { color: var(--good) } .skip { color: var(--skip) }
+.bad { color: var(--bad); font-weight: 600 }
 .matrix td.bad { background: var(--badsoft) }
 .verdict { margin: 0 0 .6rem; font-size: 1.15rem; font-weight: 600 }
 .note { padding: .5rem .8rem; background: var(--soft); border-left: 4px solid var(--skip) }
 article { margin: 1rem 0; padding: .9rem 1rem; border: 1px solid var(--line);
   border-left: 4px solid var(--bad); border-radius: 6px }
 article p { margin: .4rem 0 }
-dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .25rem 1rem; margin: .6rem 0 }
+dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .25rem 1rem;
+  margin: .6rem 0 }
 dt { color: var(--dim) } dd { margin: 0; overflow-wrap: anywhere }
 details { margin: .5rem 0 } summary { cursor: pointer }
-svg { display: block; min-width: 640px; width: 100%; height: auto; font: 11px system-ui, sans-serif }
+svg { display: block; min-width: 640px; width: 100%; height: auto;
+  font: 11px system-ui, sans-serif }
 svg text { fill: var(--text) } svg text.lane { text-anchor: end; fill: var(--dim) }
-svg text.axis { text-anchor: middle; fill: var(--dim) } svg text.splat { fill: var(--bad); font-weight: 600 }
+svg text.axis { text-anchor: middle; fill: var(--dim) }
+svg text.splat { fill: var(--bad); font-weight: 600 }
 svg line { stroke: var(--line) } svg line.axis { stroke: var(--dim) }
 svg line.tick { stroke: var(--dim); stroke-width: 1.5 }
 svg line.splat { stroke: var(--bad); stroke-width: 2 }
@@ -191,7 +201,7 @@ def _matrix(report):
             cells.append(_cell([result for result in report["results"] if
                                 (result["drill"], result["kernel"]) == (drill, kernel["name"])]))
         lines.append(tag("tr", "".join(cells)))
-    return tag("h2", "Drills") + tag("div", tag("table", "\n".join(lines), class_="matrix"), class_="wide")
+    return tag("h2", "Drills") + wide(tag("table", "\n".join(lines), class_="matrix"))
 
 
 def _cell(results):
@@ -242,8 +252,8 @@ def _causes(failures):
         lines.append((esc(_title(group[0])), _place(group[0]) or esc(group[0].get("object")),
                       str(len(group)), ", ".join(links[:6]) + more))
     said = tag("tr", "<th>fault</th><th>where</th><th>times</th><th>seen in</th>")
-    return tag("h2", f"{counted(len(failures), 'failure')} with {counted(len(causes), 'cause')}") + \
-        tag("div", tag("table", said + rows(lines)), class_="wide")
+    title = f"{counted(len(failures), 'failure')} with {counted(len(causes), 'cause')}"
+    return tag("h2", title) + wide(tag("table", said + rows(lines)))
 
 
 def _failure(report, failure, count):
@@ -269,14 +279,16 @@ def _failure(report, failure, count):
     advice = certify_words.advice(failure.get("kind"))
     if advice:
         facts.append(("drivers usually", esc(advice)))
-    lines = [tag("h3", f"{esc(_title(failure))}: {esc(failure['drill'])} on {esc(failure['kernel'])}"),
+    title = f"{_title(failure)}: {failure['drill']} on {failure['kernel']}"
+    lines = [tag("h3", esc(title)),
              tag("dl", "".join(tag("dt", key) + tag("dd", value) for key, value in facts))]
     when = certify_timeline.time_of(trace.split("\n"))
     picture = certify_timeline.svg(log or trace, name, when, _title(failure))
     if picture:
-        lines.append(tag("div", picture, class_="wide"))
+        lines.append(wide(picture))
     shown = "" if count <= SHOWN else None
-    for what, text in (("trace", _marked(trace, name)), ("what the drill said", esc(failure.get("said")))):
+    for what, text in (("trace", _marked(trace, name)),
+                       ("what the drill said", esc(failure.get("said")))):
         if text.strip():
             lines.append(tag("details", tag("summary", what) + tag("pre", text), open=shown))
     if log.strip():
@@ -305,7 +317,7 @@ def _skips(report):
         kernels = dict.fromkeys(one["kernel"] for one in group)
         lines.append((esc(drill), esc(", ".join(kernels)), esc(reason),
                       counted(len(group), "test case")))
-    return tag("h2", "Not tested") + tag("div", tag("table", rows(lines)), class_="wide")
+    return tag("h2", "Not tested") + wide(tag("table", rows(lines)))
 
 
 def _all(report):
@@ -319,4 +331,4 @@ def _all(report):
         lines.append((status, esc(one["drill"]), esc(one["kernel"]), esc(one["title"]),
                       f"{one.get('seconds') or 0:.1f} s"))
     return tag("h2", "Test cases") + tag("details", tag("summary", counted(len(lines), "result")) +
-                                         tag("div", tag("table", rows(lines)), class_="wide"))
+                                         wide(tag("table", rows(lines))))

@@ -23,7 +23,8 @@ NO_FAULT = re.compile(
 
 # The groups of splats: each is ended and named in a way of its own. The first that matches counts.
 HEADS = _table(
-    (r"page allocation failure:|vmalloc error:|FAULT_INJECTION: forcing|invoked oom-killer", "quiet"),
+    (r"page allocation failure:|vmalloc error:|FAULT_INJECTION: forcing|invoked "
+     r"oom-killer", "quiet"),
     (r"BUG: KASAN: ", "kasan"),
     (r"BUG: KCSAN: ", "kcsan"),
     (r"BUG: KFENCE: ", "kfence"),
@@ -43,7 +44,8 @@ HEADS = _table(
     (r"Kernel panic - not syncing", "panic"),
     (r"NULL pointer dereference|BUG: [Uu]nable to handle|Unable to handle kernel|kernel BUG at|"
      r"general protection fault|stack segment: |stack guard page was hit|double fault|divide error|"
-     r"Oops: |Oops - |Internal error: |^KASAN: |NX-protected page|list_(?:add|del) (?:corruption|double)|"
+     r"Oops: |Oops - |Internal error: |^KASAN: |NX-protected page|list_(?:add|del) (?:corruption|"
+     r"double)|"
      r"invalid opcode: |: [0-9a-f]{4} \[#\d+\]", "oops"),
     (r"WARNING: (?:CPU: \d+ PID: \d+ at |.*\S:\d+ at )|refcount_t: |ODEBUG: ", "warn"),
     (r"(?:^|[^A-Za-z_])BUG: |INFO: possible|nobody cared|NOHZ tick-stop error|"
@@ -61,10 +63,13 @@ ENDS = {
 TRACE_END = re.compile(r"</TASK>|</IRQ>$")
 PART = re.compile(
     r"^$|^\s|^(?:RIP|Code|RSP|R[A-Z0-9]{2}|EAX|[FCEDG]S|CR2|PKRU|pc |lr |sp |x\d+): ?|"
-    r"^(?:Call Trace|Call trace|Modules linked|CPU: |Hardware name|Tainted: |Workqueue: |task:|---\[|"
-    r"\"echo 0|note: |Sending NMI|NMI backtrace|rcu: |Showing all locks|\d+ locks? held by|no locks held|"
+    r"^(?:Call Trace|Call trace|Modules linked|CPU: |Hardware name|Tainted: |Workqueue: |task:|"
+    r"---\[|"
+    r"\"echo 0|note: |Sending NMI|NMI backtrace|rcu: |Showing all locks|\d+ locks? held by|no "
+    r"locks held|"
     r"irq event|hardirqs last|softirqs last|={9}|-{9}|Kernel Offset|Shutting down cpus|"
-    r"INFO: lockdep is turned off|FIX |Object 0x|Slab 0x|Redzone|Padding|Memory state|Disabling lock|Rebooting in)")
+    r"INFO: lockdep is turned off|FIX |Object 0x|Slab 0x|Redzone|Padding|Memory state|Disabling "
+    r"lock|Rebooting in)")
 
 # ---------------------------------------------------------------- the class of a splat
 
@@ -164,17 +169,22 @@ REGIONS = _table(
      r"^pc : ", "trace"))
 
 # Most telling first. A frame in "rest" and a variable's name are no function to blame.
-ORDER = ("title", "head", "acquire", "trace", "freed", "allocated", "work", "chain", "held", "frame",
+ORDER = ("title", "acquire", "trace", "freed", "allocated", "work", "chain", "held", "frame",
          "preempt")
 
 # Functions that only report, allocate, wait or lead to the interesting one.
 MACHINERY = re.compile(
-    r"^_*(?:dump_stack|show_|print_|kasan|asan|check_|might_|report_|warn|handle_bug|exc_|asm_|lock_|"
-    r"lockdep|validate_chain|mark_lock|mark_usage|register_lock|raw_|spin_|mutex_|down_|up_|percpu_|"
-    r"rwsem_|rt_|refcount_warn|debug_|kfree|kmalloc|kzalloc|kvmalloc|kmem_cache_|vmalloc|slab_|alloc_|"
+    r"^_*(?:dump_stack|show_|print_|kasan|asan|check_|might_|report_|warn|handle_bug|exc_|asm_|"
+    r"lock_|"
+    r"lockdep|validate_chain|mark_lock|mark_usage|register_lock|raw_|spin_|mutex_|down_|up_|"
+    r"percpu_|"
+    r"rwsem_|rt_|refcount_warn|debug_|kfree|kmalloc|kzalloc|kvmalloc|kmem_cache_|vmalloc|slab_|"
+    r"alloc_|"
     r"free_pages|free_unref|mem(?:cpy|set|move|cmp)|str(?:len|cmp|cpy|ncpy)|list_|schedule|"
-    r"wait_for_|preempt_|context_switch|page_fault|do_(?:user_addr_|kern_addr_)|no_context|die|oops|"
-    r"panic|nmi|default_idle|sysvec|irq_|hrtimer_|tick_|update_process|watchdog|rcu_|queued_spin|pv_|"
+    r"wait_for_|preempt_|context_switch|page_fault|do_(?:user_addr_|kern_addr_)|no_context|die|"
+    r"oops|"
+    r"panic|nmi|default_idle|sysvec|irq_|hrtimer_|tick_|update_process|watchdog|rcu_|queued_spin|"
+    r"pv_|"
     r"csd_|create_object|vmalloc|bad_page|sysfs_warn|ubsan|kfence|kcsan|tsan|fault_inject|"
     r"ret_from_fork|kthread$|entry_|do_syscall|x64_sys|x64_sys_call|rcuwait)")
 LOADING = re.compile(r"\b(?:do_init_module|load_module|free_module|\w*sys_delete_module)\b")

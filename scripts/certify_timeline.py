@@ -32,7 +32,8 @@ DRIVER_EVENTS = tuple((re.compile(pattern), text, state) for pattern, text, stat
 MEMORY_EVENT = re.compile(
     r"Offlined Pages|Online(?:d)? Pages|memory memory\d+: .*(?:failed|line)|"
     r"virtio_mem \w+: (?:plugged|requested) size|(?:hot-?(?:add|remov)|acpi_memhotplug)|"
-    r"removing memory|page_isolat|migration .* failed|Offlining|failed to (?:isolate|migrate)", re.I)
+    r"removing memory|page_isolat|migration .* failed|Offlining|failed to (?:isolate|migrate)",
+    re.I)
 ZONELISTS = re.compile(r"Built \d+ zonelists.*Total pages: (\d+)")
 
 ON_CPU = re.compile(r"\bCPU: (\d+) .*?PID: \d+ Comm:")
@@ -105,8 +106,9 @@ class _Picture:
         """Begins a lane; returns the height of its middle."""
         y = TOP + self._lanes * LANE + LANE // 2
         self._lanes += 1
-        self._parts.append(f'<text class="lane" x="{LEFT - 10}" y="{y + 4}">{_text(name)}</text>'
-                           f'<line class="rail" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}"/>')
+        self._parts.append(
+            f'<text class="lane" x="{LEFT - 10}" y="{y + 4}">{_text(name)}</text>'
+            f'<line class="rail" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}"/>')
         return y
 
     def bars(self, y, spans, kind):
@@ -120,8 +122,8 @@ class _Picture:
                 merged.append([left, right, text])
         for left, right, text in merged:
             self._parts.append(
-                f'<rect class="{kind}" x="{left:.1f}" y="{y - BAR // 2}" width="{right - left:.1f}" '
-                f'height="{BAR}" rx="2"><title>{_text(text)}</title></rect>')
+                f'<rect class="{kind}" x="{left:.1f}" y="{y - BAR // 2}" rx="2" '
+                f'width="{right - left:.1f}" height="{BAR}"><title>{_text(text)}</title></rect>')
 
     def marks(self, y, marks):
         """Moments of a lane; those less than three pixels apart are one."""
@@ -143,18 +145,21 @@ class _Picture:
         for (time, text), end in zip(labels, ends):
             x = self.x(time)
             room = int((end - x - 6) / 6.2)
-            self._parts.append(f'<line class="tick" x1="{x:.1f}" x2="{x:.1f}" y1="{y - 10}" y2="{y + 10}">'
-                               f"<title>{time:.3f} s: {_text(text)}</title></line>")
+            self._parts.append(
+                f'<line class="tick" x1="{x:.1f}" x2="{x:.1f}" y1="{y - 10}" y2="{y + 10}">'
+                f"<title>{time:.3f} s: {_text(text)}</title></line>")
             if room > 2:
                 short = text if len(text) <= room else text[:room - 1] + "…"
-                self._parts.append(f'<text class="case" x="{x + 4:.1f}" y="{y + 4}">{_text(short)}</text>')
+                self._parts.append(
+                    f'<text class="case" x="{x + 4:.1f}" y="{y + 4}">{_text(short)}</text>')
 
     def splat(self, time, text):
         x = self.x(time)
         anchor = "end" if x > WIDTH * 0.6 else "start"
         self._parts.append(
             f'<line class="splat" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP - 6}" y2="{self._bottom()}"/>'
-            f'<text class="splat" x="{x:.1f}" y="{TOP - 10}" text-anchor="{anchor}">{_text(text)}</text>')
+            f'<text class="splat" x="{x:.1f}" y="{TOP - 10}" text-anchor="{anchor}">'
+            f"{_text(text)}</text>")
 
     def _bottom(self):
         return TOP + self._lanes * LANE
@@ -188,7 +193,7 @@ def _ticks(begin, end):
 
 
 def _spans(changes, begin, end, before):
-    """(start, end) of what is on: CHANGES are pairs of a time and on or off, BEFORE is what it was."""
+    """(start, end) of what is on, from pairs of a time and on or off, and what it was before."""
     since = begin if before else None
     for time, state in changes:
         if state and since is None:
@@ -217,7 +222,8 @@ def svg(log, driver="", splat=None, splat_text=""):
         return [event for event in found if event.lane == lane]
 
     if of("test"):
-        picture.labels(picture.lane("test case"), [(event.time, event.text) for event in of("test")])
+        picture.labels(picture.lane("test case"),
+                       [(event.time, event.text) for event in of("test")])
     for name in ("driver", "memory"):
         lane = of(name)
         if not lane:

@@ -137,7 +137,8 @@ WORDS = {
         "kthread_should_stop(), and at kthread_should_park() if it is bound to a CPU."),
     "timer-left": Words(
         "a timer left behind",
-        "Call timer_delete_sync() (del_timer_sync() in older kernels) in the teardown callback of the "
+        "Call timer_delete_sync() (del_timer_sync() in older kernels) in the teardown callback of "
+        "the "
         "CPU and in the exit function; a timer that arms itself again needs "
         "timer_shutdown_sync(). A timer that was armed with add_timer_on() is moved to another "
         "CPU when its own goes offline, not deleted."),

@@ -9,7 +9,10 @@ import testing
 import certify_console
 import certify_patterns
 import certify_splats
+import certify_splats_of_waits as waits
 import certify_words
+
+SPLATS = certify_splats.SPLATS + waits.SPLATS
 
 
 def stamped(text, caller=""):
@@ -18,8 +21,11 @@ def stamped(text, caller=""):
                    for number, line in enumerate(text.split("\n")))
 
 
-MARKED = "dhp selftest 92.1: each CPU goes offline and comes back\n%ssmpboot: CPU 2 is now offline\n" \
-    "dhp selftest 92.1: teardown\n"
+MARKED = """\
+dhp selftest 92.1: each CPU goes offline and comes back
+%ssmpboot: CPU 2 is now offline
+dhp selftest 92.1: teardown
+"""
 
 
 class Splats(unittest.TestCase):
@@ -27,7 +33,7 @@ class Splats(unittest.TestCase):
         return certify_console.faults(text, driver, **more)
 
     def test_each(self):
-        for name, kind, module, function, text in certify_splats.SPLATS:
+        for name, kind, module, function, text in SPLATS:
             with self.subTest(name):
                 found = self.read(stamped(text))
                 self.assertEqual([fault[:3] for fault in found], [(kind, module, function)])
@@ -35,21 +41,21 @@ class Splats(unittest.TestCase):
                 self.assertTrue(found[0].line)
 
     def test_however_lines_begin(self):
-        for name, *expected, text in certify_splats.SPLATS:
+        for name, *expected, text in SPLATS:
             for log in (text, stamped(text, "[  T123]"), stamped(text).replace("\n", "\r\n"),
                         MARKED % (text + "\n"), f"a line\n{text}\nsmpboot: CPU 2 is now offline\n"):
                 with self.subTest(name):
                     self.assertEqual([list(one[:3]) for one in self.read(log)], [expected])
 
     def test_clean(self):
-        for name, text in certify_splats.CLEAN:
+        for name, text in waits.CLEAN:
             with self.subTest(name):
                 self.assertEqual(self.read(stamped(text)), [])
 
     def test_two_after_each_other(self):
         """The second one is not lost, and is not a part of the first one's trace."""
-        leak = next(splat for splat in certify_splats.SPLATS if splat[0] == "leak")
-        for name, *expected, text in certify_splats.SPLATS:
+        leak = next(splat for splat in SPLATS if splat[0] == "leak")
+        for name, *expected, text in SPLATS:
             if expected[0] == "memory-leak" or name == "panic":
                 continue
             with self.subTest(name):
@@ -59,7 +65,7 @@ class Splats(unittest.TestCase):
                 self.assertEqual(len(found[1].trace), leak[-1].count("\n") + 1)
 
     def test_twice_is_once(self):
-        for name, *expected, text in certify_splats.SPLATS:
+        for name, *expected, text in SPLATS:
             with self.subTest(name):
                 again = re.sub("12345678|104a1b2c0", "876543210", text)
                 self.assertEqual([list(one[:3]) for one in self.read(stamped(f"{text}\n{again}"))],
@@ -67,7 +73,7 @@ class Splats(unittest.TestCase):
 
     def test_cut_short(self):
         """The guest may die at any line: one fault at most, and never another module's."""
-        for name, kind, module, _, text in certify_splats.SPLATS:
+        for name, kind, module, _, text in SPLATS:
             lines = text.split("\n")
             for count in range(len(lines) + 1):
                 found = self.read(stamped("\n".join(lines[:count])))
@@ -78,24 +84,25 @@ class Splats(unittest.TestCase):
 
     def test_trace(self):
         """All of the splat, as it is in the log, and nothing else."""
-        text = next(splat[-1] for splat in certify_splats.SPLATS if splat[0] == "null")
+        text = next(splat[-1] for splat in SPLATS if splat[0] == "null")
         fault, = self.read(stamped(f"before\n{text}\nsmpboot: CPU 2 is now offline"))
         self.assertEqual(fault.line, certify_splats.NULL)
         self.assertEqual(list(fault.trace), stamped(f"before\n{text}").split("\n")[1:-1])
 
     def test_line(self):
         for name, line in (("refcount", "refcount_t: underflow; use-after-free."),
-                           ("instances left", "Error: Removing state 180 which has instances left."),
+                           ("instances left",
+                            "Error: Removing state 180 which has instances left."),
                            ("warning of the driver", "WARNING: CPU: 1 PID: 64 at faulty.c:12 " +
                             certify_splats.ONLINE),
                            ("hotplug lock", "WARNING: possible recursive locking detected")):
-            text = next(splat[-1] for splat in certify_splats.SPLATS if splat[0] == name)
+            text = next(splat[-1] for splat in SPLATS if splat[0] == name)
             self.assertEqual(self.read(stamped(text))[0].line, line)
 
 
 class Blame(unittest.TestCase):
     def read(self, name, driver="faulty", **more):
-        text = next(splat[-1] for splat in certify_splats.SPLATS if splat[0] == name)
+        text = next(splat[-1] for splat in SPLATS if splat[0] == name)
         return certify_console.faults(stamped(text), driver, **more)
 
     def test_another_module(self):
@@ -107,12 +114,15 @@ class Blame(unittest.TestCase):
         """A driver has modules; insmod's name may have a hyphen."""
         splat = certify_splats.kasan("use-after-free", "f+0x1/0x2", " f+0x1/0x2\n g+0x1/0x2 [a_b]\n"
                                      " h+0x1/0x2 [c]")
-        for driver, function in (("a-b", "g"), ("c", "h"), (["c", "a-b"], "g"), (["c"], "h"), ("d", "f")):
+        for driver, function in (("a-b", "g"), ("c", "h"), (["c", "a-b"], "g"), (["c"], "h"),
+                                 ("d", "f")):
             fault, = certify_console.faults(splat, driver)
             self.assertEqual(fault.function, function)
 
     def test_symbols(self):
-        symbols = ("ffffffffa0012100 t faulty_later\t[faulty]\nffffffffa0012000 t faulty_prepare\t[faulty]\n"
+        symbols = ("ffffffffa0012100 t faulty_later\t[faulty]\n"
+                   "ffffffffa0012000 t faulty_prepare\t[faulty]\n"
+                   "ffffffffa0012010 d faulty_data\t[faulty]\n"
                    "ffffffffa0000000 t faulty_first\t[faulty]\n")
         fault, = self.read("leak after unload", symbols=symbols)
         self.assertEqual(fault[:3], ("memory-leak", "faulty", "faulty_prepare"))
@@ -145,10 +155,11 @@ class Blame(unittest.TestCase):
 
 
 class Unloaded(unittest.TestCase):
-    """An address in the memory of modules is a call after the unload only if the driver was unloaded."""
+    """An address in the memory of modules counts only if the driver was unloaded."""
 
     def kind(self, address, modules, rip=certify_splats.CORE):
-        text = certify_splats.oops(certify_splats.PAGING % address, certify_splats.DIE, rip, "", modules)
+        text = certify_splats.oops(certify_splats.PAGING % address, certify_splats.DIE, rip, "",
+                                   modules)
         return certify_console.faults(text, "faulty")[0].kind
 
     def test_loaded(self):
@@ -171,7 +182,7 @@ class Unloaded(unittest.TestCase):
 
 class Joined(unittest.TestCase):
     def kinds(self, *names):
-        texts = [text for name in names for one, *_, text in certify_splats.SPLATS if one == name]
+        texts = [text for name in names for one, *_, text in SPLATS if one == name]
         return [fault.kind for fault in certify_console.faults(stamped("\n".join(texts)), "faulty")]
 
     def test_a_checker_then_the_cpu(self):
@@ -193,10 +204,11 @@ class Joined(unittest.TestCase):
         self.assertEqual(self.kinds("hung in the hotplug lock", "workqueue"), ["hotplug-lock"])
 
     def test_derived_panics(self):
-        for reason in ("Fatal exception", "Fatal exception in interrupt", "kernel: panic_on_warn set ...",
-                       "hung_task: blocked tasks", "softlockup: hung tasks", "RCU Stall",
+        for reason in ("Fatal exception", "Fatal exception in interrupt",
+                       "kernel: panic_on_warn set ...", "hung_task: blocked tasks",
+                       "softlockup: hung tasks", "RCU Stall",
                        "Attempted to kill the idle task!"):
-            text = f"{certify_splats.SLEEPS}\nKernel panic - not syncing: {reason}\n"
+            text = f"{waits.SLEEPS}\nKernel panic - not syncing: {reason}\n"
             fault, = certify_console.faults(text, "faulty")
             self.assertEqual(fault.kind, "sleep-in-atomic")
             self.assertIn(reason, fault.trace[-1])
@@ -205,7 +217,8 @@ class Joined(unittest.TestCase):
 class Words(unittest.TestCase):
     def test_each_class(self):
         kinds = {kind for table in certify_patterns.TYPES.values() for _, kind in table}
-        kinds |= set(certify_patterns.SIMPLE.values()) | {splat[1] for splat in certify_splats.SPLATS}
+        kinds |= set(certify_patterns.SIMPLE.values())
+        kinds |= {splat[1] for splat in SPLATS}
         self.assertLessEqual(kinds, set(certify_words.WORDS))
 
     def test_form(self):

@@ -14,7 +14,8 @@ import certify_html
 import certify_timeline
 import certify_words
 
-KERNELS = [{"name": "6.1", "release": "6.1.0-57-amd64"}, {"name": "debug", "release": "6.1.192-debug"}]
+KERNELS = [{"name": "6.1", "release": "6.1.0-57-amd64"},
+           {"name": "debug", "release": "6.1.192-debug"}]
 EVIL = "<script>alert('&amp;')</script>\"\x00\x1b[31m\ud800"
 COMMAND = "make certify DRIVER=faulty DRILLS=off_and_on:in_order KERNELS=debug SEED=17"
 TRACE = "[   12.250000] BUG: KASAN: x in f+0x1/0x2 [faulty]\n[   12.250100]  f+0x1/0x2 [faulty]\n"
@@ -37,8 +38,8 @@ LOG = """\
 
 def result(drill="off_and_on", kernel="debug", status="not ok", **more):
     failed = {"kind": "use-after-free", "module": "faulty", "function": "faulty_dead",
-              "what": "BUG: KASAN: use-after-free in faulty_dead", "command": COMMAND, "trace": TRACE,
-              "log": LOG} if status == "not ok" else {}
+              "what": "BUG: KASAN: use-after-free in faulty_dead", "command": COMMAND,
+              "trace": TRACE, "log": LOG} if status == "not ok" else {}
     return {"drill": drill, "kernel": kernel, "case": "in_order", "title": "each CPU, in order",
             "status": status, "seconds": 2.5, "reason": "", **failed, **more}
 
@@ -46,8 +47,9 @@ def result(drill="off_and_on", kernel="debug", status="not ok", **more):
 def report(*results, **more):
     def number(status):
         return sum(one["status"] == status for one in results)
-    return {"driver": "faulty", "modules": ["dhp.ko"], "date": "2026-11-30 07:20", "kernels": KERNELS,
-            "drills": ["late_cpu", "off_and_on"], "exercise": True, "results": list(results),
+    return {"driver": "faulty", "modules": ["dhp.ko"], "date": "2026-11-30 07:20",
+            "kernels": KERNELS, "drills": ["late_cpu", "off_and_on"], "exercise": True,
+            "results": list(results),
             "passed": number("ok"), "failed": number("not ok"), "skipped": number("skip"), **more}
 
 
@@ -117,15 +119,18 @@ class Page(unittest.TestCase):
     def test_failure(self):
         text = self.check(report(result(), result("late_cpu", "6.1", "ok"))).text()
         for said in ("fails: 1 passed, 1 failed", "faulty, put through hotplug",
-                     "6.1.192-debug", "1 failed", "access to memory that is freed: off_and_on on debug",
+                     "6.1.192-debug", "1 failed",
+                     "access to memory that is freed: off_and_on on debug",
                      "each CPU, in order (2.5 s)", COMMAND, "faulty_dead()",
-                     "BUG: KASAN: use-after-free in faulty_dead", certify_words.advice("use-after-free"),
-                     "not run", "with dhp.ko", "CPU 3", "1 failure with 1 cause"):
+                     "BUG: KASAN: use-after-free in faulty_dead",
+                     certify_words.advice("use-after-free"), "not run", "with dhp.ko", "CPU 3",
+                     "1 failure with 1 cause"):
             self.assertIn(said, text)
         self.assertNotIn("Nothing used the driver", text)
 
     def test_good(self):
-        page = self.check(report(result("late_cpu", "6.1", "ok"), result("late_cpu", "debug", "ok")))
+        page = self.check(report(result("late_cpu", "6.1", "ok"),
+                                 result("late_cpu", "debug", "ok")))
         self.assertIn("passes: 2 passed, 0 failed", page.text())
         self.assertNotIn("Failures", page.text())
         self.assertEqual(page.all("svg"), [])
@@ -149,7 +154,8 @@ class Page(unittest.TestCase):
         """A cell says the worst; skipped cases beside good ones do not matter."""
         def cell(*results):
             return re.sub("<[^>]*>", " ", certify_html._cell(list(results))).split()[0]
-        failed, good, skip = ({**result(status=status), "id": "f1"} for status in ("not ok", "ok", "skip"))
+        failed, good, skip = ({**result(status=status), "id": "f1"}
+                              for status in ("not ok", "ok", "skip"))
         self.assertEqual(cell(good, failed, skip), "1")
         self.assertEqual(cell(good, skip), "passed")
         self.assertEqual(cell(skip), "skipped")
@@ -157,10 +163,11 @@ class Page(unittest.TestCase):
 
     def test_escapes(self):
         """Whatever is in any field, it stays text."""
-        texts = ("drill", "case", "title", "reason", "command", "kind", "module", "function", "what",
-                 "trace", "log", "kernel", "object", "said")
+        texts = ("drill", "case", "title", "reason", "command", "kind", "module", "function",
+                 "what", "trace", "log", "kernel", "object", "said")
         evil = result(**{name: EVIL for name in texts})
-        evil["trace"] = evil["log"] = f"[   12.000000] {EVIL} [{EVIL}+0x\n[  13.0] dhp selftest 1.1: {EVIL}"
+        evil["trace"] = evil["log"] = (f"[   12.000000] {EVIL} [{EVIL}+0x\n"
+                                       f"[   13.000000] dhp selftest 1.1: {EVIL}")
         content = report(evil, result(status="skip", reason=EVIL, title=EVIL), driver=EVIL,
                          modules=[EVIL], date=EVIL, drills=[EVIL],
                          kernels=[{"name": EVIL, "release": EVIL}], exercise=False)
@@ -170,8 +177,8 @@ class Page(unittest.TestCase):
 
     def test_least(self):
         """A result needs no more than where it is from."""
-        least = {name: result()[name] for name in ("drill", "kernel", "case", "title", "status", "seconds",
-                                                   "reason")}
+        least = {name: result()[name] for name in ("drill", "kernel", "case", "title", "status",
+                                                   "seconds", "reason")}
         self.assertIn("a step of the drill failed", self.check(report(least)).text())
         nothing = dict.fromkeys(("kind", "module", "function", "what", "trace", "log", "command"))
         self.check(report({**least, **nothing}))
@@ -202,23 +209,25 @@ class Page(unittest.TestCase):
 
     def test_report_json(self):
         """The form of certify_result.py: kernels with drills with cases with findings."""
-        finding = {"kind": "use-after-free", "module": "faulty", "function": "faulty_dead", "object": "",
-                   "text": "seen", "trace": TRACE.split("\n"), "times": 2}
-        case = {"name": "in_order", "title": "in order", "result": "failed", "reason": "", "seconds": 1,
-                "output": ["it said this"], "findings": [finding, {**finding, "kind": "refcount"}],
+        finding = {"kind": "use-after-free", "module": "faulty", "function": "faulty_dead",
+                   "object": "", "text": "seen", "trace": TRACE.split("\n"), "times": 2}
+        case = {"name": "in_order", "title": "in order", "result": "failed", "reason": "",
+                "seconds": 1, "output": ["it said this"],
+                "findings": [finding, {**finding, "kind": "refcount"}],
                 "console": LOG, "repeat": COMMAND}
         good = {**case, "result": "passed", "findings": []}
         failed = {**case, "findings": [], "title": "no finding"}
         drill = {"name": "off_and_on", "result": "failed", "reason": "", "seconds": 9}
         lost = {"name": "memory", "result": "lost", "reason": "QEMU", "seconds": 1, "cases": []}
-        content = {"name": "faulty", "driver": "/x/faulty", "modules": ["a.ko"], "date": "d", "exercise": "",
-                   "kernels": [{**KERNELS[0], "module": "faulty", "drills": [
+        content = {"name": "faulty", "driver": "/x/faulty", "modules": ["a.ko"], "date": "d",
+                   "exercise": "", "kernels": [{**KERNELS[0], "module": "faulty", "drills": [
                        {**drill, "cases": [case, good, failed]}, lost]}],
                    "passed": 1, "failed": 2, "skipped": 0}
         page = self.check(content)
         text = page.text()
-        for said in ("2 failed", "access to memory that is freed", "a reference count out of balance",
-                     "it said this", "no finding", COMMAND, "QEMU", "Nothing used the driver"):
+        for said in ("2 failed", "access to memory that is freed",
+                     "a reference count out of balance", "it said this", "no finding",
+                     COMMAND, "QEMU", "Nothing used the driver"):
             self.assertIn(said, text)
         self.assertEqual(len(page.all("article")), 3)
 
@@ -233,8 +242,10 @@ class TimeLine(unittest.TestCase):
         self.assertIn("33768 pages, +32768 pages", [event.text for event in events])
 
     def test_arm64(self):
-        log = "[    1.000000] psci: CPU2 killed (polled 0 ms)\n[    2.000000] CPU2: Booted secondary processor\n"
-        self.assertEqual([event[1::2] for event in certify_timeline.events(log)], [(2, False), (2, True)])
+        log = ("[    1.000000] psci: CPU2 killed (polled 0 ms)\n"
+               "[    2.000000] CPU2: Booted secondary processor\n")
+        self.assertEqual([event[1::2] for event in certify_timeline.events(log)],
+                         [(2, False), (2, True)])
 
     def test_stamps(self):
         for stamp in ("[   10.500000]", "[   10.500000][    T1]", "<6>[   10.500000]"):
@@ -257,7 +268,8 @@ class TimeLine(unittest.TestCase):
 
     def test_picture(self):
         picture = self.draw(LOG, "faulty", 12.25, "a <splat>")
-        self.assertEqual(self.lanes(picture), ["test case", "driver", "memory", "CPU 1", "CPU 2", "CPU 3"])
+        self.assertEqual(self.lanes(picture),
+                         ["test case", "driver", "memory", "CPU 1", "CPU 2", "CPU 3"])
         self.assertEqual(self.spans(picture, "online"),
                          [(0, 1), (0, 0.2), (0.3, 1), (0.5, 0.7)])
         self.assertEqual(self.spans(picture, "loaded"), [(0.1, 1)])
@@ -279,7 +291,8 @@ class TimeLine(unittest.TestCase):
             for one in picture.iter():
                 for name in ("x", "x1", "x2"):
                     if one.get(name):
-                        self.assertTrue(0 <= float(one.get(name)) <= certify_timeline.WIDTH, one.attrib)
+                        self.assertTrue(0 <= float(one.get(name)) <= certify_timeline.WIDTH,
+                                        one.attrib)
 
     def test_ticks(self):
         for begin, end in ((0, 1), (3.2, 300), (99.95, 100.01), (0, 5000), (12, 12.01), (0, 1e6)):
@@ -298,7 +311,8 @@ class TimeLine(unittest.TestCase):
         self.assertLess(len(text), 400000)
 
     def test_many_cpus(self):
-        log = "".join(f"[   12.{number:06}] smpboot: CPU {number} is now offline\n" for number in range(500))
+        log = "".join(f"[   12.{number:06}] smpboot: CPU {number} is now offline\n"
+                      for number in range(500))
         self.assertEqual(len(self.lanes(self.draw(log))), certify_timeline.MAX_CPUS)
 
     def test_of_a_trace(self):
