@@ -309,7 +309,9 @@ class _Reader:
                     kind = "deadlock"
             rank = (blamed.module in self._names, HANGS.index(kind))
             if best is None or rank > best[0]:
-                best = rank, kind, blamed
+                title = lines[0].strip() if _group(lines[0]) == "hang" else splat.title
+                best = rank, kind, blamed, title
+        splat.title = best[3]
         return self._fault(best[1], best[2], splat)
 
 

@@ -31,7 +31,6 @@ HEADS = _table(
     (r"UBSAN: ", "ubsan"),
     (r"^unreferenced object 0x[0-9a-f]+ ", "leak"),
     (r"^BUG:? [\w\-:.]+ \(.*\): ", "slub"),
-    (r"BUG: Bad (?:page|rss)", "page"),
     (r"WARNING: (?:possible (?:recursive|circular|irq lock)|inconsistent lock|suspicious RCU|"
      r"held lock freed|bad unlock|bad contention|lock held when|Nested lock|chain_key|"
      r".*-safe -> .*-unsafe lock order|.*still has locks held|.*context switch in)|"
@@ -133,7 +132,7 @@ WARN_TYPES = _table(
 TYPES = {"kasan": KASAN_TYPES, "kfence": KFENCE_TYPES, "ubsan": UBSAN_TYPES, "slub": SLUB_TYPES,
          "lockdep": LOCKDEP_TYPES, "oops": OOPS_TYPES, "warn": WARN_TYPES}
 WHOLE_TEXT = ("oops", "warn", "slub")
-SIMPLE = {"kcsan": "data-race", "leak": "memory-leak", "page": "other-splat", "file": "file-left",
+SIMPLE = {"kcsan": "data-race", "leak": "memory-leak", "file": "file-left",
           "atomic": "sleep-in-atomic", "hang": "lockup", "panic": "panic", "other": "other-splat"}
 
 # Panics for something that was reported before.

@@ -28,6 +28,71 @@ dhp selftest 92.1: teardown
 """
 
 
+# What the first line alone decides, besides SPLATS.
+TITLES = {
+    "out-of-bounds": ("BUG: KFENCE: out-of-bounds read in f+0x1/0x2",
+                      "BUG: KFENCE: memory corruption in f+0x1/0x2",
+                      "BUG: KASAN: stack-out-of-bounds in f+0x1/0x2",
+                      "UBSAN: object-size-mismatch in x.c:1:2",
+                      "BUG kmalloc-64 (Tainted: G    B   W  O      ): Left Redzone overwritten",
+                      "BUG kmalloc-64 (Not tainted): Object padding overwritten"),
+    "use-after-free": ("BUG: KASAN: use-after-scope in f+0x1/0x2",
+                       "BUG kmalloc-64 (Not tainted): Poison overwritten",
+                       "BUG kmalloc-64 (Not tainted): Freepointer corrupt"),
+    "double-free": ("BUG: KFENCE: invalid free in f+0x1/0x2",
+                    "BUG: KASAN: double-free or invalid-free in f+0x1/0x2",
+                    "BUG kmalloc-64 (Not tainted): Object already free",
+                    "BUG kmalloc-64 (Not tainted): Invalid object pointer 0x0000000012345678",
+                    "WARNING: CPU: 1 PID: 64 at mm/vmalloc.c:1 x\nTrying to vfree() nonexistent "
+                    "vm area",
+                    "[ cut here ]\nTrying to free already-free IRQ 9\nWARNING: kernel/irq/manage.c:1 at x, "
+                    "CPU#1: a/1"),
+    "null-pointer": ("BUG: KASAN: null-ptr-deref in f+0x1/0x2",
+                     "UBSAN: null-ptr-deref in x.c:1:2",
+                     "BUG: Kernel NULL pointer dereference on read at 0x00000010"),
+    "bad-address": ("BUG: KFENCE: invalid read in "
+                    "f+0x1/0x2", "BUG: KASAN: unknown-crash in f+0x1/0x2",
+                    "BUG: KASAN: user-memory-access in f+0x1/0x2",
+                    "Unable to handle kernel paging request at virtual address ffff800012345678",
+                    "stack segment: 0000 [#1] PREEMPT SMP", "BUG: stack guard page was hit at 0x1"),
+    "memory-leak": ("BUG faulty (Tainted: G  O ): Objects remaining in faulty on "
+                    "__kmem_cache_shutdown()",),
+    "cache-left": ("WARNING: mm/slab_common.c:1 at f, CPU#1: a/1\n"
+                   "kmem_cache of name 'faulty' already exists",),
+    "state-left": ("WARNING: CPU: 1 PID: 64 at kernel/cpu.c:1 x\n"
+                   "No more dynamic states available for CPU hotplug",),
+    "file-left": ("WARNING: CPU: 1 PID: 64 at fs/proc/generic.c:1 x\nproc_dir_entry 'a' already "
+                  "registered",
+                  "WARNING: CPU: 1 PID: 64 at fs/proc/generic.c:1 x\nremove_proc_entry: removing "
+                  "non-empty "
+                  "directory 'a', leaking at least 'b'",
+                  "kobject: kobject_add_internal failed for x with -EEXIST"),
+    "work-left": ("WARNING: CPU: 1 PID: 64 at kernel/workqueue.c:1 x\n"
+                  "destroy_workqueue: faulty has the following busy pwq",),
+    "sleep-in-atomic": ("BUG: scheduling in a non-blocking section: sh/64/1",
+                        "WARNING: Illegal context switch in RCU read-side critical section",
+                        "WARNING: CPU: 1 PID: 64 at kernel/rcu/tree_plugin.h:1 x\n"
+                        "Voluntary context switch within RCU read-side critical section!"),
+    "lock-order": ("WARNING: possible irq lock inversion dependency detected",
+                   "WARNING: SOFTIRQ-safe -> SOFTIRQ-unsafe lock order detected"),
+    "lockup": ("rcu: INFO: rcu_preempt self-detected stall on "
+               "CPU", "watchdog: CPU1: hard LOCKUP on cpu 1",
+               "rcu: INFO: rcu_preempt detected expedited stalls on CPUs/tasks: { 1-... }"),
+    "panic": ("traps: PANIC: double fault, error_code: 0x0", "kernel BUG at x.c:1!"),
+    "warning": ("WARNING: CPU: 1 PID: 64 at x.c:1 f+0x1/0x2",),
+    "other-splat": ("UBSAN: shift-out-of-bounds in x.c:1:2", "WARNING: held lock freed!",
+                    "WARNING: bad unlock balance detected!", "WARNING: suspicious RCU usage",
+                    "BUG kmalloc-64 (Not tainted): Wrong object "
+                    "count", "BUG: workqueue leaked lock",
+                    "WARNING: sh/64 still has locks held!", "BUG: Bad rss-counter state mm:1",
+                    "irq 11: nobody cared (try booting with the \"irqpoll\" option)",
+                    "list_del corruption. prev->next should be ffff888012345678, but was 0",
+                    "list_add double add: new=a\nWARNING: CPU: 1 PID: 64 at lib/list_debug.c:1 x",
+                    "kobject: 'x' (1): tried to init an initialized object, something is "
+                    "seriously wrong.",
+                    "NOHZ tick-stop error: local softirq work is pending, handler #08!!!")}
+
+
 class Splats(unittest.TestCase):
     def read(self, text, driver="faulty", **more):
         return certify_console.faults(text, driver, **more)
@@ -46,6 +111,14 @@ class Splats(unittest.TestCase):
                         MARKED % (text + "\n"), f"a line\n{text}\nsmpboot: CPU 2 is now offline\n"):
                 with self.subTest(name):
                     self.assertEqual([list(one[:3]) for one in self.read(log)], [expected])
+
+    def test_titles(self):
+        for kind, titles in TITLES.items():
+            for title in titles:
+                found = self.read(stamped(f"{title}\n{certify_splats.CPU}\nCall Trace:\n "
+                                          f"f+0x1/0x2\n"))
+                with self.subTest(title):
+                    self.assertEqual([fault.kind for fault in found], [kind])
 
     def test_clean(self):
         for name, text in waits.CLEAN:
@@ -89,12 +162,20 @@ class Splats(unittest.TestCase):
         self.assertEqual(fault.line, certify_splats.NULL)
         self.assertEqual(list(fault.trace), stamped(f"before\n{text}").split("\n")[1:-1])
 
+    def test_quiet_after_a_splat(self):
+        """The trace of an allocation that fails is not a part of what came before."""
+        for name, text in waits.CLEAN[:2]:
+            fault, = self.read(f"{waits.SLEEPS}\n{text}")
+            self.assertEqual(list(fault.trace), waits.SLEEPS.split("\n"), name)
+
     def test_line(self):
         for name, line in (("refcount", "refcount_t: underflow; use-after-free."),
                            ("instances left",
                             "Error: Removing state 180 which has instances left."),
                            ("warning of the driver", "WARNING: CPU: 1 PID: 64 at faulty.c:12 " +
                             certify_splats.ONLINE),
+                           ("hung in a mutex", "INFO: task cpuhp/1:20 blocked for more than 30 "
+                                               "seconds."),
                            ("hotplug lock", "WARNING: possible recursive locking detected")):
             text = next(splat[-1] for splat in SPLATS if splat[0] == name)
             self.assertEqual(self.read(stamped(text))[0].line, line)
