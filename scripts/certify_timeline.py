@@ -234,7 +234,8 @@ def svg(log, driver="", splat=None, splat_text=""):
             picture.bars(y, [(start, stop, f"{driver} is loaded") for start, stop in
                              _spans(changes, begin, end, not changes[0][1])], "loaded")
         picture.marks(y, [(event.time, event.text) for event in lane])
-    cpus = sorted({event.lane for event in found if isinstance(event.lane, int)})
+    # The log does not name CPUs that nothing happens to, but one that boots is online.
+    cpus = sorted({0} | {event.lane for event in found if isinstance(event.lane, int)})
     for cpu in cpus[:MAX_CPUS]:
         y = picture.lane(f"CPU {cpu}")
         changes = [(event.time, event.state) for event in of(cpu) if event.state is not None]

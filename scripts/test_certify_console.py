@@ -45,8 +45,8 @@ TITLES = {
                     "BUG kmalloc-64 (Not tainted): Invalid object pointer 0x0000000012345678",
                     "WARNING: CPU: 1 PID: 64 at mm/vmalloc.c:1 x\nTrying to vfree() nonexistent "
                     "vm area",
-                    "[ cut here ]\nTrying to free already-free IRQ 9\nWARNING: kernel/irq/manage.c:1 at x, "
-                    "CPU#1: a/1"),
+                    "[ cut here ]\nTrying to free already-free IRQ 9\n"
+                    "WARNING: kernel/irq/manage.c:1 at x, CPU#1: a/1"),
     "null-pointer": ("BUG: KASAN: null-ptr-deref in f+0x1/0x2",
                      "UBSAN: null-ptr-deref in x.c:1:2",
                      "BUG: Kernel NULL pointer dereference on read at 0x00000010"),
@@ -91,6 +91,9 @@ TITLES = {
                     "kobject: 'x' (1): tried to init an initialized object, something is "
                     "seriously wrong.",
                     "NOHZ tick-stop error: local softirq work is pending, handler #08!!!")}
+
+
+RSS = "BUG: Bad rss-counter state mm:1 type:MM_ANONPAGES val:1"
 
 
 class Splats(unittest.TestCase):
@@ -167,6 +170,8 @@ class Splats(unittest.TestCase):
         for name, text in waits.CLEAN[:2]:
             fault, = self.read(f"{waits.SLEEPS}\n{text}")
             self.assertEqual(list(fault.trace), waits.SLEEPS.split("\n"), name)
+            fault, = self.read(f"{RSS}\n{text}")
+            self.assertEqual((fault.module, fault.trace), ("", (RSS,)), name)
 
     def test_line(self):
         for name, line in (("refcount", "refcount_t: underflow; use-after-free."),

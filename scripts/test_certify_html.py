@@ -269,9 +269,9 @@ class TimeLine(unittest.TestCase):
     def test_picture(self):
         picture = self.draw(LOG, "faulty", 12.25, "a <splat>")
         self.assertEqual(self.lanes(picture),
-                         ["test case", "driver", "memory", "CPU 1", "CPU 2", "CPU 3"])
+                         ["test case", "driver", "memory", "CPU 0", "CPU 1", "CPU 2", "CPU 3"])
         self.assertEqual(self.spans(picture, "online"),
-                         [(0, 1), (0, 0.2), (0.3, 1), (0.5, 0.7)])
+                         [(0, 1), (0, 1), (0, 0.2), (0.3, 1), (0.5, 0.7)])
         self.assertEqual(self.spans(picture, "loaded"), [(0.1, 1)])
         splat, = [one for one in picture.iter("line") if one.get("class") == "splat"]
         self.assertAlmostEqual(float(splat.get("x1")), 90 + 854 * 2.31 / 3.12, delta=1)
