@@ -9,7 +9,8 @@ The report is a dictionary:
   drills                  their names
   results                 a test case of a drill on a kernel each: {drill, kernel, case, title,
                           status ("ok", "not ok", "skip"), seconds, reason, command, kind, module,
-                          function, what, trace, log}; trace and log are text of the kernel's log
+                          function, what, trace, log}; trace and log are text of the kernel's log (a
+                          trace may also be a list of lines)
   passed failed skipped   numbers of test cases
 
 or what certify_result.py writes to report.json. Not here: the picture of a time line, see
@@ -260,6 +261,8 @@ def _failure(report, failure, count):
     """What was done, what happened, whose fault it is, and what is usually done about it."""
     name = report.get("module") or failure.get("module") or os.path.basename(report["driver"])
     trace = failure.get("trace") or ""
+    if not isinstance(trace, str):
+        trace = "\n".join(trace)
     log = failure.get("log") or ""
     done = esc(failure["title"])
     if failure.get("seconds"):

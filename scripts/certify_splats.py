@@ -139,6 +139,11 @@ SPLATS = (
            more="The buggy address belongs to the variable:\n"
            " table+0x14/0xffffffffffffdca0 [faulty]\n\n").replace(
                "ffff8881048f5a40 by", "ffffffffa0004374 by")),
+    ("the driver's variable, by the kernel", "out-of-bounds", "faulty", "",
+     kasan("global-out-of-bounds", CORE, f" {CORE}",
+           more="The buggy address belongs to the variable:\n"
+           " table+0x14/0xffffffffffffdca0 [faulty]\n\n").replace(
+               "ffff8881048f5a40 by", "ffffffffa0004374 by")),
     ("global, in what the driver calls", "out-of-bounds", "faulty", "faulty_online",
      kasan("global-out-of-bounds", CORE, f" {CORE}\n {ONLINE}")),
     ("use after free by the driver", "use-after-free", "faulty", "faulty_online",

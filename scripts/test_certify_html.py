@@ -183,6 +183,11 @@ class Page(unittest.TestCase):
         nothing = dict.fromkeys(("kind", "module", "function", "what", "trace", "log", "command"))
         self.check(report({**least, **nothing}))
 
+    def test_trace_of_lines(self):
+        pages = [certify_html.page(report(result(trace=trace)))
+                 for trace in (TRACE, tuple(TRACE.split("\n")))]
+        self.assertEqual(*pages)
+
     def test_many(self):
         many = [result(title=f"case {number}", function=f"f{number % 5}") for number in range(200)]
         page = self.check(report(*many))
