@@ -289,6 +289,15 @@ class Joined(unittest.TestCase):
         self.assertEqual(self.kinds("workqueue", "hung in the hotplug lock"), ["hotplug-lock"])
         self.assertEqual(self.kinds("hung in the hotplug lock", "workqueue"), ["hotplug-lock"])
 
+    def test_the_better_of_two_hangs(self):
+        other = waits.SOFT.replace("faulty", "other")
+        lock = next(text for name, *_, text in SPLATS if name == "hung in the hotplug lock")
+        for texts in ((other, lock), (lock, other)):
+            fault, = certify_console.faults("\nall is well\n".join(texts), "faulty")
+            self.assertEqual(fault[:3], ("hotplug-lock", "faulty", "faulty_online"))
+            for text in texts:
+                self.assertIn(text.split("\n")[0], fault.trace)
+
     def test_derived_panics(self):
         for reason in ("Fatal exception", "Fatal exception in interrupt",
                        "kernel: panic_on_warn set ...", "hung_task: blocked tasks",

@@ -299,6 +299,13 @@ class TimeLine(unittest.TestCase):
                         self.assertTrue(0 <= float(one.get(name)) <= certify_timeline.WIDTH,
                                         one.attrib)
 
+    def test_spans(self):
+        for changes, before, spans in (
+                ((), True, [(0, 9)]), ((), False, []), (((2, False),), True, [(0, 2)]),
+                (((2, True), (3, True), (4, False), (5, False)), False, [(2, 4)]),
+                (((2, False), (3, True)), True, [(0, 2), (3, 9)])):
+            self.assertEqual(list(certify_timeline._spans(changes, 0, 9, before)), spans)
+
     def test_ticks(self):
         for begin, end in ((0, 1), (3.2, 300), (99.95, 100.01), (0, 5000), (12, 12.01), (0, 1e6)):
             ticks = certify_timeline._ticks(begin, end)
