@@ -183,6 +183,17 @@ class Page(unittest.TestCase):
         nothing = dict.fromkeys(("kind", "module", "function", "what", "trace", "log", "command"))
         self.check(report({**least, **nothing}))
 
+    def test_reason(self):
+        self.assertIn("reason it hangs", self.check(report(result(reason="it hangs"))).text())
+        text = self.check(report(result(reason="it hangs", what=""))).text()
+        self.assertEqual(text.count("it hangs"), 1)
+
+    def test_picture(self):
+        """Of the log, or else of the trace."""
+        for log, count in ((LOG, 1), ("", 1), (None, 1)):
+            self.assertEqual(len(self.check(report(result(log=log))).all("svg")), count)
+        self.assertEqual(self.check(report(result(log="", trace=""))).all("svg"), [])
+
     def test_trace_of_lines(self):
         pages = [certify_html.page(report(result(trace=trace)))
                  for trace in (TRACE, tuple(TRACE.split("\n")))]
@@ -235,6 +246,8 @@ class Page(unittest.TestCase):
                      COMMAND, "QEMU", "Nothing used the driver"):
             self.assertIn(said, text)
         self.assertEqual(len(page.all("article")), 3)
+        self.assertEqual([one["scope"] for one in page.all("th") if "scope" in one],
+                         ["col", "row", "row"])
 
 
 class TimeLine(unittest.TestCase):
