@@ -48,6 +48,9 @@ help:
 	@echo 'make check-debug  does the same on kernels with every checker; coverage is in build/coverage'
 	@echo 'make torture   does everything at random for MINUTES ($(MINUTES)) and checks each notification;'
 	@echo '               SEED= repeats a run, SEED='"'"'1 2 3'"'"' makes several runs, with a sum'
+	@echo 'make certify DRIVER=PATH  puts any driver through hotplug of every kind, on KERNELS'
+	@echo '               ($(CERTIFY_KERNELS)), and says what is wrong with it; also EXERCISE=, PARAMS=,'
+	@echo '               WITH=, DRILLS=, JOBS=, SEED=: `make certify-help`'
 	@echo 'make bench     compares dhp with the kernel'"'"'s own facilities: a table, and build/bench.json'
 	@echo 'make bench-check  checks in a minute that `make bench` works'
 	@echo 'make shell     a guest to play in, with `hotplug` at hand'
@@ -115,6 +118,23 @@ check-debug: tools
 .PHONY: torture
 torture: tools
 	@scripts/torture '$(MINUTES)' '$(SEED)'
+
+# ------------------------------------------------------------------ anybody's driver
+
+# KERNELS has a default for check-kernels.
+CERTIFY_KERNELS := $(if $(filter file,$(origin KERNELS)),6.1 debug kcsan,$(KERNELS))
+quoted = '$(subst ','\'',$(1))'
+
+.PHONY: certify certify-help
+certify: tools
+	@scripts/certify --driver $(call quoted,$(DRIVER)) --exercise $(call quoted,$(EXERCISE)) \
+		--params $(call quoted,$(PARAMS)) --with $(call quoted,$(WITH)) \
+		--drills $(call quoted,$(DRILLS)) --jobs $(call quoted,$(JOBS)) \
+		--seed $(call quoted,$(SEED)) \
+		--kernels $(call quoted,$(if $(filter file,$(origin KERNELS)),,$(KERNELS)))
+
+certify-help:
+	@scripts/certify --help
 
 # ------------------------------------------------------------------ a real machine
 

@@ -1,0 +1,546 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Tests of `make certify` on the host, with a fake scripts/check: no guest is booted.
+
+certify_fakes.py has the fakes. Not here: what is bad on a console, which has tests of its own.
+"""
+
+import contextlib
+import io
+import json
+import os
+import sys
+import unittest
+from unittest import mock
+
+import testing
+from certify_fakes import Fault, Scene, console, module_image, report_of, tap
+from testing import forbidden
+
+import certify_build
+import certify_driver
+import certify_guest
+import certify_module
+import certify_result
+import certify_verdict
+
+certify = testing.load("certify", "scripts/certify")
+
+
+class Results(unittest.TestCase):
+    """Reading KTAP and a console."""
+
+    def drill(self, lines, log="", title="x"):
+        ktap = certify_result.Ktap()
+        done = [drill for drill in map(ktap.line, lines) if drill]
+        self.assertEqual(len(done), 1)
+        logs = certify_result.spans_of_drills(log, ["off_and_on"])
+        certify_result.judge_drill(done[0], logs.get("off_and_on"), "driver", {title: "x"})
+        return done[0]
+
+    def outcome(self, drill):
+        return [drill.result, *((case.title, case.result) for case in drill.cases)]
+
+    def test_passed(self):
+        drill = self.drill(tap("off_and_on", ["ok x", "ok y # SKIP no CPU"]))
+        self.assertEqual(self.outcome(drill), ["passed", ("x", "passed"), ("y", "skipped")])
+        self.assertEqual([case.name for case in drill.cases], ["x", ""])
+        self.assertEqual(drill.cases[1].reason, "no CPU")
+        self.assertEqual(drill.cases[0].seconds, 3)
+
+    def test_a_finding_is_read(self):
+        drill = self.drill(tap("off_and_on", [
+            "# finding: class=thread-left function=worker object=faulty/1 it runs on CPU0",
+            "not ok x"]))
+        found = drill.cases[0].findings[0]
+        self.assertEqual((found.kind, found.module, found.function, found.object, found.text),
+                         ("thread-left", "driver", "worker", "faulty/1", "it runs on CPU0"))
+
+    def test_words_of_the_framework(self):
+        for said, kind in (("the driver does not unload", "unload-failed"),
+                           ("the exercise failed with status 1: no", "exercise-failed"),
+                           ("expected '1', is '2'", "failed")):
+            drill = self.drill(tap("off_and_on", [f"# {said}", "not ok x"]))
+            self.assertEqual([one.kind for one in drill.cases[0].findings], [kind])
+            self.assertEqual(drill.cases[0].findings[0].text, said)
+
+    def test_a_fault_on_the_console_fails_what_has_passed(self):
+        log = console("boot", "FAULT null-pointer boot early", "MARK 5.0 setup", "MARK 5.1 x",
+                      "FAULT data-race driver count", "FAULT data-race driver count",
+                      "MARK 5.2 y", "MARK 5.2 teardown")
+        drill = self.drill(tap("off_and_on", ["ok x", "ok y"]), log)
+        self.assertEqual(self.outcome(drill), ["failed", ("x", "failed"), ("y", "passed")])
+        self.assertEqual([(one.kind, one.function, one.times) for one in drill.cases[0].findings],
+                         [("data-race", "count", 2)])
+        self.assertIn("data-race", drill.cases[0].console)
+        self.assertEqual(drill.cases[1].console, "")
+
+    def test_a_failed_load_counts_once(self):
+        drill = self.drill(tap("off_and_on", [
+            "# setup failed: status 1; the driver does not load: insmod: no", "not ok x",
+            "# setup failed: status 1; the driver does not load: insmod: no", "not ok y"]),
+            console("MARK 5.0 setup", "FAULT warning driver init", "MARK 5.1 x", "MARK 5.2 y"))
+        self.assertEqual(self.outcome(drill),
+                         ["failed", ("the driver is loaded", "failed"), ("x", "not run"),
+                          ("y", "not run")])
+        self.assertEqual([one.kind for one in drill.cases[0].findings],
+                         ["warning", "load-failed"])
+
+    def test_a_failed_unload(self):
+        drill = self.drill(tap("off_and_on", ["ok x", "# the driver does not unload"],
+                               good=False), console("MARK 5.0 setup", "MARK 5.1 x",
+                                                    "MARK 5.1 teardown", "FAULT object-left m f"))
+        self.assertEqual(self.outcome(drill),
+                         ["failed", ("x", "passed"), ("the driver is unloaded", "failed")])
+        self.assertEqual([one.kind for one in drill.cases[1].findings],
+                         ["object-left", "unload-failed"])
+
+    def test_a_fault_of_a_step_alone(self):
+        drill = self.drill(tap("off_and_on", ["ok x"]),
+                           console("MARK 5.0 setup", "MARK 5.1 x", "MARK 5.1 teardown",
+                                   "FAULT use-after-free driver f"))
+        self.assertEqual(self.outcome(drill), ["failed", ("x", "passed"),
+                                               ("the driver is unloaded", "failed")])
+
+    def test_a_drill_that_does_not_run(self):
+        drill = self.drill(["# drill: off_and_on", "# sh: not found", "not ok 1 off_and_on"])
+        self.assertEqual(self.outcome(drill), ["failed", ("the drill runs", "failed")])
+        self.assertEqual(drill.cases[0].output, ["sh: not found"])
+
+    def test_a_skipped_drill(self):
+        drill = self.drill(["# drill: off_and_on", "# TAP version 13", "# 1..0 # SKIP not root",
+                            "ok 1 off_and_on # SKIP"])
+        self.assertEqual((self.outcome(drill), drill.reason), (["skipped"], "not root"))
+
+    def test_long_consoles_are_shortened(self):
+        lines = [str(number) for number in range(10000)]
+        kept = certify_result.shortened(lines).split("\n")
+        self.assertEqual((len(kept), kept[0], kept[-1]),
+                         (certify_result.CONSOLE_LINES + 1, "0", "9999"))
+
+
+class Guests(Scene):
+    """Which guests are booted, and what becomes of drills whose guest has ended."""
+
+    def test_all_in_one_guest(self):
+        self.boots(tap("off_and_on", ["ok x"], 1), tap("memory", ["ok y"], 2), ["1..2"])
+        result = self.drills("off_and_on", "memory")
+        self.assertEqual(result, [("off_and_on", "passed"), ("memory", "passed")])
+        words = self.asked[0]
+        self.assertIn("certify/run.sh off_and_on memory", words[words.index("--run") + 1])
+        self.assertEqual(words[words.index("--cpus") + 1], "3")
+        self.assertIn("--once", words)
+        self.assertEqual(self.ends(), ["done"])
+
+    def test_late_cpu_has_its_own(self):
+        self.boots(tap("late_cpu", ["ok x"]), ["1..1"])
+        self.boots(tap("off_and_on", ["ok x"]), ["1..1"])
+        self.drills("late_cpu", "off_and_on")
+        self.assertIn("maxcpus=1", self.asked[0])
+        self.assertNotIn("maxcpus=1", self.asked[1])
+
+    def test_one_case(self):
+        self.boots(tap("off_and_on", ["ok x"]), ["1..1"])
+        self.assertEqual(self.drills("off_and_on:in_order,at_random"), [("off_and_on", "passed")])
+        command = self.asked[0][self.asked[0].index("--run") + 1]
+        self.assertIn("drill_off_and_on.sh -t in_order -t at_random ", command)
+
+    def test_damage(self):
+        self.boots(tap("off_and_on", ["not ok x"], 1, good=False), ["1..1"])
+        self.boots(tap("memory", ["ok y"], 1), ["1..1"])
+        self.assertEqual(self.drills("off_and_on", "memory"),
+                         [("off_and_on", "failed"), ("memory", "passed")])
+        self.assertEqual(self.ends(), ["damaged", "done"])
+
+    def test_a_guest_that_dies(self):
+        self.boots(["vm: up after 3.0 s", *tap("off_and_on", ["ok x"])[:-1],
+                    "vm: the guest died before its command ended"],
+                   log=console("MARK 5.0 setup", "MARK 5.1 x", "MARK 5.2 y",
+                               "FAULT null-pointer driver came_online"))
+        self.boots(tap("memory", ["ok y"]), ["1..1"])
+        self.assertEqual(self.drills("off_and_on", "memory"),
+                         [("off_and_on", "failed"), ("memory", "passed")])
+        cases = self.result.drills[0].cases
+        self.assertEqual([(case.title, case.result) for case in cases][:2],
+                         [("x", "passed"), ("y", "failed")])
+        self.assertEqual([(one.kind, one.function) for one in cases[1].findings],
+                         [("null-pointer", "came_online")])
+        self.assertEqual(cases[2].result, "not run")
+        self.assertEqual(self.ends(), ["died", "done"])
+
+    def test_a_guest_that_dies_while_the_driver_is_loaded(self):
+        self.boots(["vm: up after 3.0 s", "# drill: off_and_on", "# TAP version 13", "# 1..1",
+                    "vm: bad on the guest's console: Oops"],
+                   log=console("MARK 5.0 setup", "FAULT bad-address driver init"))
+        self.drills("off_and_on")
+        cases = self.result.drills[0].cases
+        self.assertEqual((cases[0].title, cases[0].findings[0].kind),
+                         ("the driver is loaded", "bad-address"))
+
+    def test_a_guest_that_dies_without_a_word(self):
+        self.boots(["vm: up after 3.0 s", "# drill: off_and_on",
+                    "vm: the guest died before its command ended"])
+        self.drills("off_and_on")
+        self.assertEqual([(one.kind, one.text) for one in
+                          self.result.drills[0].cases[0].findings],
+                         [("panic", "the guest died before its command ended")])
+
+    def test_a_guest_that_hangs(self):
+        self.boots(["vm: up after 3.0 s", "# drill: off_and_on",
+                    "vm: no end after 900 seconds, during the test: x"],
+                   log=console("MARK 5.0 setup", "MARK 5.1 x"))
+        self.drills("off_and_on")
+        case = self.result.drills[0].cases[0]
+        self.assertEqual((case.title, [one.kind for one in case.findings]), ("x", ["hang"]))
+        self.assertEqual(self.ends(), ["time"])
+
+    def test_a_lost_guest_is_tried_again(self):
+        lost = "vm: the guest was lost to QEMU, during the test: y"
+        self.boots(["vm: up after 3.0 s", *tap("off_and_on", ["ok x"]), "# drill: memory", lost])
+        self.boots(tap("memory", ["ok y"]), ["1..1"])
+        self.assertEqual(self.drills("off_and_on", "memory"),
+                         [("off_and_on", "passed"), ("memory", "passed")])
+        self.assertEqual(self.ends(), ["lost", "done"])
+
+    def test_a_guest_that_is_lost_each_time(self):
+        for _ in range(certify_guest.TRIES):
+            self.boots(["vm: up after 3.0 s", "# drill: off_and_on",
+                        "vm: the guest was lost to QEMU"])
+        self.boots(tap("memory", ["ok y"]), ["1..1"])
+        self.assertEqual(self.drills("off_and_on", "memory"),
+                         [("off_and_on", "lost"), ("memory", "passed")])
+
+    def test_no_guest(self):
+        for _ in range(2):
+            self.boots(["check: the selftests do not install"])
+        self.assertEqual(self.drills("off_and_on", "memory"),
+                         [("off_and_on", "failed"), ("memory", "failed")])
+        self.assertEqual(self.result.drills[0].cases[0].findings[0].text,
+                         "the selftests do not install")
+
+
+class Drivers(testing.Refusals):
+    """What DRIVER= may be."""
+
+    def setUp(self):
+        super().setUp()
+        os.makedirs(self.path("kernel/modules/kernel"))
+        os.makedirs(self.path("kernel/kdir"))
+        self.file("kernel/release", "6.1.0-test\n")
+        # Makes each NAME.c a module, NAME.image.
+        self.file("kernel/kdir/Makefile", 'modules:\n\t@cd $(M) && for i in *.image; do '
+                                          'cp "$$i" "$${i%.image}.ko"; done\n')
+        self.kernel = certify_module.Kernel("6.1", self.path("kernel"))
+
+    def image(self, name, **said):
+        with open(self.path(name), "wb") as file:
+            file.write(module_image(**{"vermagic": "6.1.0-test SMP", **said}))
+        return self.path(name)
+
+    def folder_of(self, name, *modules, makefile="Kbuild"):
+        os.makedirs(self.path(name))
+        self.file(f"{name}/{makefile}", "obj-m := x.o\n")
+        for module in modules:
+            self.image(f"{name}/{module}.image")
+        return self.path(name)
+
+    def modules(self, text):
+        os.makedirs(self.path("out"), exist_ok=True)
+        return certify_driver.find(text).modules(self.kernel, self.path("out"))
+
+    def refused(self, *named, of=certify_driver.find):
+        testing.count(testing.tried, "DRIVER=")
+        with self.assertRaises(certify_module.Refused) as caught:
+            of()
+        for text in named:
+            self.assertIn(text, str(caught.exception))
+        testing.count(testing.refused, "DRIVER=")
+
+    def test_a_folder(self):
+        path = self.folder_of("mine", "driver-x")
+        before = sorted(os.listdir(path))
+        self.assertEqual([module.name for module in self.modules(path)], ["driver_x"])
+        self.assertEqual(sorted(os.listdir(path)), before)
+        self.assertEqual(certify_driver.find(path).name, "mine")
+
+    def test_another_folder_of_that_name(self):
+        self.modules(self.folder_of("a/mine", "one"))
+        self.assertEqual([module.name for module in self.modules(self.folder_of("b/mine", "two"))],
+                         ["two"])
+
+    def test_several_modules(self):
+        path = self.folder_of("mine", "one", "two")
+        self.refused("builds several modules: one, two", f"Write {path}:one",
+                     of=lambda: self.modules(path))
+        self.assertEqual([module.name for module in self.modules(f"{path}:two")], ["two", "one"])
+        self.refused("makes no module three; it makes one, two",
+                     of=lambda: self.modules(f"{path}:three"))
+        # One of them needs the other.
+        self.image("mine/one.image", depends="two")
+        self.assertEqual([module.name for module in self.modules(path)], ["one", "two"])
+
+    def test_dkms(self):
+        path = self.folder_of("tree", "driver")
+        self.file("tree/dkms.conf", 'PACKAGE_NAME=pack\nPACKAGE_VERSION=1.0\n'
+                                    'BUILT_MODULE_NAME[0]=driver\nBUILT_MODULE_LOCATION[0]=sub\n'
+                                    'PRE_BUILD=pre.sh\n'
+                                    'MAKE[0]="make -C /lib/modules/${kernelver}/build '
+                                    'M=$dkms_tree/pack/1.0/build modules && mv driver.ko sub"\n')
+        self.file("tree/pre.sh", "#!/bin/sh\nmkdir -p sub\n", 0o755)
+        self.assertEqual([module.name for module in self.modules(path)], ["driver"])
+        self.file("tree/dkms.conf", "PACKAGE_NAME=pack\n")
+        self.refused("dkms.conf' sets no PACKAGE_VERSION", of=lambda: self.modules(path))
+        self.file("tree/dkms.conf", "PACKAGE_NAME='a b'\nPACKAGE_VERSION=1\n")
+        self.refused("dkms.conf' sets no PACKAGE_NAME", of=lambda: self.modules(path))
+        self.file("tree/dkms.conf", "if\n")
+        self.refused("dkms.conf' sets no PACKAGE_NAME: ", "syntax error",
+                     of=lambda: self.modules(path))
+        self.file("tree/dkms.conf", "PACKAGE_NAME=pack\nPACKAGE_VERSION=1\nMAKE[0]=true\n"
+                                    "BUILT_MODULE_NAME[0]=other\n")
+        self.refused("dkms.conf lists other.ko", of=lambda: self.modules(path))
+
+    def test_a_build_that_fails(self):
+        path = self.folder_of("mine")
+        self.file("kernel/kdir/Makefile", "modules:\n\t@echo $(M)/x.c:3: error: no such thing; "
+                                          "exit 1\n")
+        self.refused(f"'{path}' does not build for kernel 6.1 (6.1.0-test)",
+                     f"  | {path}/x.c:3: error: no such thing", of=lambda: self.modules(path))
+        self.file("kernel/kdir/Makefile", "modules:\n")
+        self.refused("makes no module", "obj-m := driver.o", of=lambda: self.modules(path))
+
+    def test_a_file(self):
+        path = self.image("driver.ko")
+        self.assertEqual([module.name for module in self.modules(path)], ["driver"])
+        other = self.image("other.ko", vermagic="6.1.0-other SMP")
+        self.refused("was built for the kernel 6.1.0-other", "kernel 6.1 is 6.1.0-test",
+                     of=lambda: self.modules(other))
+        for content, named in ((b"nothing", "is not a kernel module"),
+                               (module_image()[:100], "is not a kernel module"),
+                               (module_image(license="GPL"), "it has no vermagic")):
+            with open(path, "wb") as file:
+                file.write(content)
+            self.refused(named, of=lambda: certify_driver.find(path))
+
+    def test_a_module_of_the_kernel(self):
+        self.image("kernel/modules/kernel/zram.ko")
+        self.file("kernel/modules/modules.builtin", "kernel/drivers/virtio/virtio-pci.ko\n")
+        self.assertEqual([module.name for module in self.modules("zram")], ["zram"])
+        self.refused("virtio_pci is a part of kernel 6.1", of=lambda: self.modules("virtio_pci"))
+        self.refused("no folder and no file 'zrom'", "no module of that name",
+                     of=lambda: self.modules("zrom"))
+
+    def test_nothing_of_that_name(self):
+        os.mkdir(self.path("empty"))
+        self.file("text.c")
+        os.mkfifo(self.path("pipe"))
+        for name, named in (("absent", "no folder and no file"), ("pipe", "neither a file nor"),
+                            ("empty", "neither a Kbuild nor a Makefile nor a dkms.conf"),
+                            ("text.c", "does not end in .ko"), ("absent.ko", "no folder and no")):
+            self.refused(named, "DRIVER is a folder",
+                         of=lambda name=name: certify_driver.find(self.path(name)))
+
+    def test_what_it_needs(self):
+        for name, needs in ("leaf", ""), ("middle", "leaf"), ("soft", ""):
+            self.image(f"kernel/modules/kernel/{name}.ko", depends=needs)
+        driver = certify_module_of(self.image("driver.ko", depends="middle,mine",
+                                              softdep="pre: soft absent post: late"))
+        mine = certify_module_of(self.image("mine.ko"))
+        order = certify_driver.load_order(driver, [[mine]], self.kernel, {})
+        self.assertEqual([module.name for module in order], ["mine", "soft", "leaf", "middle"])
+        self.refused("needs the module mine, which kernel 6.1", "WITH=",
+                     of=lambda: certify_driver.load_order(driver, [], self.kernel, {}))
+        one = certify_module_of(self.image("one.ko", depends="two"))
+        two = certify_module_of(self.image("two.ko", depends="one"))
+        self.refused("need each other",
+                     of=lambda: certify_driver.load_order(one, [[two]], self.kernel, {}))
+        client = certify_module_of(self.image("client.ko", depends="dhp"))
+        order = certify_driver.load_order(client, [], self.kernel, {"dhp": self.path("mine.ko")})
+        self.assertEqual([module.file for module in order], ["/dhp/dhp.ko"])
+
+    def test_parameters(self):
+        module = certify_module_of(self.image(
+            "driver.ko", parmtype=["rounds:int", "on:bool", "who:charp"], parm=["who:a name"]))
+        for good in ("", "rounds=0x10 on who=a=b", "rounds=-3", "on=Y"):
+            certify_driver.check_params(good, module)
+        for bad, named in (("size=3", "no parameter 'size'; it has on, rounds, who"),
+                           ("rounds=many", "takes a number (int)"), ("rounds", "needs a value"),
+                           ("on=maybe", "takes Y or N"), ("=3", "is not a parameter")):
+            self.refused("PARAMS", named,
+                         of=lambda bad=bad: certify_driver.check_params(bad, module))
+
+
+def certify_module_of(path):
+    return certify_driver.Module(path)
+
+
+class Words(Scene):
+    """What the command line refuses, before anything is built or booted."""
+
+    def setUp(self):
+        super().setUp()
+        self.patch(certify, BUILD=self.build)
+        self.patch(certify.subprocess, run=forbidden("something was run"))
+        os.mkdir(self.path("driver"))
+        self.file("driver/Kbuild", "obj-m := driver.o\n")
+
+    def bad(self, *words, named):
+        self.words("scripts/certify", certify.main, 2, *words, named=named)
+
+    def test_words(self):
+        driver = ("--driver", self.path("driver"))
+        self.bad(named=["which driver\\?", "DRIVER is a folder"])
+        self.bad("--driver", self.path("absent"), named=["no folder and no file"])
+        self.bad(*driver, "--with", self.path("absent"), named=["no folder and no file"])
+        self.bad(*driver, "--drills", "off_and_no", named=["no drill 'off_and_no'", "off_and_on"])
+        self.bad(*driver, "--drills", "off_and_on off_and_on", named=["names one twice"])
+        for case in "nothing", "", "in_order,":
+            self.bad(*driver, "--drills", f"off_and_on:{case}",
+                     named=["has no test case", "in_order"])
+        for seed in "x", "01", "-1", "9" * 10:
+            self.bad(*driver, "--seed", seed, named=[f"SEED='{seed}' is not a number"])
+        for jobs in "0", "x", "", "-1":
+            self.bad(*driver, "--jobs", jobs, named=[f"JOBS='{jobs}' is not a number"])
+        self.bad(*driver, "--unknown", named=["--unknown"])
+
+    def test_exercise(self):
+        driver = ("--driver", self.path("driver"))
+        for name, text, named in (("absent", None, "there is no file"),
+                                  ("a.py", "#!/usr/bin/env python3\n", "needs /usr/bin/env python3"),
+                                  ("text", "echo\n", "neither a script, which begins with #!/bin/sh")):
+            if text is not None:
+                self.file(name, text)
+            self.bad(*driver, "--exercise", self.path(name), named=["EXERCISE", named])
+        self.bad(*driver, "--exercise", os.path.realpath(sys.executable),
+                 named=["needs libraries", "-static"])
+
+    def test_good_exercises(self):
+        for begin in "#!/bin/sh\n", "#! /bin/bash -e\n", "#!/usr/bin/env perl\n":
+            certify.check_exercise(self.file("exercise", begin))
+
+    def test_drills(self):
+        self.assertEqual(certify.check_drills(""), ["late_cpu", "off_and_on", "memory"])
+        self.assertEqual(certify.check_drills("memory:any off_and_on:x,y late_cpu"),
+                         ["late_cpu", "off_and_on:x,y", "memory:any"])
+
+    def test_kernels(self):
+        self.patch(certify, SETUP="/bin/false")
+        self.patch(certify.subprocess, run=mock.Mock(return_value=mock.Mock(returncode=1)))
+        for kernels, named in ((" ", "names no kernel"), ("6.1 6.1", "names one twice"),
+                               ("nonsense", "no kernel 'nonsense'")):
+            testing.count(testing.tried, "scripts/certify")
+            with self.assertRaisesRegex(certify_module.Refused, named):
+                certify.find_kernels(kernels)
+            testing.count(testing.refused, "scripts/certify")
+
+
+class Verdict(unittest.TestCase):
+    """What is printed."""
+
+    def text(self, report):
+        certify_result.count(report)
+        certify_verdict.set_commands(report)
+        return "\n".join(certify_verdict.verdict(report, "build/certify/x"))
+
+    def test_a_failure(self):
+        report = report_of(exercise="use it.sh", params="a=$1", drills=[
+            ("off_and_on", [("in_order", "each in order", "failed",
+                             [certify_result.Finding("null-pointer", "driver", "came_online",
+                                                     text="BUG: kernel NULL pointer")]),
+                            ("at_random", "at random", "not run", [])]),
+            ("memory", [("in_out", "in and out", "passed", [])])])
+        text = self.text(report)
+        self.assertIn("drill       6.1\n            6.1.0-test\n"
+                      "off_and_on  FAILED: null-pointer\nmemory      passed\n", text)
+        self.assertIn("FAILED: off_and_on on 6.1: each in order\n", text)
+        self.assertIn("  repeat it: make certify DRIVER=path/x EXERCISE='use it.sh' "
+                      "PARAMS='a=$$1' DRILLS=off_and_on:in_order KERNELS=6.1 SEED=7\n", text)
+        self.assertIn("  fault:     a null pointer was used\n"
+                      "  where:     came_online() of driver\n", text)
+        self.assertIn("  usually:   allocate it before\n", text)
+        self.assertIn("not run on 6.1: off_and_on: 1 more test case", text)
+        self.assertNotIn("only loading", text)
+        self.assertTrue(text.endswith("\n1 passed, 1 failed"), text)
+
+    def test_a_step_that_fails_in_each_drill(self):
+        found = [certify_result.Finding("load-failed", "driver", text="it does not load: EINVAL")]
+        report = report_of(drills=[(drill, [("", certify_result.STEPS["setup"], "failed", found)])
+                                   for drill in ("off_and_on", "memory", "suspend")])
+        text = self.text(report)
+        self.assertEqual(text.count("FAILED: off_and_on on 6.1: the driver is loaded\n"), 1)
+        self.assertNotIn("FAILED: memory on", text)
+        self.assertIn("  also in:   memory, suspend\n", text)
+        self.assertIn("DRILLS=off_and_on KERNELS=6.1", text)
+        self.assertIn("only loading and unloading it was exercised", text)
+        self.assertTrue(text.endswith("0 passed, 3 failed"))
+
+    def test_ktap(self):
+        report = report_of(drills=[("off_and_on", [("a", "one", "passed", []), ("b", "two", "skipped",
+                                                                                []), ])])
+        lines = certify_verdict.ktap(4, "6.1", report.kernels[0].drills[0])
+        self.assertEqual(lines, ["# drill: off_and_on on 6.1", "# ok 1 one",
+                                 "# ok 2 two # SKIP why", "# 1..2", "ok 4 off_and_on on 6.1"])
+
+
+class Whole(Scene):
+    """All of it, from the command line to the exit status."""
+
+    def certify(self, *words):
+        printed, said = io.StringIO(), io.StringIO()
+        with mock.patch.object(sys, "argv", ["certify", *words]), \
+                contextlib.redirect_stdout(printed), contextlib.redirect_stderr(said):
+            status = certify.main()
+        return status, printed.getvalue(), said.getvalue()
+
+    def setUp(self):
+        super().setUp()
+        self.patch(certify, BUILD=self.build, build_ours=lambda kernel: {},
+                   find_qemu=lambda: None, find_kernel=lambda name: self.kernel)
+        os.mkdir(self.path("mine"))
+        self.file("mine/Kbuild")
+        with open(self.path("mine/driver.image"), "wb") as file:
+            file.write(module_image(vermagic="6.1.0-test SMP", parmtype="rounds:int"))
+        self.file("kernel/kdir/Makefile", "modules:\n\t@cp $(M)/driver.image $(M)/driver.ko\n")
+        self.words = ("--driver", self.path("mine"), "--drills", "off_and_on", "--kernels", "6.1",
+                      "--seed", "7")
+
+    def test_passed(self):
+        self.boots(tap("off_and_on", ["ok x"]), ["1..1"])
+        status, printed, _ = self.certify(*self.words, "--params", "rounds=3", "--exercise",
+                                          self.file("use", "#!/bin/sh\n"))
+        self.assertEqual((status, printed.splitlines()[-1]), (0, "1 passed, 0 failed"))
+        self.assertIn("\nok 1 off_and_on on 6.1\n1..1\n", printed)
+        folder = os.path.join(self.build, "certify/mine")
+        with open(f"{folder}/report.json", encoding="utf-8") as file:
+            report = json.load(file)
+        self.assertEqual((report["format"], report["passed"], report["seed"], report["kind"]),
+                         (certify_result.FORMAT, 1, 7, "folder"))
+        self.assertEqual(report["kernels"][0]["drills"][0]["cases"][0]["result"], "passed")
+        self.assertTrue(os.path.exists(f"{folder}/report.html"))
+        with open(f"{folder}/6.1/guest/job", encoding="utf-8") as file:
+            self.assertEqual(file.read(), "driver=driver\ndriver_file=/certify/modules/driver.ko\n"
+                             "driver_params=rounds=3\ndriver_with=''\n"
+                             "driver_exercise=/certify/exercise\ncertify_seed=7\n")
+        self.assertEqual(os.listdir(self.path("mine")).count("driver.ko"), 0)
+
+    def test_failed(self):
+        self.boots(tap("off_and_on", ["# finding: class=slow 3 s", "not ok x"], good=False),
+                   ["1..1"])
+        status, printed, _ = self.certify(*self.words)
+        self.assertEqual((status, printed.splitlines()[-1]), (1, "0 passed, 1 failed"))
+        self.assertIn("not ok 1 off_and_on on 6.1\n", printed)
+
+    def test_lost(self):
+        for _ in range(certify_guest.TRIES):
+            self.boots(["vm: up after 3.0 s", "# drill: off_and_on",
+                        "vm: the guest was lost to QEMU"])
+        status, printed, _ = self.certify(*self.words)
+        self.assertEqual((status, printed.splitlines()[-1]), (75, "0 passed, 0 failed"))
+
+    def test_no_boot_for_bad_parameters(self):
+        status, printed, said = self.certify(*self.words, "--params", "round=3")
+        self.assertEqual((status, printed, self.asked), (2, "", []))
+        self.assertIn("no parameter 'round'; it has rounds", said)
+
+
+if __name__ == "__main__":
+    testing.main("scripts/certify", "DRIVER=")
