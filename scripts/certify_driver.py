@@ -13,8 +13,8 @@ import re
 from certify_build import build_dkms, build_folder
 from certify_module import ENDS, Refused, base, info, underscored, unpacked
 
-WHAT = ("DRIVER is a folder with a Kbuild or a Makefile, a DKMS source tree, a module's file (.ko), "
-        "or the name of a module that the guest kernel brings")
+WHAT = ("DRIVER is a folder with a Kbuild or a Makefile, a DKMS source tree, a module's file "
+        "(.ko), or the name of a module that the guest kernel brings")
 
 
 class Module:
@@ -34,6 +34,8 @@ class Source:
     kind = ""
     # Whether a kernel without it can be left out, when the user has not chosen the kernels.
     optional = False
+    # Whether its build may need what the project's own modules leave for drivers.
+    client = False
 
     def __init__(self, text):
         self.text = text
@@ -51,6 +53,11 @@ class Folder(Source):
         self.path = os.path.realpath(path)
         self.name = os.path.basename(self.path)
         self._wanted = wanted
+        for name in ("Kbuild", "Makefile"):
+            if os.path.isfile(os.path.join(self.path, name)):
+                with open(os.path.join(self.path, name), encoding="utf-8",
+                          errors="replace") as file:
+                    self.client = self.client or "dhp" in file.read().lower()
 
     def modules(self, kernel, folder):
         return choose(self.text, self._wanted, build_folder(self.path, kernel, folder))
@@ -150,7 +157,7 @@ def load_order(driver, others, kernel, ours):
     """The modules to load before DRIVER, in order: OTHERS, as the user has listed them, and what
     they need, which is among the driver's own modules, the kernel's, or the project's.
 
-    OTHERS: lists of modules; OURS: path of a module of the project for this kernel, by its name.
+    OTHERS: lists of modules; OURS(): paths of the project's modules for this kernel, by name.
     """
     known = {module.name: module for group in [[driver], *others] for module in group}
     order = []
@@ -176,8 +183,8 @@ def load_order(driver, others, kernel, ours):
 
 
 def found(name, kernel, ours):
-    if name in OURS and name in ours:
-        return Module(ours[name], OURS[name])
+    if name in OURS:
+        return Module(ours()[name], OURS[name])
     path = kernel.file(name)
     return Module(path) if path else None
 
@@ -185,6 +192,7 @@ def found(name, kernel, ours):
 # ---------------------------------------------------------------- parameters
 
 NUMBERS = {"byte", "hexint", "short", "ushort", "int", "uint", "long", "ulong", "ullong"}
+NUMBER = re.compile(r"-?(0[xX][0-9a-fA-F]+|[0-9]+)")
 WORD = re.compile(r"([A-Za-z0-9_.-]+)(?:=(.*))?$")
 
 
@@ -203,7 +211,7 @@ def check_params(params, module):
         kind = known[underscored(name)]
         if value is None and kind not in ("bool", "invbool", ""):
             raise Refused(f"PARAMS: '{name}' needs a value ({kind}); write {name}=VALUE")
-        if kind in NUMBERS and not re.fullmatch(r"-?(0[xX][0-9a-fA-F]+|[0-9]+)", value):
+        if kind in NUMBERS and not NUMBER.fullmatch(value):
             raise Refused(f"PARAMS: '{word}': the module {module.name} takes a number ({kind})")
         if kind in ("bool", "invbool") and value is not None and \
                 not re.fullmatch(r"[yYtT1nNfF0]|[oO][nNfF].*", value):

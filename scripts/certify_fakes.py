@@ -16,7 +16,7 @@ import testing
 Fault = collections.namedtuple("Fault", "kind module function line trace")
 
 
-def faults(text, _driver):
+def faults(text, _driver, _symbols=""):
     """A fault is a line `FAULT KIND MODULE FUNCTION`."""
     found = []
     for line in text.split("\n"):
@@ -48,7 +48,7 @@ import certify_result
 # ---------------------------------------------------------------- what guests print
 
 def tap(drill, lines, number=1, good=True):
-    """As selftests/certify/run.sh prints a drill: LINES are results without numbers, and comments."""
+    """As selftests/certify/run.sh prints a drill. LINES: results without numbers, and comments."""
     cases = [line for line in lines if not line.startswith("#")]
     said = [f"# drill: {drill}", "# TAP version 13", f"# 1..{len(cases)}"]
     for line in lines:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Puts a driver through drills in guests of one kernel: which drills share a guest, what is in it, and
-what happens after a drill that has ended its guest.
+"""Puts a driver through drills in guests of one kernel: which drills share a guest, what is in it,
+and what happens after a drill that has ended its guest.
 
 Not here: what a driver is (certify_driver.py), and what the output means (certify_result.py).
 """
@@ -15,8 +15,8 @@ import subprocess
 import threading
 import time
 
-from certify_result import (FAILED, LOST, NOT_RUN, STEPS, Case, Drill, Finding, Guest, Ktap, conclude,
-                            judge_drill, spans_of_drills)
+from certify_result import (FAILED, LOST, NOT_RUN, STEPS, Case, Drill, Finding, Guest, Ktap,
+                            conclude, judge_drill, spans_of_drills)
 
 TOP = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 CHECK = os.path.join(TOP, "scripts/check")

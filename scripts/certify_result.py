@@ -15,8 +15,8 @@ report.json is a Report as below, each class an object with the names of its fie
   Finding  one thing that a case has found. Its kind is one of those in certify_words.py, or
            "failed": the case has failed, and its output is all that is known
 
-A result is "passed", "failed", "skipped" (reason says why), "lost" (QEMU has lost the guest each time,
-which proves nothing), or "not run" (reason says why). Times are seconds. A case's console is the
+A result is "passed", "failed", "skipped" (reason says why), "lost" (QEMU has lost the guest each
+time, which proves nothing), or "not run" (reason says why). Times are seconds. A case's console is the
 kernel's log from the case's mark to the next one, with the kernel's time stamps.
 """
 
@@ -232,6 +232,16 @@ def spans_of_drills(text, names):
     return dict(zip(names, runs.values()))
 
 
+# What lib/driver.sh writes when it has loaded the driver: lines of /proc/kallsyms.
+SYMBOL = re.compile(r"certify: symbol (.*)")
+
+
+def symbols_of(log):
+    """Where the driver's functions were, to name them when it is unloaded."""
+    return "\n".join(found[1] for span in log for line in span.lines
+                     if (found := SYMBOL.search(line)))
+
+
 def shortened(lines):
     if len(lines) > CONSOLE_LINES:
         half = CONSOLE_LINES // 2
@@ -267,25 +277,29 @@ def said_findings(case, module):
     return []
 
 
-def console_findings(lines, module):
+def console_findings(lines, module, symbols):
     """What the kernel has reported, each fault once."""
     found = {}
-    for fault in certify_console.faults("\n".join(lines), module):
+    for fault in certify_console.faults("\n".join(lines), module, symbols):
         key = (fault.kind, fault.module, fault.function)
         if key in found:
             found[key].times += 1
         else:
             found[key] = Finding(fault.kind, fault.module or "", fault.function or "",
-                                 text=fault.line or "", trace=list(fault.trace or ()),
+                                 text=fault.line or "", trace=lines_of(fault.trace),
                                  source="console")
     return list(found.values())
 
 
-def judge(case, span, module):
+def lines_of(trace):
+    return trace.split("\n") if isinstance(trace, str) else list(trace or ())
+
+
+def judge(case, span, module, symbols):
     """Adds to a case what was found during it; a case with a finding has failed."""
-    lines = span.lines if span else []
+    lines = [line for line in (span.lines if span else []) if not SYMBOL.search(line)]
     case.console = shortened(lines)
-    case.findings += console_findings(lines, module)
+    case.findings += console_findings(lines, module, symbols)
     if case.result == FAILED:
         case.findings += said_findings(case, module)
         if not case.findings:
@@ -300,6 +314,7 @@ SETUP_FAILED = "setup failed: "
 
 def judge_drill(drill, log, module, names):
     """Completes a drill from its part of the console. NAMES: of its test cases, by their titles."""
+    symbols = symbols_of(log or [])
     by_number = {span.number: span for span in log or [] if span.title != "teardown"}
     # A drill that could not load the driver has failed once, not once for each of its cases.
     first = drill.cases[0] if drill.cases else None
@@ -308,26 +323,26 @@ def judge_drill(drill, log, module, names):
         for case in drill.cases:
             case.result, case.reason, case.output = NOT_RUN, "the driver was not loaded", []
         drill.cases.insert(0, step("setup", output))
-        judge(drill.cases[0], by_number.get(0), module)
+        judge(drill.cases[0], by_number.get(0), module, symbols)
     else:
         for number, case in enumerate(drill.cases, 1):
             if case.title not in STEPS.values():
-                judge(case, by_number.get(number), module)
-        judge_step(drill, "setup", by_number.get(0), module)
-    judge_step(drill, "teardown", next((span for span in log or [] if span.title == "teardown"),
-                                       None), module)
+                judge(case, by_number.get(number), module, symbols)
+        judge_step(drill, "setup", by_number.get(0), module, symbols)
+    last = next((span for span in log or [] if span.title == "teardown"), None)
+    judge_step(drill, "teardown", last, module, symbols)
     for case in drill.cases:
         case.name = case.name or names.get(case.title, "")
     conclude(drill)
 
 
-def judge_step(drill, name, span, module):
+def judge_step(drill, name, span, module, symbols):
     """Adds the step to the drill's cases if something was found then."""
     known = [case for case in drill.cases if case.title == STEPS[name]]
     case = known[0] if known else step(name, [])
     if not known:
         case.result = PASSED
-    judge(case, span, module)
+    judge(case, span, module, symbols)
     if case.result == FAILED and not known:
         drill.cases.insert(0 if name == "setup" else len(drill.cases), case)
 
