@@ -51,7 +51,8 @@ class Folder(Source):
     def __init__(self, text, path, wanted):
         super().__init__(text)
         self.path = os.path.realpath(path)
-        self.name = os.path.basename(self.path)
+        # The kernel's build cannot work in every folder, see scripts/setup.
+        self.name = re.sub(r"[^A-Za-z0-9_.+-]", "_", os.path.basename(self.path)) or "driver"
         self._wanted = wanted
         for name in ("Kbuild", "Makefile"):
             if os.path.isfile(os.path.join(self.path, name)):
@@ -197,7 +198,7 @@ WORD = re.compile(r"([A-Za-z0-9_.-]+)(?:=(.*))?$")
 
 
 def check_params(params, module):
-    """Refuses what the kernel would refuse, or would ignore: an unknown parameter is only logged."""
+    """Refuses what the kernel would refuse or ignore: it only logs an unknown parameter."""
     known = {underscored(name): kind for name, kind in module.info.parameters.items()}
     has = ", ".join(sorted(known)) or "none"
     for word in params.split():

@@ -72,19 +72,24 @@ def console(*lines):
 
 
 FAKE_CHECK = """#!{python}
-import json, os, re, sys
+import json, os, re, sys, time
 folder = {folder!r}
 with open(folder + "/boots") as file:
     boots = json.load(file)
-asked = folder + "/asked"
-number = len(open(asked).readlines()) if os.path.exists(asked) else 0
-with open(asked, "a") as file:
+number = 0
+while True:
+    try:
+        os.mkdir(f"{{folder}}/vm/{{number}}")
+        break
+    except FileExistsError:
+        number += 1
+with open(folder + "/asked", "a") as file:
     file.write(json.dumps(sys.argv[1:]) + "\\n")
 token = re.search("certify: [^']+", " ".join(sys.argv))[0]
-os.makedirs(f"{{folder}}/vm/{{number}}")
 with open(f"{{folder}}/vm/{{number}}/console.log", "w") as file:
     file.write(token + "\\n" + boots[number]["log"])
-print("\\n".join(boots[number]["lines"]))
+print("\\n".join(boots[number]["lines"]), flush=True)
+time.sleep(boots[number]["sleeps"])
 """
 
 
@@ -93,11 +98,13 @@ class Scene(testing.Refusals):
 
     def setUp(self):
         super().setUp()
+        os.mkdir(self.path("vm"))
         os.mkdir(self.path("drills"))
         self.file("drills/drill_off_and_on.sh", "".join(
             f"test_case {name} '{title}'\n" for name, title in
             (("x", "x"), ("y", "y"), ("in_order", "each in order"), ("at_random", "at random"))))
-        self.file("drills/drill_late_cpu.sh", "test_case x 'x'\n")
+        self.file("drills/drill_late_cpu.sh", "#!/bin/sh\n# SPDX\n#\n# If this fails,\n"
+                                              "# it fails.\n\ntest_case x 'x'\n")
         self.file("drills/drill_memory.sh", 'test_case x_$kind "x $kind"\n')
         self.patch(certify_guest, DRILLS=self.path("drills"))
         os.makedirs(self.path("kernel/kdir"))
@@ -111,9 +118,9 @@ class Scene(testing.Refusals):
                    CONSOLES=os.path.join(self.folder, "vm/*/console.log"))
         self._boots = []
 
-    def boots(self, *lines, log=""):
-        """The next guest prints these lists of lines, and has this log."""
-        self._boots.append({"lines": sum(lines, []), "log": log})
+    def boots(self, *lines, log="", sleeps=0):
+        """The next guest prints these lists of lines, has this log, and sleeps before it ends."""
+        self._boots.append({"lines": sum(lines, []), "log": log, "sleeps": sleeps})
         self.file("boots", json.dumps(self._boots))
 
     @property

@@ -31,8 +31,8 @@ NAMES = ("late_cpu", "off_and_on", "real_cpus", "memory", "roll_back", "refusals
 ORDINARY = ("--cpus", "3", "--maxcpus", "6")
 OPTIONS = {"late_cpu": ("--cpus", "4", "--maxcpus", "6", "--append", "maxcpus=1")}
 
-BOOT_SECONDS = 300    # a busy host boots slowly
-DRILL_SECONDS = 600   # more than any drill takes
+# A drill that takes longer hangs. Its kernel mostly says so much earlier.
+DRILL_SECONDS = 900
 SLOW = {"debug": 3, "kcsan": 3}
 TRIES = 3             # of a drill whose guest is lost to QEMU
 
@@ -56,6 +56,13 @@ def makes_cases(drill):
     """Whether it has test cases whose names only the drill itself knows."""
     with open(os.path.join(DRILLS, f"drill_{drill}.sh"), encoding="utf-8") as file:
         return bool(re.search(r"^\s*test_case \S*\$", file.read(), re.MULTILINE))
+
+
+def describe(drill):
+    """What its first comment says."""
+    with open(os.path.join(DRILLS, f"drill_{drill}.sh"), encoding="utf-8") as file:
+        comment = re.search(r"^#\n((?:# .*\n)+)", file.read(), re.MULTILINE)
+    return " ".join(comment[1].replace("\n# ", " ").removeprefix("# ").split()) if comment else ""
 
 
 def drill_of(chosen):
@@ -116,8 +123,8 @@ def command_for(chosen, token):
 
 LOST_GUEST = re.compile(r"vm: the guest was lost to QEMU")
 NO_TIME = re.compile(r"vm: no end after ")
-COMPLAINT = re.compile(r"(?:vm|check|setup|modules|kernel): (.*)")
-CHATTER = re.compile(r"vm: (?:booting|up after|asking another guest) ")
+COMPLAINT = re.compile(r"(?:vm|check): (.*)")
+CHATTER = re.compile(r"vm: (?:booting|up after|asking another guest|no names for) ")
 
 
 class Boot:
@@ -127,17 +134,21 @@ class Boot:
     running = set()
     stopped = False
 
-    def __init__(self, kernel, chosen, options, certify, seconds, seed):
+    def __init__(self, kernel, chosen, options, certify, seed):
         self.ktap = Ktap()
         self.lost = self.late = self.up = False
         self.message = ""
         self.console = ""
         self.status = None
         self.output = []
-        self._chosen = chosen
+        # Of one drill; qemu/vm, which also times the boot, has longer to say why.
+        self._limit = DRILL_SECONDS * SLOW.get(kernel.name, 1)
+        self._timer = None
+        self._drill = None
         self._token = f"{os.getpid()}-{kernel.name.replace('/', '_')}-{time.monotonic_ns()}"
         self._command = [CHECK, "--guest", "--once", "--run", command_for(chosen, self._token),
-                         *options, "--add", f"{certify}:/certify", "--timeout", str(seconds)]
+                         *options, "--add", f"{certify}:/certify",
+                         "--timeout", str(self._limit * (len(chosen) + 1))]
         self._environment = {**os.environ, "KERNEL": kernel.name, "DHP_SEED": str(seed)}
 
     def run(self, on_drill, on_line):
@@ -154,8 +165,11 @@ class Boot:
             with process.stdout:
                 for line in process.stdout:
                     self._line(line.rstrip("\n"), on_drill, on_line)
+                    self._watch(process)
             self.status = process.wait()
         finally:
+            if self._timer:
+                self._timer.cancel()
             with Boot.starting:
                 Boot.running.discard(process)
             end(process)
@@ -173,6 +187,21 @@ class Boot:
             if not CHATTER.match(line):
                 self.message = self.message or found[1]
         on_line(line)
+
+    def _watch(self, process):
+        """Gives a drill that has begun its time."""
+        if self.ktap.drill and self.ktap.drill is not self._drill:
+            self._drill = self.ktap.drill
+            if self._timer:
+                self._timer.cancel()
+            self._timer = threading.Timer(self._limit, self._expire, (process,))
+            self._timer.daemon = True
+            self._timer.start()
+
+    def _expire(self, process):
+        self.late = True
+        self.message = f"{self._drill.name} has not ended after {self._limit} seconds"
+        end(process)
 
     def _read_console(self):
         for path in sorted(glob.glob(CONSOLES), reverse=True):
@@ -196,7 +225,10 @@ class Boot:
 
 def end(process):
     if process.poll() is None:
-        os.killpg(process.pid, signal.SIGTERM)  # scripts/check ends its guest
+        try:
+            os.killpg(process.pid, signal.SIGTERM)  # scripts/check ends its guest
+        except ProcessLookupError:  # it has ended meanwhile
+            pass
         process.wait()
 
 
@@ -240,8 +272,7 @@ class Kernel:
         """Runs one guest; returns how many of these drills have had their chance, or None if the
         guest was never up."""
         kernel, show = self._kernel, self._show
-        seconds = (BOOT_SECONDS + DRILL_SECONDS * len(drills)) * SLOW.get(kernel.name, 1)
-        boot = Boot(kernel, drills, options, self._certify, seconds, self._seed)
+        boot = Boot(kernel, drills, options, self._certify, self._seed)
         guest = Guest(drills, list(options))
         self._result.guests.append(guest)
         show.where(kernel, "boots a guest for " + ", ".join(drills))
@@ -285,7 +316,8 @@ class Kernel:
             return len(done) or None
         if not boot.up and not boot.ktap.drill and not done:
             guest.end = "none"
-            self._show.say(self._kernel, f"no guest: {guest.message or boot.output[-1:]}")
+            guest.message = guest.message or "".join(boot.output[-1:]) or "no guest was up"
+            self._show.say(self._kernel, f"no guest: {guest.message}")
             return None
         if boot.lost:
             return len(done) + self._lose(guest, current)
@@ -351,6 +383,6 @@ class Kernel:
         for one in drills:
             case = Case("", "a guest runs the drill", FAILED,
                         findings=[Finding("failed", source="host",
-                                          text=guest.message or "no guest was up")])
+                                          text=guest.message)])
             self._add(Drill(drill_of(one), FAILED, guest=len(self._result.guests) - 1,
                             cases=[case]))

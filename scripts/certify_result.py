@@ -16,8 +16,8 @@ report.json is a Report as below, each class an object with the names of its fie
            "failed": the case has failed, and its output is all that is known
 
 A result is "passed", "failed", "skipped" (reason says why), "lost" (QEMU has lost the guest each
-time, which proves nothing), or "not run" (reason says why). Times are seconds. A case's console is the
-kernel's log from the case's mark to the next one, with the kernel's time stamps.
+time, which proves nothing), or "not run" (reason says why). Times are seconds. A case's console is
+the kernel's log from the case's mark to the next one, with the kernel's time stamps.
 """
 
 import dataclasses
@@ -257,7 +257,8 @@ SAID = re.compile(r"finding: class=(\S+)((?: (?:function|object)=\S*)*) ?(.*)")
 # What lib/driver.sh says when it cannot do its part.
 WORDS = ((re.compile(r"the driver does not load"), "load-failed"),
          (re.compile(r"the driver does not unload|cannot unload "), "unload-failed"),
-         (re.compile(r"the exercise failed"), "exercise-failed"))
+         (re.compile(r"the exercise failed"), "exercise-failed"),
+         (re.compile(r"bad in the kernel's log:"), "other-splat"))
 
 
 def said_findings(case, module):
@@ -272,8 +273,8 @@ def said_findings(case, module):
         return found
     for line in case.output:
         for pattern, kind in WORDS:
-            if pattern.search(line):
-                return [Finding(kind, module, text=line)]
+            if words := pattern.search(line):
+                return [Finding(kind, module, text=line[words.start():])]
     return []
 
 

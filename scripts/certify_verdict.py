@@ -108,8 +108,8 @@ def cell(drills):
     results = [drill.result for drill in drills]
     if FAILED in results:
         kinds = dict.fromkeys(finding.kind for drill in drills for case in drill.cases
-                              for finding in case.findings)
-        return f"FAILED: {', '.join(kinds)}"
+                              for finding in case.findings if finding.kind in WORDS)
+        return ": ".join(["FAILED", ", ".join(kinds)] if kinds else ["FAILED"])
     return results[0] if results else "-"
 
 
@@ -169,6 +169,11 @@ def remarks(report):
         yield ("Nothing used the driver: without EXERCISE=, only loading and unloading it was "
                "exercised.")
     for kernel in report.kernels:
+        for number, guest in enumerate(kernel.guests):
+            if "console: " in guest.message and not any(
+                    drill.guest == number and drill.result == FAILED for drill in kernel.drills):
+                yield (f"on {kernel.name}: {guest.message}, which is not the driver's doing, see "
+                       f"{guest.console}")
         for drill in kernel.drills:
             if drill.result in (SKIPPED, LOST) and drill.reason:
                 yield f"{drill.result} on {kernel.name}: {drill.name}: {drill.reason}"

@@ -14,13 +14,12 @@ import unittest
 from unittest import mock
 
 import testing
-from certify_fakes import Scene, console, module_image, report_of, tap
+from certify_fakes import Scene, console, module_image, tap
 from testing import forbidden
 
 import certify_guest
 import certify_module
 import certify_result
-import certify_verdict
 
 certify = testing.load("certify", "scripts/certify")
 
@@ -57,6 +56,7 @@ class Results(unittest.TestCase):
     def test_words_of_the_framework(self):
         for said, kind in (("the driver does not unload", "unload-failed"),
                            ("the exercise failed with status 1: no", "exercise-failed"),
+                           ("bad in the kernel's log:", "other-splat"),
                            ("expected '1', is '2'", "failed")):
             drill = self.drill(tap("off_and_on", [f"# {said}", "not ok x"]))
             self.assertEqual([one.kind for one in drill.cases[0].findings], [kind])
@@ -197,6 +197,16 @@ class Guests(Scene):
         self.assertEqual((case.title, [one.kind for one in case.findings]), ("x", ["hang"]))
         self.assertEqual(self.ends(), ["time"])
 
+    def test_a_drill_that_takes_too_long(self):
+        self.patch(certify_guest, DRILL_SECONDS=testing.SHORT)
+        self.boots(["vm: up after 3.0 s", "# drill: off_and_on"], sleeps=testing.PATIENCE,
+                   log=console("MARK 5.0 setup", "MARK 5.1 x"))
+        self.boots(tap("memory", ["ok y"]), ["1..1"])
+        self.drills("off_and_on", "memory")
+        found = self.result.drills[0].cases[0].findings
+        self.assertEqual([one.kind for one in found], ["hang"])
+        self.assertIn("off_and_on has not ended after", found[0].text)
+
     def test_a_lost_guest_is_tried_again(self):
         lost = "vm: the guest was lost to QEMU, during the test: y"
         self.boots(["vm: up after 3.0 s", *tap("off_and_on", ["ok x"]), "# drill: memory", lost])
@@ -283,54 +293,6 @@ class Words(Scene):
             testing.count(testing.refused, "scripts/certify")
 
 
-class Verdict(unittest.TestCase):
-    """What is printed."""
-
-    def text(self, report):
-        certify_result.count(report)
-        certify_verdict.set_commands(report)
-        return "\n".join(certify_verdict.verdict(report, "build/certify/x"))
-
-    def test_a_failure(self):
-        report = report_of(exercise="use it.sh", params="a=$1", drills=[
-            ("off_and_on", [("in_order", "each in order", "failed",
-                             [certify_result.Finding("null-pointer", "driver", "came_online",
-                                                     text="BUG: kernel NULL pointer")]),
-                            ("at_random", "at random", "not run", [])]),
-            ("memory", [("in_out", "in and out", "passed", [])])])
-        text = self.text(report)
-        self.assertIn("drill       6.1\n            6.1.0-test\n"
-                      "off_and_on  FAILED: null-pointer\nmemory      passed\n", text)
-        self.assertIn("FAILED: off_and_on on 6.1: each in order\n", text)
-        self.assertIn("  repeat it: make certify DRIVER=path/x EXERCISE='use it.sh' "
-                      "PARAMS='a=$$1' DRILLS=off_and_on:in_order KERNELS=6.1 SEED=7\n", text)
-        self.assertIn("  fault:     a null pointer was used\n"
-                      "  where:     came_online() of driver\n", text)
-        self.assertIn("  usually:   allocate it before\n", text)
-        self.assertIn("not run on 6.1: off_and_on: 1 more test case", text)
-        self.assertNotIn("only loading", text)
-        self.assertTrue(text.endswith("\n1 passed, 1 failed"), text)
-
-    def test_a_step_that_fails_in_each_drill(self):
-        found = [certify_result.Finding("load-failed", "driver", text="it does not load: EINVAL")]
-        report = report_of(drills=[(drill, [("", certify_result.STEPS["setup"], "failed", found)])
-                                   for drill in ("off_and_on", "memory", "suspend")])
-        text = self.text(report)
-        self.assertEqual(text.count("FAILED: off_and_on on 6.1: the driver is loaded\n"), 1)
-        self.assertNotIn("FAILED: memory on", text)
-        self.assertIn("  also in:   memory, suspend\n", text)
-        self.assertIn("DRILLS=off_and_on KERNELS=6.1", text)
-        self.assertIn("only loading and unloading it was exercised", text)
-        self.assertTrue(text.endswith("0 passed, 3 failed"))
-
-    def test_ktap(self):
-        report = report_of(drills=[("off_and_on", [("a", "one", "passed", []),
-                                                   ("b", "two", "skipped", [])])])
-        lines = certify_verdict.ktap(4, "6.1", report.kernels[0].drills[0])
-        self.assertEqual(lines, ["# drill: off_and_on on 6.1", "# ok 1 one",
-                                 "# ok 2 two # SKIP why", "# 1..2", "ok 4 off_and_on on 6.1"])
-
-
 class Whole(Scene):
     """All of it, from the command line to the exit status."""
 
@@ -371,6 +333,49 @@ class Whole(Scene):
                              "driver_params=rounds=3\ndriver_with=''\n"
                              "driver_exercise=/certify/exercise\ncertify_seed=7\n")
         self.assertEqual(os.listdir(self.path("mine")).count("driver.ko"), 0)
+
+    def test_two_kernels_at_a_time(self):
+        self.patch(certify, find_kernel=lambda name: certify.certify_module.Kernel(
+            name, self.path("kernel")))
+        for _ in range(2):
+            self.boots(tap("off_and_on", ["ok x"]), ["1..1"], sleeps=testing.SHORT)
+        words = [word if word != "6.1" else "6.1 debug" for word in self.words]
+        status, printed, _ = self.certify(*words, "--jobs", "2")
+        self.assertEqual((status, printed.splitlines()[-1]), (0, "2 passed, 0 failed"))
+        self.assertRegex(printed, "drill +6.1 +debug\n")
+        self.assertRegex(printed, "off_and_on +passed +passed\n")
+
+    def test_interrupted(self):
+        self.boots(["# drill: off_and_on"], sleeps=testing.PATIENCE)
+        self.patch(certify.Show, where=mock.Mock(side_effect=KeyboardInterrupt))
+        self.addCleanup(setattr, certify_guest.Boot, "stopped", False)
+        with self.assertRaises(KeyboardInterrupt):
+            self.certify(*self.words)
+        self.assertEqual(certify_guest.Boot.running, set())
+        self.assertFalse(os.path.exists(os.path.join(self.build, "certify/mine/report.json")))
+
+    def test_help(self):
+        with self.assertRaises(SystemExit) as end:
+            self.certify("--help")
+        self.assertEqual(end.exception.code, 0)
+        self.assertEqual(certify_guest.describe("late_cpu"), "If this fails, it fails.")
+
+    def test_a_kernel_without_the_module(self):
+        def find(name):
+            if name == "6.1":
+                return self.kernel
+            os.makedirs(self.path("other/modules"), exist_ok=True)
+            self.file("other/release", "6.1.0-other\n")
+            return certify_module.Kernel(name, self.path("other"))
+        self.patch(certify, find_kernel=find)
+        with open(self.path("kernel/modules/zram.ko"), "wb") as file:
+            file.write(module_image(vermagic="6.1.0-test SMP"))
+        self.boots(tap("off_and_on", ["ok x"]), ["1..1"])
+        words = ("--driver", "zram", "--drills", "off_and_on")
+        status, printed, said = self.certify(*words)
+        self.assertEqual((status, printed.splitlines()[-1]), (0, "1 passed, 0 failed"))
+        self.assertIn("without kernel debug: there is no folder and no file 'zram'", said)
+        self.assertEqual(self.certify(*words, "--kernels", "6.1 debug")[0], 2)
 
     def test_failed(self):
         self.boots(tap("off_and_on", ["# finding: class=slow 3 s", "not ok x"], good=False),

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Tests of what DRIVER= and WITH= of `make certify` may be, and of building them. Nothing is booted.
+"""Tests of what DRIVER= and WITH= of `make certify` may be, and of building them.
 
 A fake build tree turns NAME.image into NAME.ko.
 """
