@@ -164,5 +164,5 @@ style: tools
 
 clean:
 	rm -rf build/modules build/install build/check.* build/check-kernels build/coverage build/vm
-	rm -rf build/guest/init build/guest/keep-tlb build/bench build/bench.json
+	rm -rf build/guest/init build/guest/keep-tlb build/bench build/bench.json build/certify
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -25,11 +25,11 @@ KDIRS = ("KDIR", "KERNELDIR", "KERNEL_DIR", "KERN_DIR", "KERNEL_SRC", "KSRC")
 
 # DKMS runs shell code that the tree brings; so does this, with DKMS' own variables.
 READ_DKMS = r"""
-set -e
 kernelver=$1 kernel_source_dir=$2 dkms_tree=$3 source_tree=$3/source arch=x86_64
 . ./dkms.conf >&2
 echo "name=$PACKAGE_NAME"
 echo "version=$PACKAGE_VERSION"
+[[ $kernelver =~ ${BUILD_EXCLUSIVE_KERNEL-} ]] || echo "only=$BUILD_EXCLUSIVE_KERNEL"
 """
 READ_BUILD = READ_DKMS + r"""
 echo "make=${MAKE[0]-}"
@@ -94,10 +94,13 @@ def read_dkms(script, source, where, kernel, tree):
         key, _, value = line.partition("=")
         conf.setdefault(key, []).append(value)
     for key, name in ("name", "PACKAGE_NAME"), ("version", "PACKAGE_VERSION"):
-        if done.returncode or not re.fullmatch(r"[\w.+~-]+", conf.get(key, [""])[0]):
+        if not re.fullmatch(r"[\w.+~-]+", conf.get(key, [""])[0]):
             said = done.stderr.strip().splitlines()
             raise Refused(f"'{source}/dkms.conf' sets no {name}" +
                           (f": {said[-1]}" if said else ""))
+    if "only" in conf:
+        raise Refused(f"'{source}/dkms.conf' is not for kernel {kernel.name} ({kernel.release}): "
+                      f"BUILD_EXCLUSIVE_KERNEL is {conf['only'][0]}")
     return conf
 
 

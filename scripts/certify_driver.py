@@ -154,13 +154,14 @@ def choose(text, wanted, paths):
 OURS = {"dhp": "/dhp/dhp.ko"}
 
 
-def load_order(driver, others, kernel, ours):
-    """The modules to load before DRIVER, in order: OTHERS, as the user has listed them, and what
-    they need, which is among the driver's own modules, the kernel's, or the project's.
+def load_order(modules, others, kernel, ours):
+    """The modules to load for MODULES[0], in order, and that one: OTHERS, as the user has listed
+    them, and what they need. That is among what is built with them, the kernel's modules, or the
+    project's.
 
-    OTHERS: lists of modules; OURS(): paths of the project's modules for this kernel, by name.
+    OTHERS: lists like MODULES; OURS(): paths of the project's modules for this kernel, by name.
     """
-    known = {module.name: module for group in [[driver], *others] for module in group}
+    known = {module.name: module for group in [*others, modules] for module in group}
     order = []
 
     def add(module, path):
@@ -177,10 +178,9 @@ def load_order(driver, others, kernel, ours):
         if module not in order:
             order.append(module)
 
-    for group in others:
+    for group in [*others, modules]:
         add(group[0], [])
-    add(driver, [])
-    return [module for module in order if module is not driver]
+    return order
 
 
 def found(name, kernel, ours):

@@ -1,9 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Tests of `make certify` on the host, with a fake scripts/check: no guest is booted.
-
-certify_fakes.py has the fakes. Not here: what is bad on a console, which has tests of its own.
-"""
+"""Tests of `make certify` with a fake scripts/check: no guest is booted. certify_fakes.py has it."""
 
 import contextlib
 import io

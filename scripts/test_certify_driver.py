@@ -94,6 +94,10 @@ class Drivers(testing.Refusals):
         self.file("tree/dkms.conf", "if\n")
         self.refused("dkms.conf' sets no PACKAGE_NAME: ", "syntax error",
                      of=lambda: self.modules(path))
+        self.file("tree/dkms.conf", "PACKAGE_NAME=pack\nPACKAGE_VERSION=1\n"
+                                    "BUILD_EXCLUSIVE_KERNEL='^5'\n")
+        self.refused("is not for kernel 6.1", "BUILD_EXCLUSIVE_KERNEL is ^5",
+                     of=lambda: self.modules(path))
         self.file("tree/dkms.conf", "PACKAGE_NAME=pack\nPACKAGE_VERSION=1\nMAKE[0]=true\n"
                                     "BUILT_MODULE_NAME[0]=other\n")
         self.refused("dkms.conf lists other.ko", of=lambda: self.modules(path))
@@ -142,20 +146,23 @@ class Drivers(testing.Refusals):
         for name, needs in ("leaf", ""), ("middle", "leaf"), ("soft", ""):
             self.image(f"kernel/modules/kernel/{name}.ko", depends=needs)
         driver = module_of(self.image("driver.ko", depends="middle,mine",
-                                              softdep="pre: soft absent post: late"))
+                                      softdep="pre: soft absent post: late"))
         mine = module_of(self.image("mine.ko"))
-        order = certify_driver.load_order(driver, [[mine]], self.kernel, dict)
-        self.assertEqual([module.name for module in order], ["mine", "soft", "leaf", "middle"])
+        order = certify_driver.load_order([driver, module_of(self.image("unused.ko"))],
+                                          [[mine]], self.kernel, dict)
+        self.assertEqual([module.name for module in order],
+                         ["mine", "soft", "leaf", "middle", "driver"])
         self.refused("needs the module mine, which kernel 6.1", "WITH=",
-                     of=lambda: certify_driver.load_order(driver, [], self.kernel, dict))
+                     of=lambda: certify_driver.load_order([driver], [], self.kernel, dict))
         one = module_of(self.image("one.ko", depends="two"))
         two = module_of(self.image("two.ko", depends="one"))
         self.refused("need each other",
-                     of=lambda: certify_driver.load_order(one, [[two]], self.kernel, dict))
+                     of=lambda: certify_driver.load_order([one], [[two]], self.kernel, dict))
         client = module_of(self.image("client.ko", depends="dhp"))
-        order = certify_driver.load_order(client, [], self.kernel,
+        order = certify_driver.load_order([client], [], self.kernel,
                                           lambda: {"dhp": self.path("mine.ko")})
-        self.assertEqual([module.file for module in order], ["/dhp/dhp.ko"])
+        self.assertEqual([module.file for module in order],
+                         ["/dhp/dhp.ko", "/certify/modules/client.ko"])
 
     def test_parameters(self):
         module = module_of(self.image(
