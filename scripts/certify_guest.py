@@ -124,7 +124,7 @@ def command_for(chosen, token):
 LOST_GUEST = re.compile(r"vm: the guest was lost to QEMU")
 NO_TIME = re.compile(r"vm: no end after ")
 COMPLAINT = re.compile(r"(?:vm|check): (.*)")
-CHATTER = re.compile(r"vm: (?:booting|up after|asking another guest|no names for) ")
+CHATTER = re.compile(r"vm: (?:booting|up after|asking another guest|no names for|no KVM here)\b")
 
 
 class Boot:
@@ -144,6 +144,7 @@ class Boot:
         # Of one drill; qemu/vm, which also times the boot, has longer to say why.
         self._limit = DRILL_SECONDS * SLOW.get(kernel.name, 1)
         self._timer = None
+        self._expired = False
         self._drill = None
         self._token = f"{os.getpid()}-{kernel.name.replace('/', '_')}-{time.monotonic_ns()}"
         self._command = [CHECK, "--guest", "--once", "--run", command_for(chosen, self._token),
@@ -173,6 +174,8 @@ class Boot:
             with Boot.starting:
                 Boot.running.discard(process)
             end(process)
+        if Boot.stopped:
+            raise KeyboardInterrupt
         self.console = self._read_console()
 
     def _line(self, line, on_drill, on_line):
@@ -184,8 +187,8 @@ class Boot:
         if found := COMPLAINT.match(line):
             self.lost = self.lost or bool(LOST_GUEST.match(line))
             self.late = self.late or bool(NO_TIME.match(line))
-            if not CHATTER.match(line):
-                self.message = self.message or found[1]
+            if not CHATTER.match(line) and not self._expired:
+                self.message = found[1]  # the last one is the reason
         on_line(line)
 
     def _watch(self, process):
@@ -199,7 +202,7 @@ class Boot:
             self._timer.start()
 
     def _expire(self, process):
-        self.late = True
+        self.late = self._expired = True
         self.message = f"{self._drill.name} has not ended after {self._limit} seconds"
         end(process)
 

@@ -123,18 +123,20 @@ def paragraphs(report):
         if not key[1]:
             key = (*key, drill.name, case.title)
         groups.setdefault(key, []).append((kernel, drill, case))
+    advised = set()
     for group in groups.values():
-        yield from paragraph(report, *group[0], [drill.name for _, drill, _ in group[1:]])
+        yield from paragraph(report, *group[0], [drill.name for _, drill, _ in group[1:]], advised)
 
 
-def paragraph(report, kernel, drill, case, others):
+def paragraph(report, kernel, drill, case, others, advised):
+    """ADVISED: kinds whose advice has been given."""
     yield ""
     yield f"FAILED: {drill.name} on {kernel.name}: {case.title}"
     if others:
         yield from field("also in", ", ".join(others))
     yield from field("repeat it", case.repeat or repeat(report, kernel, drill, case), wrap=False)
     for finding in case.findings:
-        title, advice = words(finding.kind)
+        title, advice = words(finding.kind)[:2]
         times = f" ({finding.times} times)" if finding.times > 1 else ""
         yield from field("fault", title + times)
         where = place(finding)
@@ -144,7 +146,8 @@ def paragraph(report, kernel, drill, case, others):
             yield from field("object", finding.object)
         if finding.text:
             yield from field("seen", finding.text, wrap=False)
-        yield from field("usually", advice)
+        yield from field("usually", "see above" if finding.kind in advised else advice)
+        advised.add(finding.kind)
     # What a finding's line does not say.
     said = [line for line in case.output if line.strip() and "finding: class=" not in line and
             line not in [finding.text for finding in case.findings]]

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Tests of `make certify` with a fake scripts/check: no guest is booted. certify_fakes.py has it."""
+"""Tests of `make certify` with a fake scripts/check, which certify_fakes.py has: nothing is booted.
+"""
 
 import contextlib
 import io
@@ -283,7 +284,8 @@ class Words(Scene):
         self.patch(certify, SETUP="/bin/false")
         self.patch(certify.subprocess, run=mock.Mock(return_value=mock.Mock(returncode=1)))
         for kernels, named in ((" ", "names no kernel"), ("6.1 6.1", "names one twice"),
-                               ("nonsense", "no kernel 'nonsense'")):
+                               ("6.1 nonsense", "no kernel 'nonsense'"),
+                               ("9.9", "no kernel '9.9'")):
             testing.count(testing.tried, "scripts/certify")
             with self.assertRaisesRegex(certify_module.Refused, named):
                 certify.find_kernels(kernels)

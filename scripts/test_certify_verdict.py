@@ -51,6 +51,14 @@ class Verdict(unittest.TestCase):
         self.assertIn("only loading and unloading it was exercised", text)
         self.assertTrue(text.endswith("0 passed, 3 failed"))
 
+    def test_advice_is_given_once(self):
+        def found(function):
+            return [certify_result.Finding("slow", "driver", function, text="3 s")]
+        text = self.text(report_of(drills=[
+            ("off_and_on", [("a", "one", "failed", found("f"))]),
+            ("memory", [("b", "two", "failed", found("g"))])]))
+        self.assertEqual((text.count("do less"), text.count("usually:   see above")), (1, 1))
+
     def test_ktap(self):
         report = report_of(drills=[("off_and_on", [("a", "one", "passed", []),
                                                    ("b", "two", "skipped", [])])])
