@@ -14,7 +14,7 @@ cd "$(dirname "$0")/.." || exit
 # that are out of tree, unsigned, staging or a test is no damage. Lockdep finds one fault only.
 damaged() {
 	! grep -q 'debug_locks: *0$' /proc/lockdep_stats 2>/dev/null || return 0
-	[ $(($(cat /proc/sys/kernel/tainted) & ~((1 << 0 | 1 << 10 | 1 << 11 | 1 << 12 | 1 << 13 | 1 << 18)))) != 0 ]
+	[ $(($(cat /proc/sys/kernel/tainted) & ~(1 << 0 | 1 << 10 | 1 << 11 | 1 << 12 | 1 << 13 | 1 << 18))) != 0 ]
 }
 
 echo "TAP version 13"

@@ -28,7 +28,7 @@ finding() {
 
 # ---------------------------------------------------------------- loading it
 
-# load_driver [PARAMETER...]: with the modules that it needs. The log gets the addresses of its
+# load_driver: with the modules that it needs. The log gets the addresses of its
 # functions: in a trace from after it was unloaded they have no names.
 load_driver() {
 	local file
@@ -37,7 +37,7 @@ load_driver() {
 		load_file "$file"
 	done
 	# shellcheck disable=SC2086 # a list
-	load_file "$driver_file" $driver_params "$@"
+	load_file "$driver_file" $driver_params
 	grep "\[$driver\]" /proc/kallsyms | while read -r symbol; do
 		echo "certify: symbol $symbol" >/dev/kmsg
 	done
@@ -93,7 +93,7 @@ begin_exercise() {
 
 exercise_loop() {
 	while [ -e "$tmp/exercising" ] && going_on; do
-		exercise
+		exercise ''
 		[ -n "$driver_exercise" ] || sleep 0.1
 	done
 }
