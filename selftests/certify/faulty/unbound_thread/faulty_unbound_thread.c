@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * FAULTY, to show what `make certify` finds: it parks the thread of a CPU that goes offline, and
+ * unparks it when the CPU is back. By then the kernel has let the thread run on any CPU, and the
+ * driver does not bind it again.
+ */
+#include <linux/cpuhotplug.h>
+#include <linux/cpumask.h>
+#include <linux/err.h>
+#include <linux/init.h>
+#include <linux/kthread.h>
+#include <linux/module.h>
+#include <linux/percpu.h>
+#include <linux/sched.h>
+
+static DEFINE_PER_CPU(struct task_struct *, server);
+static enum cpuhp_state state;
+
+/* A CPU's thread looks ten times a second whether there is something to do. */
+static int serve(void *unused)
+{
+	while (!kthread_should_stop()) {
+		if (kthread_should_park())
+			kthread_parkme();
+		else
+			schedule_timeout_interruptible(HZ / 10);
+	}
+	return 0;
+}
+
+static int came_online(unsigned int cpu)
+{
+	struct task_struct *thread = per_cpu(server, cpu);
+
+	if (thread) {
+		kthread_unpark(thread);
+		return 0;
+	}
+	thread = kthread_create_on_cpu(serve, NULL, cpu, "faulty_unbound/%u");
+	if (IS_ERR(thread))
+		return PTR_ERR(thread);
+	per_cpu(server, cpu) = thread;
+	wake_up_process(thread);
+	return 0;
+}
+
+static int went_offline(unsigned int cpu)
+{
+	kthread_park(per_cpu(server, cpu));
+	return 0;
+}
+
+static void stop_servers(void)
+{
+	unsigned int cpu;
+
+	for_each_possible_cpu(cpu)
+		if (per_cpu(server, cpu))
+			kthread_stop(per_cpu(server, cpu));
+}
+
+static int __init faulty_init(void)
+{
+	int ret;
+
+	ret = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "faulty/unbound_thread:online", came_online,
+				went_offline);
+	if (ret < 0) {
+		stop_servers();
+		return ret;
+	}
+	state = ret;
+	return 0;
+}
+module_init(faulty_init);
+
+static void __exit faulty_exit(void)
+{
+	/* A thread stops whether it is parked or not. */
+	cpuhp_remove_state_nocalls(state);
+	stop_servers();
+}
+module_exit(faulty_exit);
+
+MODULE_DESCRIPTION("A driver with a fault: does not bind a thread again when its CPU is back");
+MODULE_LICENSE("GPL");
