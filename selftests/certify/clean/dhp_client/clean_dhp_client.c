@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A driver without a fault, on which `make certify` must find nothing: a client of dhp, with a buffer for
- * each CPU that is in use.
+ * A driver without a fault, on which `make certify` must find nothing: a client of dhp, with a
+ * buffer for each CPU that is in use.
  */
 #include <linux/cpumask.h>
 #include <linux/err.h>
@@ -99,6 +99,8 @@ static int clean_show(struct seq_file *seq, void *unused)
 
 static int clean_open(struct inode *inode, struct file *file)
 {
+	/* misc_open() has set it, and single_open() is going to. */
+	file->private_data = NULL;
 	return single_open(file, clean_show, NULL);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A driver without a fault, on which `make certify` must find nothing: a table for each memory block
- * that goes online, made before, and freed when the block is offline again or has not come.
+ * A driver without a fault, on which `make certify` must find nothing: a table for each memory
+ * block that goes online, made before, and freed when the block is offline again or has not come.
  */
 #include <linux/fs.h>
 #include <linux/init.h>
@@ -117,6 +117,8 @@ static int clean_show(struct seq_file *seq, void *unused)
 
 static int clean_open(struct inode *inode, struct file *file)
 {
+	/* misc_open() has set it, and single_open() is going to. */
+	file->private_data = NULL;
 	return single_open(file, clean_show, NULL);
 }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A driver without a fault, on which `make certify` must find nothing: two devices, each an instance of
- * two states of the CPU hotplug state machine. One allocates a CPU's buffer before the CPU comes, and
- * frees it when the CPU has gone. The other opens the buffer for use while the CPU is online.
+ * A driver without a fault, on which `make certify` must find nothing: two devices, each an
+ * instance of two states of the CPU hotplug state machine. One allocates a CPU's buffer before the
+ * CPU comes, and frees it when the CPU has gone. The other opens the buffer for use while the CPU
+ * is online.
  */
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
@@ -25,10 +26,14 @@ struct buffer {
 	char last[64];
 };
 
+struct slot {
+	struct buffer *buffer;
+};
+
 struct instance {
 	struct hlist_node prepare_node;
 	struct hlist_node online_node;
-	struct buffer * __percpu *buffers;
+	struct slot __percpu *slots;
 	/* The CPUs whose buffers may be used. */
 	struct cpumask open;
 	struct miscdevice device;
@@ -38,6 +43,7 @@ static struct instance instances[2] = {
 	{ .device.name = "clean_multi_instance0" },
 	{ .device.name = "clean_multi_instance1" },
 };
+
 static enum cpuhp_state prepare_state;
 static enum cpuhp_state online_state;
 
@@ -48,17 +54,17 @@ static int prepare_buffer(unsigned int cpu, struct hlist_node *node)
 
 	if (!buffer)
 		return -ENOMEM;
-	*per_cpu_ptr(instance->buffers, cpu) = buffer;
+	per_cpu_ptr(instance->slots, cpu)->buffer = buffer;
 	return 0;
 }
 
 static int free_buffer(unsigned int cpu, struct hlist_node *node)
 {
 	struct instance *instance = hlist_entry(node, struct instance, prepare_node);
-	struct buffer **buffer = per_cpu_ptr(instance->buffers, cpu);
+	struct slot *slot = per_cpu_ptr(instance->slots, cpu);
 
-	kfree(*buffer);
-	*buffer = NULL;
+	kfree(slot->buffer);
+	slot->buffer = NULL;
 	return 0;
 }
 
@@ -74,7 +80,7 @@ static int close_buffer(unsigned int cpu, struct hlist_node *node)
 	return 0;
 }
 
-/* misc_open() hands the device to clean_open(). */
+/* clean_open() hands the device over. */
 static struct instance *to_instance(struct seq_file *seq)
 {
 	return container_of((struct miscdevice *)seq->private, struct instance, device);
@@ -95,7 +101,7 @@ static ssize_t clean_write(struct file *file, const char __user *from, size_t si
 		return -EFAULT;
 	cpu = get_cpu();
 	if (cpumask_test_cpu(cpu, &instance->open)) {
-		buffer = *per_cpu_ptr(instance->buffers, cpu);
+		buffer = per_cpu_ptr(instance->slots, cpu)->buffer;
 		memcpy(buffer->last, text, sizeof(text));
 		WRITE_ONCE(buffer->uses, buffer->uses + 1);
 		ret = size;
@@ -113,14 +119,18 @@ static int clean_show(struct seq_file *seq, void *unused)
 	cpus_read_lock();
 	for_each_cpu(cpu, &instance->open)
 		seq_printf(seq, "%u %lu\n", cpu,
-			   READ_ONCE((*per_cpu_ptr(instance->buffers, cpu))->uses));
+			   READ_ONCE(per_cpu_ptr(instance->slots, cpu)->buffer->uses));
 	cpus_read_unlock();
 	return 0;
 }
 
 static int clean_open(struct inode *inode, struct file *file)
 {
-	return single_open(file, clean_show, file->private_data);
+	struct miscdevice *device = file->private_data;
+
+	/* misc_open() has set it, and single_open() is going to. */
+	file->private_data = NULL;
+	return single_open(file, clean_show, device);
 }
 
 static const struct file_operations clean_fops = {
@@ -136,8 +146,8 @@ static int add_instance(struct instance *instance)
 {
 	int ret;
 
-	instance->buffers = alloc_percpu(struct buffer *);
-	if (!instance->buffers)
+	instance->slots = alloc_percpu(struct slot);
+	if (!instance->slots)
 		return -ENOMEM;
 	ret = cpuhp_state_add_instance(prepare_state, &instance->prepare_node);
 	if (ret)
@@ -157,7 +167,7 @@ remove_online:
 remove_prepare:
 	cpuhp_state_remove_instance(prepare_state, &instance->prepare_node);
 free:
-	free_percpu(instance->buffers);
+	free_percpu(instance->slots);
 	return ret;
 }
 
@@ -166,7 +176,7 @@ static void remove_instance(struct instance *instance)
 	misc_deregister(&instance->device);
 	cpuhp_state_remove_instance(online_state, &instance->online_node);
 	cpuhp_state_remove_instance(prepare_state, &instance->prepare_node);
-	free_percpu(instance->buffers);
+	free_percpu(instance->slots);
 }
 
 static int __init clean_init(void)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A driver without a fault, on which `make certify` must find nothing: it has no code for hotplug, and
- * needs none. It counts in per-CPU memory, which every possible CPU has, and a timer adds it up.
+ * A driver without a fault, on which `make certify` must find nothing: it has no code for hotplug,
+ * and needs none. It counts in per-CPU memory, which every possible CPU has, and a timer adds it
+ * up.
  */
 #include <linux/cpumask.h>
 #include <linux/fs.h>
@@ -58,6 +59,8 @@ static int clean_show(struct seq_file *seq, void *unused)
 
 static int clean_open(struct inode *inode, struct file *file)
 {
+	/* misc_open() has set it, and single_open() is going to. */
+	file->private_data = NULL;
 	return single_open(file, clean_show, NULL);
 }
 

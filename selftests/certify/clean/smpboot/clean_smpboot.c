@@ -91,6 +91,8 @@ static int clean_show(struct seq_file *seq, void *unused)
 
 static int clean_open(struct inode *inode, struct file *file)
 {
+	/* misc_open() has set it, and single_open() is going to. */
+	file->private_data = NULL;
 	return single_open(file, clean_show, NULL);
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A driver without a fault, on which `make certify` must find nothing: a work item for each CPU that is
- * online, which queues itself again. It is started when the CPU comes, and cancelled when it goes. A
- * write lets all of them run at once, and waits for them.
+ * A driver without a fault, on which `make certify` must find nothing: a work item for each CPU
+ * that is online, which queues itself again. It is started when the CPU comes, and cancelled when
+ * it goes. A write lets all of them run at once, and waits for them.
  */
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
@@ -83,6 +83,8 @@ static int clean_show(struct seq_file *seq, void *unused)
 
 static int clean_open(struct inode *inode, struct file *file)
 {
+	/* misc_open() has set it, and single_open() is going to. */
+	file->private_data = NULL;
 	return single_open(file, clean_show, NULL);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * FAULTY, to show what `make certify` finds: its array has as many elements as there are CPUs, and is
- * indexed by the number of a CPU. The number may be larger: CPUs 0 and 2 are two CPUs.
+ * FAULTY, to show what `make certify` finds: its array has as many elements as there are CPUs, and
+ * is indexed by the number of a CPU. The number may be larger: CPUs 0 and 2 are two CPUs.
  */
 #include <linux/cpuhotplug.h>
 #include <linux/cpumask.h>

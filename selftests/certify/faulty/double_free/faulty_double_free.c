@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * FAULTY, to show what `make certify` finds: it frees a CPU's ring when the CPU is offline, and again
- * when the CPU is unplugged.
+ * FAULTY, to show what `make certify` finds: it frees a CPU's ring when the CPU is offline, and
+ * again when the CPU is unplugged.
  */
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * FAULTY, to show what `make certify` finds: a CPU that comes online gets half a second to settle, in
- * a work item, and unloading does not wait for the item.
+ * FAULTY, to show what `make certify` finds: a CPU that comes online gets half a second to settle,
+ * in a work item, and unloading does not wait for the item.
  */
 #include <linux/atomic.h>
 #include <linux/cpuhotplug.h>

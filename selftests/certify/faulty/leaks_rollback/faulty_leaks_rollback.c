@@ -56,7 +56,8 @@ static int __init faulty_init(void)
 {
 	int ret;
 
-	ret = cpuhp_setup_state(CPUHP_BP_PREPARE_DYN, "faulty/leaks_rollback:prepare", prepare, NULL);
+	ret = cpuhp_setup_state(CPUHP_BP_PREPARE_DYN, "faulty/leaks_rollback:prepare", prepare,
+				NULL);
 	if (ret < 0)
 		goto free;
 	prepare_state = ret;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * FAULTY, to show what `make certify` finds: before the machine suspends, it takes its own lock first
- * and the CPU hotplug lock second. Its CPU callback has them in the other order.
+ * FAULTY, to show what `make certify` finds: before the machine suspends, it takes its own lock
+ * first and the CPU hotplug lock second. Its CPU callback has them in the other order.
  */
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>

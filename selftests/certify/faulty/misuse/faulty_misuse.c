@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * FAULTY, to show what `make certify` finds: a client of dhp that has a queue for the first CPU only,
- * and refuses others when they have come. It is too late for that: only START can refuse.
+ * FAULTY, to show what `make certify` finds: a client of dhp that has a queue for the first CPU
+ * only, and refuses others when they have come. It is too late for that: only START can refuse.
  */
 #include <linux/err.h>
 #include <linux/init.h>

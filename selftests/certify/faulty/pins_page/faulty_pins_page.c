@@ -56,11 +56,13 @@ static ssize_t write_text(struct file *file, const char __user *from, size_t siz
 static ssize_t read_text(struct file *file, char __user *to, size_t size, loff_t *at)
 {
 	struct page *replica;
+	const char *nearest;
 	ssize_t done;
 
 	mutex_lock(&lock);
 	replica = replicas[numa_node_id()];
-	done = simple_read_from_buffer(to, size, at, replica ? page_address(replica) : text, length);
+	nearest = replica ? page_address(replica) : text;
+	done = simple_read_from_buffer(to, size, at, nearest, length);
 	mutex_unlock(&lock);
 	return done;
 }

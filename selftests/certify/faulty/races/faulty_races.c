@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * FAULTY, to show what `make certify` finds: writers on several CPUs add to the same counters without
- * a lock, and lose what another adds at the same time.
+ * FAULTY, to show what `make certify` finds: writers on several CPUs add to the same counters
+ * without a lock, and lose what another adds at the same time.
  */
 #include <linux/fs.h>
 #include <linux/init.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * FAULTY, to show what `make certify` finds: it lets one memory block go offline at a time, and takes
- * no notice when that was cancelled. From then on it refuses every other one.
+ * FAULTY, to show what `make certify` finds: it lets one memory block go offline at a time, and
+ * takes no notice when that was cancelled. From then on it refuses every other one.
  */
 #include <linux/init.h>
 #include <linux/memory.h>

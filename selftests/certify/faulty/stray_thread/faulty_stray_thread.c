@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * FAULTY, to show what `make certify` finds: it does not stop the thread of a CPU that goes offline.
- * The thread continues on another CPU, until its own is back.
+ * FAULTY, to show what `make certify` finds: it does not stop the thread of a CPU that goes
+ * offline. The thread continues on another CPU, until its own is back.
  */
 #include <linux/cpuhotplug.h>
 #include <linux/cpumask.h>
@@ -51,7 +51,8 @@ static int __init faulty_init(void)
 {
 	int ret;
 
-	ret = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "faulty/stray_thread:online", came_online, NULL);
+	ret = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "faulty/stray_thread:online", came_online,
+				NULL);
 	if (ret < 0) {
 		stop_servers();
 		return ret;

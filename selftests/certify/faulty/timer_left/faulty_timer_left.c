@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * FAULTY, to show what `make certify` finds: half a minute after its last use, a timer takes what has
- * gathered, and unloading does not stop the timer.
+ * FAULTY, to show what `make certify` finds: half a minute after its last use, a timer takes what
+ * has gathered, and unloading does not stop the timer.
  */
 #include <linux/atomic.h>
 #include <linux/fs.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * FAULTY, to show what `make certify` finds: half a minute after its first use, a work item takes what
- * has gathered, and unloading does not cancel the work item.
+ * FAULTY, to show what `make certify` finds: half a minute after its first use, a work item takes
+ * what has gathered, and unloading does not cancel the work item.
  */
 #include <linux/atomic.h>
 #include <linux/fs.h>
