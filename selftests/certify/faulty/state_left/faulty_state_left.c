@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * FAULTY, to show what `make certify` finds: when there is no memory for its buffer, loading fails,
- * and the state that was set up before is not removed.
+ * FAULTY, to show what `make certify` finds: when there is no memory for its buffer or its device,
+ * loading fails, and the state that was set up before is not removed.
  */
 #include <linux/atomic.h>
 #include <linux/cpuhotplug.h>
@@ -72,12 +72,7 @@ static int __init faulty_init(void)
 		return -ENOMEM;
 	ret = misc_register(&faulty_device);
 	if (ret)
-		goto free;
-	return 0;
-
-free:
-	kfree(buffer);
-	cpuhp_remove_state(state);
+		kfree(buffer);
 	return ret;
 }
 module_init(faulty_init);
