@@ -120,8 +120,7 @@ static void dhp_dpc_call_first(struct dhp_dpc_queue *queue, unsigned long *flags
 	raw_spin_unlock_irqrestore(&queue->lock, *flags);
 	/*
 	 * A caller that still finds it queued relies on this run; the partner is in
-	 * dhp_dpc_insert().
-	 * From here on it may be freed.
+	 * dhp_dpc_insert(). From here on it may be freed.
 	 */
 	smp_mb();
 	routine(dpc, context, argument1, argument2);

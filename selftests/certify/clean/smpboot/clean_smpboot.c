@@ -41,7 +41,7 @@ static void do_jobs(unsigned int cpu)
 
 	if (raw_smp_processor_id() != cpu)
 		WRITE_ONCE(its->elsewhere, its->elsewhere + 1);
-	/* Full barriers: whoever sees the number sees what the jobs did. */
+	/* Full barriers: a reader that sees the number sees what the jobs did. */
 	atomic_xchg(&its->done, asked);
 	wake_up_all(&finished);
 }
