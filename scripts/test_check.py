@@ -34,6 +34,7 @@ class Check(unittest.TestCase):
         self.file("Makefile", "guest-modules: ;\n")
         self.file("selftests/Makefile", "TEST_PROGS := a.sh\ninstall emit_tests: ;\n")
         self.file("qemu/vm", f"#!/bin/sh\nprintf '%s\\n' \"$@\" >{self.path('words')}\n"
+                             f"echo \"$QEMU\" >{self.path('qemu/used')}\n"
                              "echo 1..1; echo 'ok 1 a'\n")
 
     def path(self, name):
@@ -44,8 +45,10 @@ class Check(unittest.TestCase):
             file.write(text)
         os.chmod(self.path(name), 0o755)
 
-    def check(self, *words):
+    def check(self, *words, **environment):
+        environment = {**os.environ, "QEMU": "", **environment}
         return subprocess.run([self.path("scripts/check"), *words], check=False, text=True,
+                              env=environment,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, timeout=PATIENCE)
 
@@ -128,6 +131,17 @@ class Check(unittest.TestCase):
         words, command = self.guest("--guest")
         self.assertEqual(words[-2:], ["--files", words[-1]])
         self.assertIn("cd /selftests && ./run_kselftest.sh\n", command)
+
+    def test_qemu(self):
+        """The one of scripts/setup, unless another one is named."""
+        for named, used in ("", self.folder), ("/other/qemu", "/other/qemu"):
+            self.assertEqual(self.check("--guest", QEMU=named).returncode, 0)
+            with open(self.path("qemu/used"), encoding="utf-8") as file:
+                self.assertEqual(file.read(), f"{used}\n")
+        self.file("scripts/setup", f"#!/bin/sh\n[ \"$1\" != qemu ] || exit 1\necho {self.folder}\n")
+        done = self.check("--guest")
+        self.assertEqual((done.returncode, done.stdout), (1, "0 passed, 1 failed\n"))
+        self.assertIn("check: there is no QEMU of 8.1 or newer", done.stderr)
 
 
 if __name__ == "__main__":
