@@ -117,6 +117,8 @@ class Protocol(QmpTest):
         path = self.path("qmp")
         server = FakeQmp(path, [GREETING, READ, HOLD], ASIDE)
         self.addCleanup(server.end)
+        # A shell starts a job in the background with SIGINT ignored, which programs inherit.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         with subprocess.Popen([os.path.join(TOP, "qemu/hotplug"), "--qmp", path, "cpu", "list"],
                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
             deadline = time.monotonic() + PATIENCE
