@@ -3,6 +3,7 @@
 """Tests of what scripts/check-kernels refuses."""
 
 import os
+from unittest import mock
 
 import testing
 from testing import forbidden
@@ -30,6 +31,27 @@ class CheckKernelsWords(testing.Refusals):
             bad("--kernels", "6.1", "--jobs", word, named=["--jobs", "invalid int value"])
         for word in ("0", "-1", f"-{2 ** 64}"):
             bad("--kernels", "6.1", "--jobs", word, named=[f"--jobs {word}", "one or more"])
+        bad("--kernels", "6.1:load 6.1", named=["'6.1:load 6.1' names one twice"])
+        for word, script in ("6.1:", ""), ("6.1:nonsense", "nonsense"), ("6.1:load,", ""), \
+                ("debug:load.sh", "load.sh"), ("6.1:load;reboot", "load;reboot"):
+            bad("--kernels", word, named=[f"'{word}'", f"no script '{script}'", "load, "])
+
+    def test_scripts(self):
+        """A kernel's scripts are what scripts/check runs in the guest."""
+        for word, kernel, scripts, run in (
+                ("6.1", "6.1", [], ["--timeout", "9"]),
+                ("kcsan:load,memory", "kcsan", ["load", "memory"],
+                 ["--run", "./run_kselftest.sh -t dhp:load.sh -t dhp:memory.sh", "--timeout", "9"]),
+                ("./a:b/linux", "./a:b/linux", [], ["--timeout", "9"])):
+            self.assertEqual(check_kernels.parse_kernel(word), (kernel, scripts))
+            check = check_kernels.Check(kernel, scripts, ["--timeout", "9"])
+            started = []
+            self.patch(check, _start=lambda command, started=started, **_: started.extend(command))
+            self.patch(check, _process=mock.Mock(stdout=["1 passed, 0 failed\n"], returncode=0))
+            self.patch(check_kernels, say=lambda text: None)
+            os.makedirs(check_kernels.LOGS, exist_ok=True)
+            check._check()  # pylint: disable=protected-access
+            self.assertEqual(started[1:], ["--guest", *run])
 
     def test_no_qemu(self):
         self.patch(check_kernels, SETUP="/bin/false")
@@ -40,7 +62,7 @@ class CheckKernelsWords(testing.Refusals):
     def test_no_such_kernel(self):
         testing.count(testing.tried, "scripts/check-kernels")
         self.patch(check_kernels, SETUP="/bin/false")
-        check = check_kernels.Check("nonsense", [])
+        check = check_kernels.Check("nonsense", [], [])
         self.assertFalse(check.setup())
         self.assertEqual((check.failed, check.failures),
                          (1, ["failed on nonsense: there is no such kernel to be had"]))

@@ -68,7 +68,7 @@ class Check(testing.Refusals):
         os.mkdir(self.path("build/check-kernels"))
         self.patch(check_kernels, TOP=self.folder, LOGS=self.path("build/check-kernels"),
                    say=lambda _: None)
-        check = check_kernels.Check("K", ["--run", "x"])
+        check = check_kernels.Check("K", [], ["--run", "x"])
         # pylint: disable=protected-access
         check._check()
         check._process.stdout.close()
