@@ -83,9 +83,9 @@ unnoticed() {
 	settle
 	before=$(cat "$pools/t/buffers")
 	ctl "balloon mib=512"
-	wait_or_fail 20 fewer_than t $((before - 13000))
+	wait_or_fail 60 fewer_than t $((before - 13000))
 	ctl "balloon mib=0"
-	wait_or_fail 20 reads t buffers "$before"
+	wait_or_fail 60 reads t buffers "$before"
 }
 test_case unnoticed 'E2 buffers follow within seconds when memory changes without a notification'
 
@@ -105,9 +105,9 @@ part_of_a_block() {
 	seq=$(sequence)
 	before=$(cat "$pools/t/buffers")
 	resize_virtio_mem $(($(block_bytes) * 3 / 4 >> 20))M
-	wait_or_fail 20 more_than t $((before + 80))
+	wait_or_fail 60 more_than t $((before + 80))
 	resize_virtio_mem $(($(block_bytes) / 2 >> 20))M
-	wait_or_fail 20 reads t buffers "$before"
+	wait_or_fail 60 reads t buffers "$before"
 	equal "number of the last event" "$seq" "$(sequence)"
 }
 test_case part_of_a_block 'E2 buffers follow within seconds when virtio-mem changes a part of a memory block'
@@ -159,7 +159,7 @@ grows_by_itself() {
 	before=$(cat "$pools/t/buffers")
 	echo 2 >/proc/sys/vm/drop_caches
 	[ "$(cat "$pools/t/buffers")" -lt "$before" ] || fail "still $before buffers"
-	wait_or_fail 30 reads t buffers "$before"
+	wait_or_fail 60 reads t buffers "$before"
 }
 test_case grows_by_itself 'E2 buffers that were given up because memory was short come back by themselves'
 
@@ -319,7 +319,7 @@ dimm_again() {
 	ctl "load t buffers=2000 hold_us=2000"
 	for round in $(seq "$(portion 16)"); do
 		kernel_dimm 256M
-		if ! wait_for 30 seen_in_dimm; then
+		if ! wait_for 60 seen_in_dimm; then
 			[ "$round" != 1 ] || impossible "the pool has no buffer in the DIMM"
 			fail "round $round: the pool has no buffer in the DIMM"
 		fi

@@ -323,7 +323,7 @@ slow_callback() {
 	offline "$cpu"
 	await_line "e1 REMOVAL cpu $cpu seq $((seq + 1))"
 	named='dhp: event callback dhp_test/on_event#[0-9]* has been running for 1[0-9] s'
-	wait_or_fail 20 logged "$named"
+	wait_or_fail 60 logged "$named"
 	online "$cpu"
 	ctl "release e1"
 	settle

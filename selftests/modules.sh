@@ -84,7 +84,7 @@ unload_in_rebalance() {
 		ctl "inside r1 state=stop action=$action arg=100"
 		ctl "inside r1 state=stop action=sleep_ms arg=3000"
 		offline "$cpu"
-		wait_or_fail 20 grep -q '^r1 unregister_self: 0\|^r1 slept' "$test_dir/log"
+		wait_or_fail 60 grep -q '^r1 unregister_self: 0\|^r1 slept' "$test_dir/log"
 		unload dhp_test
 		equal "clients" 0 "$(cat "$dhp/clients")"
 		online "$cpu"

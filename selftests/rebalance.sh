@@ -48,7 +48,7 @@ rebalance() {
 first_start() {
 	settle
 	ctl "rebalance r1"
-	wait_or_fail 10 has_start r1
+	wait_or_fail 60 has_start r1
 	start_now r1 >"$tmp/in"
 	expect_log <"$tmp/in"
 	equal "clients" 1 "$(cat "$dhp/clients")"
@@ -60,7 +60,7 @@ by_itself() {
 	rebalance r1
 	cpu=$(pick_cpu)
 	offline "$cpu"
-	wait_or_fail 20 has_start r1
+	wait_or_fail 60 has_start r1
 	triple_now r1 >"$tmp/in"
 	expect_log <"$tmp/in"
 }

@@ -414,7 +414,7 @@ put_off_asleep() {
 		offline "$cpu"
 		settle
 		try_nap mem devices || fail "mem: $why"
-		wait_or_fail 20 has_start
+		wait_or_fail 60 has_start
 		order=$(r1_order)
 		[ "$order" = "QUERY_STOP QUERY_STOP STOP START asleep awake " ] || break
 		online "$cpu"
@@ -453,7 +453,7 @@ stop_runs() {
 	await_line "r1 STOP"
 	nap_given_up "between a stop and its start"
 	ctl "release r1"
-	wait_or_fail 20 has_start
+	wait_or_fail 60 has_start
 	online "$cpu"
 	nap
 }
@@ -469,7 +469,7 @@ long_item() {
 	ctl "pool t"
 	workers=$(cat "$dhp/pools/t/workers")
 	ctl "submit t cpu=$cpu sleep_us=30000000"
-	wait_or_fail 10 item_runs
+	wait_or_fail 60 item_runs
 	if try_nap mem; then
 		fail "the machine suspended while an item was running on CPU$cpu"
 	fi

@@ -608,7 +608,7 @@ rebalanced() {
 	has wdm_rebalance_driver processors "$(online_cpus | wc -w)"
 	put /sys/module/wdm_rebalance_driver/parameters/refuse 1
 	online "$cpu"
-	wait_or_fail 20 starts_again 3
+	wait_or_fail 60 starts_again 3
 	counts 3 2 3
 	has wdm_rebalance_driver processors "$(online_cpus | wc -w)"
 	put /sys/module/wdm_rebalance_driver/parameters/unregister 1
