@@ -53,6 +53,19 @@ class CheckKernelsWords(testing.Refusals):
             check._check()  # pylint: disable=protected-access
             self.assertEqual(started[1:], ["--guest", *run])
 
+    def test_failures_are_said_at_once(self):
+        said = []
+        self.patch(check_kernels, say=said.append)
+        check = check_kernels.Check("K", [], [])
+        for line in ("# # expected 1, is 2", "# not ok 3 a title", "not ok 1 selftests: dhp: a.sh # exit=1",
+                     "ok 2 selftests: dhp: b.sh", "not ok 3 selftests: dhp: c.sh # TIMEOUT"):
+            check._line(line)  # pylint: disable=protected-access
+        self.assertEqual("\n".join(said), "\n".join((
+            "K: not ok a.sh # exit=1",
+            "failed on K: a title", "  | expected 1, is 2", "failed on K: a.sh # exit=1",
+            "K: ok b.sh",
+            "K: not ok c.sh # TIMEOUT", "failed on K: c.sh # TIMEOUT")))
+
     def test_no_qemu(self):
         self.patch(check_kernels, SETUP="/bin/false")
         self.patch(check_kernels.os, environ={"PATH": self.folder})
