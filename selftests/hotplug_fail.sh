@@ -8,10 +8,7 @@
 # fault.sh has allocations that fail.
 
 . ./lib/all.sh
-
-steps() {
-	sed -n 's/^ *\([0-9]*\): .*/\1/p' "$system/cpu/hotplug/states"
-}
+. ./lib/steps.sh
 
 # Sets, for its caller: $cpu, a CPU that can go offline; $prepare and $online, the numbers of dhp's
 # steps; $armed, the status of a FAILURE after a step that was armed.
@@ -33,24 +30,6 @@ take_cpu() {
 #
 # A sweep has about fifty operations. So an operation starts no process, and all are judged at the
 # end.
-
-# begin_trace CPU: calls of the CPU's steps go to $trace, in order, whichever CPU makes them. Sets
-# $trace for its caller, and for the trap that removes it when the test ends.
-begin_trace() {
-	local cpu="$1"
-	[ -d /sys/kernel/tracing/events/cpuhp ] || skip "needs the tracepoints cpuhp:*"
-	trace=/sys/kernel/tracing/instances/dhp_hotplug_fail
-	[ ! -d "$trace" ] || rmdir "$trace"
-	mkdir "$trace" || fail "cannot make a trace instance"
-	trap 'rmdir "$trace"' EXIT
-	trap 'exit 130' INT TERM HUP
-	# The CPUs' clocks differ; this one is a common counter.
-	put "$trace/trace_clock" counter || fail "no trace clock that orders: $why"
-	put "$trace/events/cpuhp/filter" "cpu == $cpu" || fail "the trace cannot be filtered: $why"
-	put "$trace/events/cpuhp/cpuhp_exit/filter" "cpu == $cpu && ret != 0" ||
-		fail "the trace cannot be filtered: $why"
-	put "$trace/events/cpuhp/enable" 1 || fail "cpuhp cannot be traced: $why"
-}
 
 # attempt CPU 1|0 STEP VETOER: one add or removal, with STEP armed (-1: none) and client number
 # VETOER to veto (0: none). Counts it in $attempts. Sets, for its caller: $said, "done" or the

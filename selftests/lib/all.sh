@@ -11,7 +11,8 @@
 # runs one. lib/ktap.sh says how a test runs; template.sh is the beginning of a new script.
 #
 # Each file uses only those before it in the list below, and only ktap.sh runs anything. Not here:
-# lib/pool.sh and lib/faults.sh, which the scripts that need them read after this file.
+# lib/steps.sh, lib/nap.sh, lib/pool.sh and lib/faults.sh, which the scripts that need them read
+# after this file.
 
 set -u
 LC_ALL=C

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh disable=SC2154	# variables of the files before this one, see all.sh
+#
+# The steps of the CPU hotplug state machine, and a trace of the calls that it makes. A script that
+# needs them reads this file after all.sh. Not here: taking CPUs offline and online, and arming a
+# step to fail, see machine.sh.
+
+# steps: the numbers of all steps
+steps() {
+	sed -n 's/^ *\([0-9]*\): .*/\1/p' "$system/cpu/hotplug/states"
+}
+
+# begin_trace CPU: calls of the CPU's steps go to $trace, in order, whichever CPU makes them. Sets
+# $trace for its caller, and for the trap that removes it when the test ends.
+begin_trace() {
+	local cpu="$1"
+	[ -d /sys/kernel/tracing/events/cpuhp ] || skip "needs the tracepoints cpuhp:*"
+	trace=/sys/kernel/tracing/instances/dhp_steps
+	[ ! -d "$trace" ] || rmdir "$trace"
+	mkdir "$trace" || fail "cannot make a trace instance"
+	trap 'rmdir "$trace"' EXIT
+	trap 'exit 130' INT TERM HUP
+	# The CPUs' clocks differ; this one is a common counter.
+	put "$trace/trace_clock" counter || fail "no trace clock that orders: $why"
+	put "$trace/events/cpuhp/filter" "cpu == $cpu" || fail "the trace cannot be filtered: $why"
+	put "$trace/events/cpuhp/cpuhp_exit/filter" "cpu == $cpu && ret != 0" ||
+		fail "the trace cannot be filtered: $why"
+	put "$trace/events/cpuhp/enable" 1 || fail "cpuhp cannot be traced: $why"
+}
