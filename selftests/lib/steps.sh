@@ -10,18 +10,22 @@ steps() {
 	sed -n 's/^ *\([0-9]*\): .*/\1/p' "$system/cpu/hotplug/states"
 }
 
-# begin_trace CPU: calls of the CPU's steps go to $trace, in order, whichever CPU makes them. Sets
-# $trace for its caller, and for the trap that removes it when the test ends.
-begin_trace() {
-	local cpu="$1"
+# make_trace NAME: sets $trace, for its caller and for the trap that removes it when the test ends, to
+# a trace without events, ordered by a common counter since the CPUs' clocks differ.
+make_trace() {
 	[ -d /sys/kernel/tracing/events/cpuhp ] || skip "needs the tracepoints cpuhp:*"
-	trace=/sys/kernel/tracing/instances/dhp_steps
+	trace=/sys/kernel/tracing/instances/dhp_$1
 	[ ! -d "$trace" ] || rmdir "$trace"
 	mkdir "$trace" || fail "cannot make a trace instance"
 	trap 'rmdir "$trace"' EXIT
 	trap 'exit 130' INT TERM HUP
-	# The CPUs' clocks differ; this one is a common counter.
 	put "$trace/trace_clock" counter || fail "no trace clock that orders: $why"
+}
+
+# begin_trace CPU: calls of the CPU's steps go to $trace, in order, whichever CPU makes them.
+begin_trace() {
+	local cpu="$1"
+	make_trace steps
 	put "$trace/events/cpuhp/filter" "cpu == $cpu" || fail "the trace cannot be filtered: $why"
 	put "$trace/events/cpuhp/cpuhp_exit/filter" "cpu == $cpu && ret != 0" ||
 		fail "the trace cannot be filtered: $why"

@@ -2,7 +2,7 @@
 # shellcheck shell=sh disable=SC2154	# variables of the files before this one, see ../../lib/all.sh
 #
 # The driver that is put through a drill: loading it, using it, and what is found about it. A drill
-# reads this file after lib/all.sh.
+# reads this file after ../../lib/all.sh.
 #
 # The host writes /certify/job, shell variables:
 #
@@ -26,10 +26,36 @@ finding() {
 	exit 1
 }
 
+# ---------------------------------------------------------------- what is chosen at random
+
+# random N: sets $random to a number below N. Each test case begins with the same seed.
+random() {
+	seed=$(((${seed-$certify_seed} * 1103515245 + 12345) & 0x7fffffff))
+	random=$(((seed >> 16) % $1))
+}
+
+# choose WORD...: sets $choice to one of them.
+choose() {
+	random $#
+	shift "$random"
+	choice=$1
+}
+
+# shuffle WORD...: sets $shuffled to all of them, in another order.
+shuffle() {
+	local left="$*"
+	shuffled=
+	while [ -n "$left" ]; do
+		# shellcheck disable=SC2086 # a list
+		choose $left
+		shuffled="$shuffled $choice"
+		left=$(echo " $left " | sed "s/ $choice / /; s/^ *//; s/ *$//")
+	done
+}
+
 # ---------------------------------------------------------------- loading it
 
-# load_driver: with the modules that it needs. The log gets the addresses of its
-# functions: in a trace from after it was unloaded they have no names.
+# load_driver: with the modules that it needs.
 load_driver() {
 	local file
 	echo "certify: load $driver" >/dev/kmsg
@@ -38,9 +64,25 @@ load_driver() {
 	done
 	# shellcheck disable=SC2086 # a list
 	load_file "$driver_file" $driver_params
-	grep "\[$driver\]" /proc/kallsyms | while read -r symbol; do
+	say_symbols
+}
+
+# say_symbols: the log and $tmp/symbols get the addresses of the driver's functions, if it is where
+# it was not before. When it is unloaded they have no names.
+say_symbols() {
+	local at symbol
+	at=$(sed -n "s/^$driver .* \(0x[0-9a-f]*\).*/\1/p" /proc/modules)
+	[ "$at" != "$(cat "$tmp/symbols_at" 2>/dev/null)" ] || return 0
+	echo "$at" >"$tmp/symbols_at"
+	grep "\[$driver\]" /proc/kallsyms | sort >"$tmp/symbols"
+	while read -r symbol; do
 		echo "certify: symbol $symbol" >/dev/kmsg
-	done
+	done <"$tmp/symbols"
+}
+
+# loaded: loads the driver if a test case that has failed has left it unloaded.
+loaded() {
+	module_loaded "$driver" || load_driver
 }
 
 # load_file FILE [PARAMETER...]: unless it is loaded
@@ -81,6 +123,14 @@ exercise() {
 	said=$(CERTIFY_CPU=${1-} CERTIFY_DRIVER=$driver "$driver_exercise" 2>&1) || code=$?
 	[ "$code" = 0 ] || finding exercise-failed \
 		"the exercise failed with status $code${1:+ on CPU$1}: $(echo "$said" | tail -n 5)"
+}
+
+# exercise_each: once on each CPU that is online
+exercise_each() {
+	local one
+	for one in $(online_cpus); do
+		exercise "$one"
+	done
 }
 
 # begin_exercise: uses the driver again and again, on any CPU, until end_exercise, which fails if
