@@ -29,7 +29,9 @@ NAMES = ("late_cpu", "off_and_on", "real_cpus", "memory", "roll_back", "refusals
 
 # Options of qemu/vm. Each drill needs CPUs to take offline, and room for more.
 ORDINARY = ("--cpus", "3", "--maxcpus", "6")
-OPTIONS = {"late_cpu": ("--cpus", "4", "--maxcpus", "6", "--append", "maxcpus=1")}
+# mem= ends before the memory of the second node, which then has CPUs and no memory.
+OPTIONS = {"late_cpu": ("--cpus", "4", "--maxcpus", "6", "--memory", "3G", "--nodes", "2",
+                        "--append", "maxcpus=1 mem=1536M")}
 
 # A drill that takes longer hangs. Its kernel mostly says so much earlier.
 DRILL_SECONDS = 900

@@ -137,8 +137,8 @@ class Guests(Scene):
         self.boots(tap("late_cpu", ["ok x"]), ["1..1"])
         self.boots(tap("off_and_on", ["ok x"]), ["1..1"])
         self.drills("late_cpu", "off_and_on")
-        self.assertIn("maxcpus=1", self.asked[0])
-        self.assertNotIn("maxcpus=1", self.asked[1])
+        self.assertIn("maxcpus=1 mem=1536M", self.asked[0])
+        self.assertNotIn("maxcpus=1 mem=1536M", self.asked[1])
 
     def test_one_case(self):
         self.boots(tap("off_and_on", ["ok x"]), ["1..1"])
