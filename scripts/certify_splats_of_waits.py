@@ -272,6 +272,8 @@ CLEAN = (
     ("leak of the kernel", leak("[<00000000d2c7e7a1>] kmalloc_trace+0x27/0x90")),
     ("announced", "vm: expect WARNING: faulty_online\n"
                   f"{warning(AT % f'faulty.c:12 {ONLINE}', ONLINE, '')}"),
+    ("kobject without memory",
+     "kobject: kobject_add_internal failed for faulty0 (error: -12 parent: misc)"),
     ("boot", "kmemleak: Kernel memory leak detector initialized (mem pool available: 15000)\n"
      "kfence: initialized - using 2097152 bytes for 255 objects at 0x0-0x1\n"
      "kasan: KernelAddressSanitizer initialized\n"
