@@ -11,6 +11,7 @@ watch_pages() {
 	pages=$(($(block_bytes) / 4096))
 	range="pfn >= $(($1 * pages)) && pfn < $((($1 + 1) * pages))"
 	make_trace pages
+	put "$trace/options/sym-addr" 1 || fail "the trace has no addresses: $why"
 	put "$trace/buffer_size_kb" 8192 || fail "the trace's buffer does not grow: $why"
 	for event in mm_page_alloc mm_page_free mm_page_free_batched; do
 		put "$trace/events/kmem/$event/filter" "$range" || fail "$event cannot be filtered: $why"
@@ -23,29 +24,29 @@ watch_pages() {
 # pages_of_driver: those that the driver still has, while it is loaded: page frame, order, function,
 # and `slab` for those whose objects others may use.
 pages_of_driver() {
-	awk -v module="[$driver]" '
+	awk -v first="$(head -n 1 "$tmp/symbols" | cut -d' ' -f1)" \
+		-v last="$(tail -n 1 "$tmp/symbols" | cut -d' ' -f1)" '
 	function field(name,   i) {
 		for (i = 1; i <= NF; i++)
 			if (index($i, name "=") == 1)
 				return substr($i, length(name) + 2)
 	}
 	/ mm_page_alloc: / {
-		last = field("pfn")
-		order[last] = field("order")
-		owner[last] = kind[last] = ""
+		page = field("pfn")
+		order[page] = field("order")
+		owner[page] = kind[page] = ""
 		next
 	}
 	/ mm_page_free(_batched)?: / { delete owner[field("pfn")]; next }
-	/^ => / && last != "" {
+	/^ => / && page != "" {
 		if (/new_slab|allocate_slab/)
-			kind[last] = "slab"
-		if (owner[last] == "" && index($0, module)) {
-			owner[last] = $2
-			sub(/\+.*/, "", owner[last])
-		}
+			kind[page] = "slab"
+		at = match($0, /<[0-9a-f]+>/) ? substr($0, RSTART + 1, RLENGTH - 2) : ""
+		if (owner[page] == "" && at >= first && at <= last)
+			owner[page] = $2
 		next
 	}
-	!/<stack trace>/ { last = "" }
+	!/<stack trace>/ { page = "" }
 	END {
 		for (pfn in owner)
 			if (owner[pfn] != "")
