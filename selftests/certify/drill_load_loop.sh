@@ -24,6 +24,7 @@ toggle_cpu() {
 cpus() {
 	cpu=$(pick_cpu)
 	meanwhile toggle_cpu
+	slow_loads
 	load_loop "$loads_each" "$seconds_each"
 	no_longer
 	is_online "$cpu" || online "$cpu"
@@ -39,6 +40,7 @@ toggle_block() {
 memory() {
 	take_block
 	meanwhile toggle_block
+	slow_loads
 	load_loop "$loads_each" "$seconds_each"
 	no_longer
 	works

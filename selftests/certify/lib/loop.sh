@@ -4,7 +4,7 @@
 # The driver loaded and unloaded again and again, while something else goes on. Not here: what goes
 # on.
 
-# one_load: loads the driver and unloads it.
+# one_load [COMMAND...]: loads the driver, does COMMAND, and unloads the driver.
 one_load() {
 	local file said
 	for file in $driver_with; do
@@ -14,9 +14,19 @@ one_load() {
 	said=$(insmod "$driver_file" $driver_params 2>&1) ||
 		finding load-failed "insmod $driver_file, after $loads loads: $said"
 	say_symbols
+	"$@"
 	rmmod "$driver" 2>"$tmp/rmmod" || try_unload "$driver" ||
 		finding unload-failed "rmmod $driver, after $loads loads"
 	loads=$((loads + 1))
+}
+
+# slow_loads: what goes on goes on meanwhile, and what comes of it has a second to crash afterwards.
+slow_loads() {
+	loads=0
+	for _ in 1 2 3; do
+		one_load await_round
+		! wait_for 1 bad_in_log || exit 1
+	done
 }
 
 # load_loop LOADS SECONDS: until either is reached, or what goes on has ended.
@@ -26,7 +36,7 @@ load_loop() {
 	deadline=$((now + $2))
 	loads=0
 	while [ "$loads" -lt "$1" ] && [ "$now" -lt "$deadline" ] && [ ! -e "$tmp/ended" ]; do
-		one_load
+		one_load :
 		now
 	done
 	echo "$loads loads"
@@ -35,10 +45,12 @@ load_loop() {
 # meanwhile COMMAND...: does it again and again in the background until no_longer. What is refused
 # meanwhile is not a failure.
 meanwhile() {
+	: >"$tmp/rounds"
 	: >"$tmp/meanwhile"
 	(
 		while [ -e "$tmp/meanwhile" ] && going_on; do
 			"$@"
+			echo >>"$tmp/rounds"
 		done
 	) >"$tmp/meanwhile_said" 2>&1 &
 	meanwhile=$!
@@ -47,6 +59,15 @@ meanwhile() {
 no_longer() {
 	rm -f "$tmp/meanwhile"
 	wait "$meanwhile" || fail "meanwhile: $(tail -n 5 "$tmp/meanwhile_said")"
+}
+
+# await_round: a whole one
+await_round() {
+	wait_or_fail 60 rounds_reach $(($(wc -l <"$tmp/rounds") + 2))
+}
+
+rounds_reach() {
+	[ "$(wc -l <"$tmp/rounds")" -ge "$1" ]
 }
 
 # works: after all of that the driver loads, and does what it should.
