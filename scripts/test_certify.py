@@ -71,6 +71,11 @@ class Results(unittest.TestCase):
         self.assertIn("data-race", drill.cases[0].console)
         self.assertEqual(drill.cases[1].console, "")
 
+    def test_a_fault_on_the_console_counts_once(self):
+        log = console("MARK 5.0 setup", "MARK 5.1 x", "FAULT lockup driver wait", "MARK 5.1 teardown")
+        drill = self.drill(tap("off_and_on", ["# bad in the kernel's log:", "not ok x"]), log)
+        self.assertEqual([one.kind for one in drill.cases[0].findings], ["lockup"])
+
     def test_a_failed_load_counts_once(self):
         drill = self.drill(tap("off_and_on", [
             "# setup failed: status 1; the driver does not load: insmod: no", "not ok x",
