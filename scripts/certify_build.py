@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Builds a driver's modules for a guest kernel, in a copy of its folder.
+"""Builds a driver's modules for a guest kernel, in a copy of its folder, and the project's own.
 
 Not here: which of the modules is the driver, see certify_driver.py.
 """
@@ -102,6 +102,15 @@ def read_dkms(script, source, where, kernel, tree):
         raise Refused(f"'{source}/dkms.conf' is not for kernel {kernel.name} ({kernel.release}): "
                       f"BUILD_EXCLUSIVE_KERNEL is {conf['only'][0]}")
     return conf
+
+
+def build_ours(kernel):
+    """Builds the project's modules, as scripts/check does for each guest; paths by name."""
+    done = subprocess.run([os.path.join(TOP, "scripts/build-modules"), kernel.kdir],
+                          stdin=subprocess.DEVNULL, check=False)
+    if done.returncode:
+        raise Refused(f"the project's own modules do not build for kernel {kernel.name}")
+    return {"dhp": os.path.join(TOP, "build/modules", kernel.release, "module/dhp.ko")}
 
 
 def kbuild(kernel):

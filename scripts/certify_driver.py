@@ -10,7 +10,7 @@ says about itself (certify_module.py), and what happens in the guest.
 import os
 import re
 
-from certify_build import build_dkms, build_folder
+from certify_build import build_dkms, build_folder, build_ours
 from certify_module import ENDS, Refused, base, info, underscored, unpacked
 
 WHAT = ("DRIVER is a folder with a Kbuild or a Makefile, a DKMS source tree, a module's file "
@@ -108,6 +108,19 @@ class KernelModule(Source):
                       f"({kernel.release}) has no module of that name. {WHAT}")
 
 
+class Ours(Source):
+    """A module of the project."""
+
+    kind = "module"
+
+    def __init__(self, text):
+        super().__init__(text)
+        self.name = text
+
+    def modules(self, kernel, folder):
+        return [found(self.name, kernel, lambda: build_ours(kernel))]
+
+
 def find(text):
     """The Source that TEXT names. Raises Refused."""
     path, colon, wanted = text.rpartition(":")
@@ -125,6 +138,8 @@ def find(text):
         raise Refused(f"'{path}' is not a module: its name does not end in .ko. {WHAT}")
     if os.path.exists(path):
         raise Refused(f"'{path}' is neither a file nor a folder. {WHAT}")
+    if text in OURS:
+        return Ours(text)
     if re.fullmatch(r"[A-Za-z0-9_-]+", text):
         return KernelModule(text)
     raise Refused(f"there is no folder and no file '{path}'. {WHAT}")

@@ -164,6 +164,14 @@ class Drivers(testing.Refusals):
         self.assertEqual([module.file for module in order],
                          ["/dhp/dhp.ko", "/certify/modules/client.ko"])
 
+    def test_a_module_of_the_project(self):
+        self.patch(certify_driver, build_ours=lambda kernel: {"dhp": self.image("dhp.ko")})
+        ours = self.modules("dhp")
+        self.assertEqual([module.file for module in ours], ["/dhp/dhp.ko"])
+        client = module_of(self.image("client.ko", depends="dhp"))
+        order = certify_driver.load_order([client], [ours], self.kernel, dict)
+        self.assertEqual([module.name for module in order], ["dhp", "client"])
+
     def test_parameters(self):
         module = module_of(self.image(
             "driver.ko", parmtype=["rounds:int", "on:bool", "who:charp"], parm=["who:a name"]))
