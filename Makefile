@@ -51,6 +51,8 @@ help:
 	@echo 'make certify DRIVER=PATH  puts any driver through hotplug of every kind, on KERNELS'
 	@echo '               ($(CERTIFY_KERNELS)), and says what is wrong with it; also EXERCISE=, PARAMS=,'
 	@echo '               WITH=, DRILLS=, JOBS=, SEED=: `make certify-help`'
+	@echo 'make check-certify  checks that it finds the faults of selftests/certify/faulty, each by the drill'
+	@echo '               for it, and nothing in selftests/certify/clean; DRIVERS=, DRILLS=, SEEDS='
 	@echo 'make bench     compares dhp with the kernel'"'"'s own facilities: a table, and build/bench.json'
 	@echo 'make bench-check  checks in a minute that `make bench` works'
 	@echo 'make shell     a guest to play in, with `hotplug` at hand'
@@ -125,7 +127,7 @@ torture: tools
 CERTIFY_KERNELS := $(if $(filter file,$(origin KERNELS)),6.1 debug kcsan,$(KERNELS))
 quoted = '$(subst ','\'',$(1))'
 
-.PHONY: certify certify-help
+.PHONY: certify certify-help check-certify
 certify: tools
 	@scripts/certify --driver $(call quoted,$(DRIVER)) --exercise $(call quoted,$(EXERCISE)) \
 		--params $(call quoted,$(PARAMS)) --with $(call quoted,$(WITH)) \
@@ -135,6 +137,12 @@ certify: tools
 
 certify-help:
 	@scripts/certify --help
+
+check-certify: tools
+	@scripts/check-certify --drivers $(call quoted,$(DRIVERS)) --drills $(call quoted,$(DRILLS)) \
+		--without $(call quoted,$(WITHOUT)) --jobs $(call quoted,$(JOBS)) \
+		--seeds $(call quoted,$(if $(SEEDS),$(SEEDS),1)) \
+		--kernels $(call quoted,$(if $(filter file,$(origin KERNELS)),6.1,$(KERNELS)))
 
 # ------------------------------------------------------------------ a real machine
 
@@ -163,6 +171,6 @@ style: tools
 	@scripts/style $(guest_kdir)
 
 clean:
-	rm -rf build/modules build/install build/check.* build/check-kernels build/coverage build/vm
-	rm -rf build/guest/init build/guest/keep-tlb build/bench build/bench.json build/certify
+	rm -rf build/modules build/install build/check.* build/check-kernels build/check-certify build/coverage
+	rm -rf build/vm build/guest/init build/guest/keep-tlb build/bench build/bench.json build/certify
 	find . -name __pycache__ -prune -exec rm -rf {} +

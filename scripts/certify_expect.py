@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The drivers of selftests/certify: what their files `expect` say must be found in them, and whether
+that is what the report of a run has.
+
+Not here: running scripts/certify, see check-certify.
+"""
+
+import contextlib
+import os
+
+from certify_module import Refused
+from certify_result import FAILED, LOST, PASSED, STEPS
+
+TOP = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+DRIVERS = os.path.join(TOP, "selftests/certify")
+KINDS = ("clean", "faulty")
+
+
+# ---------------------------------------------------------------- the drivers
+
+NEEDED = ("drill", "kernel", "class", "function")
+
+
+def read_expect(folder, kind):
+    """What a driver's file `expect` says, by name; raises Refused. A driver without a fault needs
+    no such file."""
+    path = os.path.join(folder, "expect")
+    values = {}
+    with contextlib.suppress(FileNotFoundError), open(path, encoding="utf-8") as file:
+        for line in file.read().splitlines():
+            name, _, value = line.partition("=")
+            if name not in (*NEEDED, "with") or name in values or not value:
+                raise Refused(f"{path}: what does '{line}' mean?")
+            values[name] = value
+    needed = NEEDED if kind == "faulty" else ()
+    for name in NEEDED:
+        if (name in values) != (name in needed):
+            raise Refused(f"{path}: {'no' if name in needed else 'there must be no'} {name}=")
+    return values
+
+
+class Driver:
+    def __init__(self, kind, name):
+        self.kind = kind
+        self.name = name
+        self.path = f"{kind}/{name}"
+        self.folder = os.path.join(DRIVERS, kind, name)
+        self.expect = read_expect(self.folder, kind)
+        exercise = os.path.join(self.folder, "exercise")
+        self.exercise = exercise if os.path.exists(exercise) else ""
+
+
+def all_drivers():
+    return [Driver(kind, name) for kind in KINDS
+            for name in sorted(os.listdir(os.path.join(DRIVERS, kind)))]
+
+
+# ---------------------------------------------------------------- what is expected of a report
+
+def own(case):
+    """Whether this is a test case of the drill itself."""
+    return case["title"] not in STEPS.values()
+
+
+def in_words(finding):
+    where = f" in {finding['function']}()" if finding["function"] else ""
+    module = f" of {finding['module']}" if finding["module"] else ""
+    return f"{finding['kind']}{where}{module}: {finding['text']}".rstrip(": ")
+
+
+def explain(drill):
+    """What has happened in a drill, in lines."""
+    lines = []
+    for case in drill["cases"]:
+        lines += [f"found in '{case['title']}': {in_words(one)}" for one in case["findings"]]
+        if case["result"] not in (PASSED, FAILED):
+            lines.append(f"{case['result']}: {case['title']}: {case['reason']}")
+    if drill["result"] != FAILED:
+        lines.append(f"{drill['name']} has {drill['result']}" if drill["result"] == PASSED else
+                     f"{drill['name']} was {drill['result']}: {drill['reason']}".rstrip(": "))
+    return lines
+
+
+def drills_of(report, kernel):
+    """The drills on one kernel, and the name of the driver's module there."""
+    for one in report["kernels"]:
+        if one["name"] == kernel:
+            return one["drills"], one["module"]
+    return [], ""
+
+
+def judge_faulty(expect, report):
+    """Why the fault was not found as it must be, in lines; none if it was. What comes after it may
+    be a consequence; what comes before must be in that function."""
+    drills, module = drills_of(report, expect["kernel"])
+    drills = [drill for drill in drills if drill["name"] == expect["drill"]]
+    if not drills:
+        return [f"{expect['drill']} did not run"]
+    found = [(one["kind"], one["function"], one["module"]) for drill in drills
+             for case in drill["cases"] if own(case) for one in case["findings"]]
+    wanted = expect["class"], expect["function"], module
+    if wanted in found and all(one[1:] == wanted[1:] for one in found[:found.index(wanted)]):
+        return []
+    return [line for drill in drills for line in explain(drill)]
+
+
+def judge_clean(wanted, kernel, report):
+    """What was found in a driver without a fault, or why that means nothing, in lines. WANTED: the
+    drills that must have run."""
+    drills, _ = drills_of(report, kernel)
+    reasons = []
+    for drill in drills:
+        found = any(case["findings"] for case in drill["cases"])
+        if found or drill["result"] in (FAILED, LOST):
+            reasons += [f"{drill['name']}: {line}" for line in explain(drill) or ["failed"]]
+    for name in wanted:
+        if name not in [drill["name"] for drill in drills]:
+            reasons.append(f"{name} did not run")
+    if not any(drill["result"] == PASSED for drill in drills):
+        reasons.append("no drill has passed")
+    return reasons
+
+
+NOTHING = {"kernels": []}  # the report of a run that has none
