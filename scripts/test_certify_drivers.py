@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """Tests of the drivers in selftests/certify: they build without a warning, each says what must be
-found in it, and together they cover the drills and the classes of fault.
+found in it, and together they cover the drills and the classes of fault; and of their README.md.
 
 Not here: whether that is found, see scripts/check-certify.
 """
@@ -91,6 +91,12 @@ class Drivers(unittest.TestCase):
         recorded = {splat[1] for splat in test_certify_console.SPLATS}
         covered = self.expected("class") | recorded | set(test_certify_console.TITLES)
         self.assertEqual(set(certify_words.WORDS) - covered, set(WITHOUT))
+
+    def test_the_page_has_them_all(self):
+        with open(os.path.join(certify_guest.DRILLS, "README.md"), encoding="utf-8") as file:
+            page = file.read()
+        for name in (*certify_guest.NAMES, *certify_words.WORDS):
+            self.assertIn(f"\n| `{name}` | ", page)
 
     def test_recognised_by_words(self):
         with open(os.path.join(testing.TOP, "scripts/test_certify.py"), encoding="utf-8") as file:
