@@ -83,16 +83,27 @@ dpc_offline() {
 }
 test_case dpc_offline 'W9 DPCs for a CPU that goes offline run all the same'
 
-# A DPC that inserts itself again and again.
-dpc_left_behind() {
-	checks leave_dpc
+# leave_behind CHECK DPC: CHECK inserts a DPC that inserts itself again and again.
+leave_behind() {
+	checks "$1"
 	unload wdm_names
-	logged 'wdm_names is removed while its DPC never_ends .*is queued; dropped' ||
-		fail "the log does not name the DPC"
 	load wdm_names
+	logged "wdm_names is removed while its DPC $2 .*is queued; dropped" ||
+		fail "the log does not name the DPC"
 	checks dpc
 }
+
+dpc_left_behind() {
+	leave_behind leave_dpc never_ends
+}
 test_case dpc_left_behind 'R8 W9 a module is removed while its DPC is queued'
+
+dpc_left_running() {
+	leave_behind leave_running_dpc ends_late
+	logged 'wdm_names is removed while its DPC ends_late .*runs; waiting for it' ||
+		fail "the log does not say that the DPC runs"
+}
+test_case dpc_left_running 'R8 W9 a module is removed while its DPC runs'
 
 # DPCs that go from CPU to CPU.
 dpc_hopping() {

@@ -215,15 +215,25 @@ static bool dhp_dpc_of(PRKDPC dpc, struct module *owner)
 			 within_module((unsigned long)dpc, owner));
 }
 
+static void dhp_dpc_warn_dropped(PRKDPC dpc, struct module *owner)
+{
+	pr_err("%s is removed while its DPC %ps is queued; dropped\n", module_name(owner),
+	       dpc->routine);
+}
+
 /* With interrupts disabled. False if @dpc is queued already, or if its module is going. */
 static bool dhp_dpc_insert(struct dhp_dpc_queue *queue, PRKDPC dpc, PVOID argument1,
 			   PVOID argument2)
 {
 	bool inserted = false, kick = false;
+	struct module *going;
 
 	raw_spin_lock(&queue->lock);
-	if (dhp_dpc_of(dpc, READ_ONCE(dhp_dpc_going)))
+	going = READ_ONCE(dhp_dpc_going);
+	if (dhp_dpc_of(dpc, going)) {
+		dhp_dpc_warn_dropped(dpc, going);
 		goto unlock;
+	}
 	/*
 	 * If it is queued, the run to come sees what the caller has stored before. The partner
 	 * is in dhp_dpc_call_first().
@@ -339,8 +349,7 @@ static void dhp_dpc_drop(struct dhp_dpc_queue *queue, struct list_head *list, st
 	list_for_each_entry_safe(dpc, next, list, node) {
 		if (!dhp_dpc_of(dpc, owner))
 			continue;
-		pr_err("%s is removed while its DPC %ps is queued; dropped\n", module_name(owner),
-		       dpc->routine);
+		dhp_dpc_warn_dropped(dpc, owner);
 		dhp_dpc_unlink(queue, dpc);
 	}
 }
@@ -360,15 +369,18 @@ void dhp_dpc_free_owner(struct module *owner)
 	WRITE_ONCE(dhp_dpc_going, owner);
 	for_each_possible_cpu(cpu) {
 		struct dhp_dpc_queue *queue = per_cpu_ptr(&dhp_dpc_queues, cpu);
-		bool runs;
+		PKDEFERRED_ROUTINE running;
 
 		raw_spin_lock_irq(&queue->lock);
 		dhp_dpc_drop(queue, &queue->waiting, owner);
 		dhp_dpc_drop(queue, &queue->batch, owner);
-		runs = within_module((unsigned long)queue->running, owner);
+		running = queue->running;
 		raw_spin_unlock_irq(&queue->lock);
-		if (runs)
-			dhp_dpc_flush(queue);
+		if (!within_module((unsigned long)running, owner))
+			continue;
+		pr_err("%s is removed while its DPC %ps runs; waiting for it\n",
+		       module_name(owner), running);
+		dhp_dpc_flush(queue);
 	}
 	WRITE_ONCE(dhp_dpc_going, NULL);
 	mutex_unlock(&dhp_dpc_going_mutex);

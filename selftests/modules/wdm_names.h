@@ -50,6 +50,7 @@ void check_dpc_crowd(void);
 void check_dpc_offline(void);
 void check_dpc_churn(void);
 void leave_dpc(void);
+void leave_running_dpc(void);
 void leave_dpcs_hopping(void);
 void check_event(void);
 void check_event_timeout(void);

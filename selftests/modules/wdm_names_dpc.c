@@ -393,6 +393,24 @@ void leave_dpc(void)
 	EXPECT(KeInsertQueueDpc(&left, NULL, NULL));
 }
 
+/* It runs nearly all the time. */
+static VOID ends_late(PRKDPC Dpc, PVOID DeferredContext, PVOID SystemArgument1,
+		      PVOID SystemArgument2)
+{
+	mdelay(20);
+	KeInsertQueueDpc(Dpc, NULL, NULL);
+}
+
+/* It runs when the module is removed. */
+void leave_running_dpc(void)
+{
+	static KDPC left;
+
+	KeInitializeDpc(&left, ends_late, NULL);
+	target(&left, cpumask_last(cpu_online_mask));
+	EXPECT(KeInsertQueueDpc(&left, NULL, NULL));
+}
+
 static VOID hops(PRKDPC Dpc, PVOID DeferredContext, PVOID SystemArgument1, PVOID SystemArgument2)
 {
 	unsigned int cpu = cpumask_next(smp_processor_id(), cpu_active_mask);

@@ -148,6 +148,7 @@ static const struct {
 	{ "dpc_offline", check_dpc_offline },
 	{ "dpc_churn", check_dpc_churn },
 	{ "leave_dpc", leave_dpc },
+	{ "leave_running_dpc", leave_running_dpc },
 	{ "leave_dpcs_hopping", leave_dpcs_hopping },
 	{ "event", check_event },
 	{ "event_timeout", check_event_timeout },
