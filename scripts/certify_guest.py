@@ -35,7 +35,7 @@ OPTIONS = {"late_cpu": ("--cpus", "4", "--maxcpus", "6", "--memory", "3G", "--no
                         "--append", "maxcpus=1 mem=1536M")}
 
 # A drill that takes longer hangs. Its kernel mostly says so much earlier.
-DRILL_SECONDS = 900
+DRILL_SECONDS = 300
 SLOW = {"debug": 3, "kcsan": 3}
 TRIES = 3             # of a drill whose guest is lost to QEMU
 

@@ -17,6 +17,15 @@ job=/certify/job
 # shellcheck source=/dev/null
 . "$job" || exit 1
 
+# A task or CPU that hangs ends the guest, with its trace in the log, instead of taking the time of all
+# drills behind.
+for setting in hung_task_timeout_secs=60 hung_task_panic=1 softlockup_panic=1 panic_on_rcu_stall=1; do
+	[ ! -e "/proc/sys/kernel/${setting%=*}" ] ||
+		echo "${setting#*=}" >"/proc/sys/kernel/${setting%=*}"
+done
+
+exercise_seconds=100	# that the driver may be used at a time
+
 # ---------------------------------------------------------------- findings
 
 # finding CLASS [function=F] [object=O] TEXT: something about the driver that no test of the kernel's
@@ -120,7 +129,10 @@ exercise() {
 	local code said
 	[ -n "$driver_exercise" ] || return 0
 	code=0
-	said=$(CERTIFY_CPU=${1-} CERTIFY_DRIVER=$driver "$driver_exercise" 2>&1) || code=$?
+	said=$(CERTIFY_CPU=${1-} CERTIFY_DRIVER=$driver timeout "$exercise_seconds" \
+		"$driver_exercise" 2>&1) || code=$?
+	# This is what timeout sends.
+	[ "$code" != 143 ] || said="no end after $exercise_seconds s"
 	[ "$code" = 0 ] || finding exercise-failed \
 		"the exercise failed with status $code${1:+ on CPU$1}: $(echo "$said" | tail -n 5)"
 }
