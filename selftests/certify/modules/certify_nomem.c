@@ -11,6 +11,7 @@
 #include <linux/kprobes.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
+#include <linux/preempt.h>
 #include <linux/stacktrace.h>
 #include <linux/string.h>
 
@@ -66,13 +67,19 @@ static noinline unsigned long driver_calls(struct module *mod)
 	return 0;
 }
 
+/* A probe that is a breakpoint counts as an NMI, and so as a hard interrupt, too. */
+static bool interrupts_a_task(void)
+{
+	return in_serving_softirq() || hardirq_count() > (in_nmi() ? HARDIRQ_OFFSET : 0);
+}
+
 /* Whether this allocation is the one to fail. */
 static bool fails(gfp_t gfp)
 {
 	struct module *mod = READ_ONCE(watched);
 	unsigned long address;
 
-	if (!mod || !READ_ONCE(nth) || gfp & __GFP_NOFAIL || !in_task())
+	if (!mod || !READ_ONCE(nth) || gfp & __GFP_NOFAIL || interrupts_a_task())
 		return false;
 	address = driver_calls(mod);
 	if (!address || atomic_inc_return(&count) != READ_ONCE(nth))
