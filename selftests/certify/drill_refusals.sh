@@ -35,6 +35,7 @@ refused_twice() {
 		seen=$why
 		if [ "$seen" != "$errno" ]; then
 			$stop
+			why=$seen
 			blame_refusal "$@"
 			fail "$1 was refused with $seen, not with $errno"
 		fi
@@ -54,18 +55,18 @@ refusing() {
 	put "$refuse" "$1" || fail "certify_refuse: $why"
 }
 
-# refused_cpu STEP 0|1
+# refused_cpu STEP WHAT 0|1
 refused_cpu() {
 	refusing "$1"
-	refused_twice EDOM 'refusing nothing' "CPU$cpu, $1" "$system/cpu/cpu$cpu/online" "$2"
+	refused_twice EDOM 'refusing nothing' "$2" "$system/cpu/cpu$cpu/online" "$3"
 }
 
 refused_cpus() {
 	cpu=$(pick_cpu)
-	refused_cpu offline 0
-	refused_cpu prepare 1
+	refused_cpu offline "taking CPU$cpu offline" 0
+	refused_cpu prepare "bringing CPU$cpu online" 1
 	go_offline "$cpu"
-	refused_cpu online 1
+	refused_cpu online "bringing CPU$cpu online" 1
 }
 
 # Steps are called in the order of loading, and torn down in the reverse.

@@ -259,8 +259,8 @@ find_failing() {
 	failing=$(printf '%s\n' $failing | sort -nu)
 }
 
-# Adds that fail, several times each; between them nothing but the shell's own commands, because all
-# memory that is freed is traced.
+# Adds that fail, several times each. Few processes are started meanwhile, because all memory that is
+# freed is traced.
 memory() {
 	take_cpu
 	find_failing
