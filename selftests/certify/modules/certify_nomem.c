@@ -90,7 +90,7 @@ static bool fails(gfp_t gfp)
 
 static int slab_begins(struct kretprobe_instance *ri, struct pt_regs *regs)
 {
-	return !fails(regs_get_kernel_argument(regs, 1));
+	return !fails((__force gfp_t)regs_get_kernel_argument(regs, 1));
 }
 
 static int slab_ends(struct kretprobe_instance *ri, struct pt_regs *regs)
@@ -101,7 +101,7 @@ static int slab_ends(struct kretprobe_instance *ri, struct pt_regs *regs)
 
 static int page_begins(struct kretprobe_instance *ri, struct pt_regs *regs)
 {
-	return !fails(regs_get_kernel_argument(regs, 0));
+	return !fails((__force gfp_t)regs_get_kernel_argument(regs, 0));
 }
 
 static int page_ends(struct kretprobe_instance *ri, struct pt_regs *regs)
