@@ -215,12 +215,12 @@ static void on_percpu_alloc(void *unused, unsigned long call_site, bool reserved
 	if (!address)
 		return;
 	snprintf(object, sizeof(object), "%zu bytes for each CPU", size);
-	note(PERCPU, (__force void *)ptr, address, object, false);
+	note(PERCPU, (void *)(__force unsigned long)ptr, address, object, false);
 }
 
 static void on_percpu_free(void *unused, void *base, int offset, void __percpu *ptr)
 {
-	forget(PERCPU, (__force void *)ptr);
+	forget(PERCPU, (void *)(__force unsigned long)ptr);
 }
 
 /* ---------------------------------------------------------------- states and notifiers */
