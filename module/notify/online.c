@@ -4,6 +4,7 @@
  * what it was before until its outcome is known, because its event, if any, is still to
  * come.
  */
+#include <linux/ioport.h>
 #include <linux/memory_hotplug.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
@@ -60,6 +61,7 @@ struct walk {
 	int max;
 	int nr;
 	struct dhp_range last;
+	unsigned long next_pfn;		/* what is before has been walked */
 };
 
 static void walk_add(struct walk *walk, phys_addr_t start, int nid)
@@ -93,7 +95,7 @@ static int section_nid(unsigned long pfn)
 	 */
 	if (dhp_online_in_transit(pfn, end))
 		return transit == DHP_TRANSIT_OFFLINE ? transit_nid : NUMA_NO_NODE;
-	/* Most of a sparse node's span, at one look each. */
+	/* Most of memory that is plugged and offline, at one look each. */
 	if (!online_section_nr(pfn_to_section_nr(pfn)))
 		return NUMA_NO_NODE;
 	for (; pfn < end; pfn += PAGES_PER_SUBSECTION)
@@ -102,18 +104,32 @@ static int section_nid(unsigned long pfn)
 	return NUMA_NO_NODE;
 }
 
-static void walk_nodes(struct walk *walk)
+static int walk_resource(struct resource *res, void *arg)
 {
-	unsigned long pfn;
+	struct walk *walk = arg;
+	unsigned long pfn = ALIGN_DOWN(PHYS_PFN(res->start), PAGES_PER_SECTION);
 	int nid;
 
-	walk->nr = 0;
-	for_each_online_node(nid) {
-		pfn = ALIGN_DOWN(node_start_pfn(nid), PAGES_PER_SECTION);
-		for (; pfn < node_end_pfn(nid); pfn += PAGES_PER_SECTION)
-			if (section_nid(pfn) == nid)
-				walk_add(walk, PFN_PHYS(pfn), nid);
+	for (pfn = max(pfn, walk->next_pfn); pfn <= PHYS_PFN(res->end); pfn += PAGES_PER_SECTION) {
+		nid = section_nid(pfn);
+		if (nid != NUMA_NO_NODE)
+			walk_add(walk, PFN_PHYS(pfn), nid);
 	}
+	walk->next_pfn = pfn;
+	return 0;
+}
+
+/*
+ * By address. Memory has a resource from before it goes online until after it is offline. The
+ * span of a node would be nearer, but the kernel writes its start and its length one after the
+ * other, and without a lock that modules can take.
+ */
+static void walk_sections(struct walk *walk)
+{
+	walk->nr = 0;
+	walk->next_pfn = 0;
+	walk_iomem_res_desc(IORES_DESC_NONE, IORESOURCE_SYSTEM_RAM | IORESOURCE_BUSY, 0, U64_MAX,
+			    walk, walk_resource);
 }
 
 /**
@@ -128,13 +144,13 @@ int dhp_online_ranges(struct dhp_range **ranges)
 	struct walk walk = { };
 
 	lockdep_assert_held(&dhp_online_mutex);
-	walk_nodes(&walk);
+	walk_sections(&walk);
 	walk.max = walk.nr;
 	walk.ranges = kvcalloc(walk.max, sizeof(*walk.ranges), GFP_KERNEL);
 	if (!walk.ranges)
 		return -ENOMEM;
-	walk_nodes(&walk);
+	walk_sections(&walk);
 	*ranges = walk.ranges;
-	/* A node's span is the kernel's, and may have grown meanwhile. */
+	/* No section changes, but its resource may have come or gone meanwhile. */
 	return min(walk.nr, walk.max);
 }
