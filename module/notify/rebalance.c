@@ -211,8 +211,9 @@ static void look_at_machine(struct dhp_machine *machine, u64 seq)
 
 	mutex_lock(&dhp_online_mutex);
 	machine_nodes = node_states[N_ONLINE];
+	/* A block in transit may change it meanwhile. That is a change which has its own triple. */
 	for_each_node_mask(nid, machine_nodes)
-		machine->memory_bytes += (u64)node_present_pages(nid) << PAGE_SHIFT;
+		machine->memory_bytes += (u64)READ_ONCE(node_present_pages(nid)) << PAGE_SHIFT;
 	mutex_unlock(&dhp_online_mutex);
 	machine->nr_nodes = nodes_weight(machine_nodes);
 }
