@@ -393,22 +393,36 @@ void leave_dpc(void)
 	EXPECT(KeInsertQueueDpc(&left, NULL, NULL));
 }
 
-/* It runs nearly all the time. */
-static VOID ends_late(PRKDPC Dpc, PVOID DeferredContext, PVOID SystemArgument1,
-		      PVOID SystemArgument2)
+static bool lasting;
+
+/*
+ * Runs until the module is being removed, and for so much longer that dhp finds it running:
+ * dhp looks when the exit function has returned.
+ */
+static VOID lasts(PRKDPC Dpc, PVOID DeferredContext, PVOID SystemArgument1, PVOID SystemArgument2)
 {
-	mdelay(20);
+	unsigned int ms;
+
+	WRITE_ONCE(lasting, true);
+	for (ms = 0; ms < 10000 && module_is_live(THIS_MODULE); ms++)
+		mdelay(1);
+	mdelay(1000);
 	KeInsertQueueDpc(Dpc, NULL, NULL);
 }
 
-/* It runs when the module is removed. */
+/* It runs when the module is removed, and inserts itself again. */
 void leave_running_dpc(void)
 {
 	static KDPC left;
+	unsigned int ms;
 
-	KeInitializeDpc(&left, ends_late, NULL);
+	WRITE_ONCE(lasting, false);
+	KeInitializeDpc(&left, lasts, NULL);
 	target(&left, cpumask_last(cpu_online_mask));
 	EXPECT(KeInsertQueueDpc(&left, NULL, NULL));
+	for (ms = 0; ms < 5000 && !READ_ONCE(lasting); ms++)
+		msleep(1);
+	EXPECT(READ_ONCE(lasting));
 }
 
 static VOID hops(PRKDPC Dpc, PVOID DeferredContext, PVOID SystemArgument1, PVOID SystemArgument2)
