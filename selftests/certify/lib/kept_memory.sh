@@ -15,6 +15,8 @@ trace_memory() {
 	first=$(driver_addresses | head -n 1)
 	last=$(driver_addresses | tail -n 1)
 	put "$trace/buffer_size_kb" 8192 || fail "the trace's buffer does not grow: $why"
+	# Without entropy, all pointers have the same hash.
+	put "$trace/options/hash-ptr" 0 || fail "the trace has no pointers: $why"
 	for event in kmem/kmalloc kmem/kmem_cache_alloc kmem/kmalloc_node kmem/kmem_cache_alloc_node \
 		percpu/percpu_alloc_percpu; do
 		[ -e "$trace/events/$event" ] || continue
