@@ -61,9 +61,9 @@ plugging() {
 	command -v hotplug >/dev/null || impossible "nothing to plug here: no 'hotplug' command"
 	put "$system/memory/auto_online_blocks" online_movable
 	meanwhile plug_once
-	load_loop 100000 300
+	load_loop 100000 100
 	no_longer
-	[ -e "$tmp/ended" ] || fail "plugging has not ended after 300 seconds"
+	[ -e "$tmp/ended" ] || fail "plugging has not ended after 100 seconds"
 	rm "$tmp/ended"
 	works
 }

@@ -12,7 +12,7 @@
 . ./certify/lib/left.sh
 . ./certify/lib/nomem.sh
 
-seconds_each=90	# that the allocations of one operation are made to fail
+seconds_each=40	# that the allocations of one operation are made to fail
 
 # Each test case loads the driver itself.
 setup() {
@@ -36,22 +36,6 @@ half() {
 		"$1 when allocation $nth has failed${failed_in:+ in $failed_in}: $(tail -n 3 "$tmp/half")"
 }
 
-# begin_allocations, next_allocation: count $nth. Fails, with a word, when there is no more time.
-begin_allocations() {
-	now
-	deadline=$((now + seconds_each))
-	nth=0
-}
-
-next_allocation() {
-	now
-	nth=$((nth + 1))
-	[ "$now" -lt "$deadline" ] || {
-		echo "no time for allocation $nth and later ones"
-		return 1
-	}
-}
-
 loads() {
 	local refusals=0
 	restore
@@ -62,7 +46,7 @@ loads() {
 	exercise_each
 	unload_driver
 	forget_left
-	begin_allocations
+	begin_allocations "$seconds_each"
 	while next_allocation; do
 		found=
 		list_threads >"$tmp/before.threads"
@@ -102,7 +86,7 @@ still_works() {
 # writes BACK without any that fails.
 each_fails() {
 	local refusals=0 said
-	begin_allocations
+	begin_allocations "$seconds_each"
 	while next_allocation; do
 		said=
 		arm "$nth"

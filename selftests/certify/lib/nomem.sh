@@ -51,3 +51,19 @@ try_nomem() {
 	unarm
 	[ -n "$load_error" ] || say_symbols
 }
+
+# begin_allocations SECONDS, next_allocation: count $nth, until there is no more time.
+begin_allocations() {
+	now
+	deadline=$((now + $1))
+	nth=0
+}
+
+next_allocation() {
+	now
+	nth=$((nth + 1))
+	[ "$now" -lt "$deadline" ] || {
+		echo "no time for allocation $nth and later ones"
+		return 1
+	}
+}
