@@ -104,12 +104,13 @@ load_file() {
 }
 
 unload_driver() {
-	local file said
+	local file name
 	echo "certify: unload $driver" >/dev/kmsg
 	! module_loaded "$driver" || try_unload "$driver" ||
 		finding unload-failed "rmmod $driver: $(tail -n 1 "$tmp/rmmod")"
 	for file in $(echo "$driver_with" | tr ' ' '\n' | tac); do
-		said=$(rmmod "$(basename "$file" .ko | tr - _)" 2>&1) || fail "cannot unload $file: $said"
+		name=$(basename "$file" .ko | tr - _)
+		! module_loaded "$name" || unload "$name"
 	done
 }
 
