@@ -75,10 +75,8 @@ loader_ended() {
 
 # A load that gets a signal fails, or not. Either way, the next one must work.
 interrupted() {
-	local file deadline loads=0 done=0
-	for file in $driver_with; do
-		load_file "$file"
-	done
+	local deadline loads=0 done=0
+	load_others
 	now
 	deadline=$((now + seconds_each))
 	while [ "$loads" -lt "$loads_each" ] && [ "$now" -lt "$deadline" ]; do

@@ -49,6 +49,7 @@ loads() {
 	begin_allocations "$seconds_each"
 	while next_allocation; do
 		found=
+		load_others
 		list_threads >"$tmp/before.threads"
 		try_nomem "$nth"
 		[ -n "$failed_in" ] || break

@@ -16,10 +16,8 @@
 
 # The threads that there are when the driver is loaded and was used on each CPU: $tmp/bound.CPU.
 setup() {
-	local cpu file pid
-	for file in $driver_with; do
-		load_file "$file"
-	done
+	local cpu pid
+	load_others
 	note_other_threads
 	load_driver
 	exercise_each

@@ -64,13 +64,18 @@ shuffle() {
 
 # ---------------------------------------------------------------- loading it
 
-# load_driver: with the modules that it needs.
-load_driver() {
+# load_others: the modules that the driver needs.
+load_others() {
 	local file
-	echo "certify: load $driver" >/dev/kmsg
 	for file in $driver_with; do
 		load_file "$file"
 	done
+}
+
+# load_driver: with the modules that it needs.
+load_driver() {
+	echo "certify: load $driver" >/dev/kmsg
+	load_others
 	# shellcheck disable=SC2086 # a list
 	load_file "$driver_file" $driver_params
 	say_symbols

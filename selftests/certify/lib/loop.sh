@@ -6,10 +6,8 @@
 
 # one_load [COMMAND...]: loads the driver, does COMMAND, and unloads the driver.
 one_load() {
-	local file said
-	for file in $driver_with; do
-		load_file "$file"
-	done
+	local said
+	load_others
 	# shellcheck disable=SC2086 # a list
 	said=$(insmod "$driver_file" $driver_params 2>&1) ||
 		finding load-failed "insmod $driver_file, after $loads loads: $said"

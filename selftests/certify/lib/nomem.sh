@@ -40,10 +40,7 @@ unarm() {
 
 # try_nomem N: loads the driver; its Nth allocation fails. Sets $load_error if it does not load.
 try_nomem() {
-	local file
-	for file in $driver_with; do
-		load_file "$file"
-	done
+	load_others
 	load_error=
 	arm "$1"
 	# shellcheck disable=SC2086 # a list
