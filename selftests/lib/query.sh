@@ -19,6 +19,13 @@ verdict() {
 	tail -n 1 "$tmp/answers"
 }
 
+# A page of movable memory that was allocated just now is not yet on a list from which it could be
+# moved.
+none_in_the_way() {
+	ask "$1"
+	! grep -q '^unknown kernel: pages that may be in the way' "$tmp/answers"
+}
+
 # expect_answers QUESTION: the answers begin like the lines of standard input, one by one. dhp_test's
 # clients have their own names there: c1 stands for the first CPU client that is registered, in the
 # order of their numbers, and m1 for the first memory client.
