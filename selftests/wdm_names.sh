@@ -88,7 +88,7 @@ leave_behind() {
 	checks "$1"
 	unload wdm_names
 	load wdm_names
-	logged "wdm_names is removed while its DPC $2 .*is queued; dropped" ||
+	logged "wdm_names is removed while its DPC $2 .*(is queued; dropped|is inserted; refused)" ||
 		fail "the log does not name the DPC"
 	checks dpc
 }
@@ -102,6 +102,8 @@ test_case dpc_left_behind 'R8 W9 a module is removed while its DPC is queued'
 dpc_left_running() {
 	pick_cpu >/dev/null
 	leave_behind leave_running_dpc lasts
+	! logged 'its DPC lasts .*is inserted; refused' || logged 'its DPC lasts .*runs; waiting for it' ||
+		fail "the log does not say that the DPC runs"
 }
 test_case dpc_left_running 'R8 W9 a module is removed while its DPC runs'
 

@@ -67,6 +67,7 @@ static DEFINE_PER_CPU(struct dhp_dpc_queue, dhp_dpc_queues);
  * queue orders this: what is inserted after the queue was searched is refused.
  */
 static struct module *dhp_dpc_going;
+static PKDEFERRED_ROUTINE dhp_dpc_refused;	/* one that was inserted since then */
 static DEFINE_MUTEX(dhp_dpc_going_mutex);
 
 static void dhp_dpc_interrupt(struct irq_work *work)
@@ -215,23 +216,15 @@ static bool dhp_dpc_of(PRKDPC dpc, struct module *owner)
 			 within_module((unsigned long)dpc, owner));
 }
 
-static void dhp_dpc_warn_dropped(PRKDPC dpc, struct module *owner)
-{
-	pr_err("%s is removed while its DPC %ps is queued; dropped\n", module_name(owner),
-	       dpc->routine);
-}
-
 /* With interrupts disabled. False if @dpc is queued already, or if its module is going. */
 static bool dhp_dpc_insert(struct dhp_dpc_queue *queue, PRKDPC dpc, PVOID argument1,
 			   PVOID argument2)
 {
 	bool inserted = false, kick = false;
-	struct module *going;
 
 	raw_spin_lock(&queue->lock);
-	going = READ_ONCE(dhp_dpc_going);
-	if (dhp_dpc_of(dpc, going)) {
-		dhp_dpc_warn_dropped(dpc, going);
+	if (dhp_dpc_of(dpc, READ_ONCE(dhp_dpc_going))) {
+		WRITE_ONCE(dhp_dpc_refused, dpc->routine);
 		goto unlock;
 	}
 	/*
@@ -349,7 +342,8 @@ static void dhp_dpc_drop(struct dhp_dpc_queue *queue, struct list_head *list, st
 	list_for_each_entry_safe(dpc, next, list, node) {
 		if (!dhp_dpc_of(dpc, owner))
 			continue;
-		dhp_dpc_warn_dropped(dpc, owner);
+		pr_err("%s is removed while its DPC %ps is queued; dropped\n", module_name(owner),
+		       dpc->routine);
 		dhp_dpc_unlink(queue, dpc);
 	}
 }
@@ -363,9 +357,11 @@ static void dhp_dpc_drop(struct dhp_dpc_queue *queue, struct list_head *list, st
  */
 void dhp_dpc_free_owner(struct module *owner)
 {
+	PKDEFERRED_ROUTINE refused;
 	unsigned int cpu;
 
 	mutex_lock(&dhp_dpc_going_mutex);
+	WRITE_ONCE(dhp_dpc_refused, NULL);
 	WRITE_ONCE(dhp_dpc_going, owner);
 	for_each_possible_cpu(cpu) {
 		struct dhp_dpc_queue *queue = per_cpu_ptr(&dhp_dpc_queues, cpu);
@@ -382,6 +378,10 @@ void dhp_dpc_free_owner(struct module *owner)
 		       module_name(owner), running);
 		dhp_dpc_flush(queue);
 	}
+	refused = READ_ONCE(dhp_dpc_refused);
+	if (refused)
+		pr_err("%s is removed while its DPC %ps is inserted; refused\n",
+		       module_name(owner), refused);
 	WRITE_ONCE(dhp_dpc_going, NULL);
 	mutex_unlock(&dhp_dpc_going_mutex);
 }

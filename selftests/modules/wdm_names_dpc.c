@@ -396,15 +396,15 @@ void leave_dpc(void)
 static bool lasting;
 
 /*
- * Runs until the module is being removed, and for so much longer that dhp finds it running:
- * dhp looks when the exit function has returned.
+ * Runs until the module is being removed, or again if that takes long, and for so much longer
+ * that dhp finds it running: dhp looks when the exit function has returned.
  */
 static VOID lasts(PRKDPC Dpc, PVOID DeferredContext, PVOID SystemArgument1, PVOID SystemArgument2)
 {
 	unsigned int ms;
 
 	WRITE_ONCE(lasting, true);
-	for (ms = 0; ms < 10000 && module_is_live(THIS_MODULE); ms++)
+	for (ms = 0; ms < 2000 && module_is_live(THIS_MODULE); ms++)
 		mdelay(1);
 	mdelay(1000);
 	KeInsertQueueDpc(Dpc, NULL, NULL);
