@@ -7,11 +7,11 @@
 . ./lib/all.sh
 
 # online_ranges: the ranges of the replay as dhp_test prints them, by sysfs: contiguous blocks of one
-# node, nodes in ascending order
+# node, by address
 online_ranges() {
 	for one in $(memory_blocks); do
 		[ "$(cat "$(state_file "$one")")" != online ] || echo "$(block_node "$one") $one"
-	done | sort -n -k 1 -k 2 | awk '
+	done | sort -n -k 2 | awk '
 	$1 == node && $2 == last + 1 { last = $2; next }
 	NR > 1 { print node, first, last }
 	{ node = $1; first = last = $2 }

@@ -151,6 +151,6 @@ int dhp_online_ranges(struct dhp_range **ranges)
 		return -ENOMEM;
 	walk_sections(&walk);
 	*ranges = walk.ranges;
-	/* No section changes, but its resource may have come or gone meanwhile. */
+	/* Nothing has changed, with the mutex held. Should the kernel's list say otherwise: */
 	return min(walk.nr, walk.max);
 }
