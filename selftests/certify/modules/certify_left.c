@@ -96,6 +96,16 @@ static struct item *find(enum kind kind, const void *key)
 	return NULL;
 }
 
+static struct item *unused(void)
+{
+	struct item *item;
+
+	for (item = items; item < items + MAX_ITEMS; item++)
+		if (!item->kind)
+			return item;
+	return NULL;
+}
+
 static void forget(enum kind kind, const void *key)
 {
 	struct item *item;
@@ -128,11 +138,10 @@ static void note(enum kind kind, const void *key, const void *address, const cha
 	raw_spin_lock_irqsave(&lock, flags);
 	item = find(kind, key);
 	if (!item) {
-		for (item = items; item < items + MAX_ITEMS && item->kind; item++)
-			;
+		item = unused();
 		WRITE_ONCE(nr_items, nr_items + 1);
 	}
-	if (item < items + MAX_ITEMS)
+	if (item)
 		*item = new;
 	else
 		overflow = true;
@@ -377,6 +386,26 @@ static bool take(enum kind kind, struct item *taken)
 	return false;
 }
 
+/* @item ran when the driver went. It may have ended by now. */
+static void ran_on(const struct item *item)
+{
+	struct item *left;
+
+	raw_spin_lock_irq(&lock);
+	left = find(RUNNING, item->key);
+	if (!left) {
+		left = unused();
+		WRITE_ONCE(nr_items, nr_items + 1);
+	}
+	if (left) {
+		*left = *item;
+		left->left = true;
+	} else {
+		overflow = true;
+	}
+	raw_spin_unlock_irq(&lock);
+}
+
 static void look(void)
 {
 	enum kind kind;
@@ -386,12 +415,7 @@ static void look(void)
 	while (take(RUNNING, &item)) {
 		for (i = 0; i < RUN_SECONDS * 50 && runs(RUNNING, item.key); i++)
 			msleep(20);
-		forget(RUNNING, item.key);
-		/* Another key, so that a later run of the same does not end it. */
-		note(RUNNING, NULL, item.address, item.object, false);
-		raw_spin_lock_irq(&lock);
-		find(RUNNING, NULL)->left = true;
-		raw_spin_unlock_irq(&lock);
+		ran_on(&item);
 	}
 	for (kind = STATE; kind <= QUEUED; kind++)
 		while (take(kind, &item))
