@@ -10,9 +10,15 @@
 
 cd "$(dirname "$0")/.." || exit
 
-# Has the kernel warned, crashed, or found a bad page, a lock-up or the like? Tainting by modules
-# that are out of tree, unsigned, staging or a test is no damage. Lockdep finds one fault only.
+# shellcheck source=/dev/null
+. /certify/job || exit 1
+
+# Has the kernel warned, crashed, or found a bad page, a lock-up or the like, or does the driver not
+# unload? Tainting by modules that are out of tree, unsigned, staging or a test is no damage. Lockdep
+# finds one fault only.
 damaged() {
+	# shellcheck disable=SC2154 # the job sets it
+	[ ! -d "/sys/module/$driver" ] || return 0
 	! grep -q 'debug_locks: *0$' /proc/lockdep_stats 2>/dev/null || return 0
 	[ $(($(cat /proc/sys/kernel/tainted) & ~(1 << 0 | 1 << 10 | 1 << 11 | 1 << 12 | 1 << 13 | 1 << 18))) != 0 ]
 }

@@ -64,10 +64,12 @@ shuffle() {
 
 # ---------------------------------------------------------------- loading it
 
-# load_others: the modules that the driver needs.
+# load_others: the modules that the driver needs. $tmp/others lists those that were not loaded yet.
 load_others() {
-	local file
+	local file name
 	for file in $driver_with; do
+		name=$(basename "$file" .ko | tr - _)
+		module_loaded "$name" || echo "$name" >>"$tmp/others"
 		load_file "$file"
 	done
 }
@@ -108,15 +110,18 @@ load_file() {
 	said=$(insmod "$file" "$@" 2>&1) || finding load-failed "insmod $file $*: $said"
 }
 
+# unload_driver: and what load_others has loaded, unless somebody else uses it by now.
 unload_driver() {
-	local file name
+	local name
 	echo "certify: unload $driver" >/dev/kmsg
 	! module_loaded "$driver" || try_unload "$driver" ||
 		finding unload-failed "rmmod $driver: $(tail -n 1 "$tmp/rmmod")"
-	for file in $(echo "$driver_with" | tr ' ' '\n' | tac); do
-		name=$(basename "$file" .ko | tr - _)
-		! module_loaded "$name" || unload "$name"
+	[ -e "$tmp/others" ] || return 0
+	for name in $(tac "$tmp/others"); do
+		! module_loaded "$name" || wait_for 10 rmmod "$name" 2>/dev/null ||
+			echo "$name stays loaded, as others use it"
 	done
+	rm "$tmp/others"
 }
 
 # What every drill begins and ends with, unless it defines its own.
