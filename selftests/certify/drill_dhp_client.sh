@@ -73,31 +73,39 @@ memory() {
 }
 test_case memory 'memory comes and goes'
 
-# The clients of dhp_test are asked after the driver, which gets the failure. Each veto is for one
-# operation.
+# Clients of dhp_test, one before the driver and one behind it: adds come to clients in the order of
+# registration and removals in the reverse, so the driver gets the failure of either. Each veto is
+# for one operation.
 vetoed() {
-	begin
+	restore
+	unload_driver
+	load_others
 	load dhp_test
+	ctl "processor c1 flags=existing,removals"
+	ctl "memory m1 flags=adds,removals"
+	load_driver
+	is_client || skip "the driver is no client of dhp"
+	ctl "processor c2 flags=existing,removals"
+	ctl "memory m2 flags=adds,removals"
+	trace_calls
 	cpu=$(pick_cpu)
 	take_block
-	ctl "processor c flags=existing,removals"
-	ctl "memory m flags=adds,removals"
 	begin_exercise
 	for _ in 1 2; do
-		ctl "veto c state=remove_start errno=-1"
+		ctl "veto c1 state=remove_start errno=-1"
 		offline_refused "$cpu" EPERM
 	done
 	go_offline "$cpu"
 	for _ in 1 2; do
-		ctl "veto c state=start errno=-1"
+		ctl "veto c2 state=start errno=-1"
 		online_refused "$cpu" EPERM
 	done
 	come_online "$cpu"
 	exercise "$cpu"
-	ctl "veto m state=start errno=-12"
+	ctl "veto m2 state=start errno=-12"
 	refused ENOMEM "$state" online_movable
 	go_block "$block" online_movable
-	ctl "veto m state=remove_start errno=-12"
+	ctl "veto m1 state=remove_start errno=-12"
 	refused ENOMEM "$state" offline
 	go_block "$block" offline
 	end_exercise
@@ -145,7 +153,6 @@ leaves() {
 	done
 	exercise_each
 	judge_calls
-	log_of_driver >"$tmp/log"
 	put /dev/kmsg "certify: the driver goes" || fail "no log"
 	rmmod "$driver" 2>"$tmp/rmmod" || fail "cannot unload $driver: $(cat "$tmp/rmmod")"
 	blame_misuse

@@ -70,6 +70,7 @@ judge_calls() {
 		print calls + 0 " calls"
 	}' "$trace/trace" >"$tmp/judged"
 	cat "$tmp/judged"
+	! grep -q '^the trace has lost entries' "$tmp/judged" || skip "the trace has lost entries"
 	equal "calls that the contract does not allow" "" "$(grep -v '^[0-9]* calls$' "$tmp/judged")"
 }
 
@@ -79,7 +80,7 @@ judge_calls() {
 # log_of_driver: what the kernel has logged since the driver was loaded last
 log_of_driver() {
 	dmesg | awk -v begin="certify: load $driver" '
-	index($0, begin) == length($0) - length(begin) + 1 { log_lines = ""; next }
+	substr($0, length($0) - length(begin) + 1) == begin { log_lines = ""; next }
 	{ log_lines = log_lines $0 "\n" }
 	END { printf "%s", log_lines }'
 }
