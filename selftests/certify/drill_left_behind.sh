@@ -6,6 +6,7 @@
 
 . ./lib/all.sh
 . ./lib/steps.sh
+. ./lib/faults.sh
 . ./certify/lib/driver.sh
 . ./certify/lib/operations.sh
 . ./certify/lib/left.sh
@@ -18,9 +19,11 @@ setup() {
 }
 
 teardown() {
-	(unload_driver)
+	local code=0
+	(unload_driver) || code=1
 	end_nomem
 	unwatch_left
+	return $code
 }
 
 # use_all: a life of the driver in which a CPU goes and comes back.
@@ -85,12 +88,16 @@ test_case after_failure 'nothing is left when loading fails'
 # Something of the driver that runs after it was unloaded crashes. This is without certify_left,
 # which would end it.
 afterwards() {
+	end_nomem
+	unwatch_left
 	use_all
 	! wait_for 10 bad_in_log >"$tmp/said" || fail "$(cat "$tmp/said")"
 }
 test_case afterwards 'nothing happens after the driver was unloaded'
 
 memory() {
+	end_nomem
+	unwatch_left
 	begin_leaks
 	use_all
 	use_all

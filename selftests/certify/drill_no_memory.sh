@@ -20,9 +20,11 @@ setup() {
 }
 
 restore() {
-	(unload_driver)
+	local code=0
+	(unload_driver) || code=1
 	end_nomem
 	unwatch_left
+	return $code
 }
 
 teardown() {

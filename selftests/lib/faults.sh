@@ -16,7 +16,10 @@ kthreadd=2
 # from one, with a trace, which is not bad here.
 dmesg() {
 	command dmesg | awk '
-	/vmalloc error: |percpu: allocation failed|alloc_cpumask_var: failed/ { excused = 1; next }
+	/vmalloc error: |percpu: allocation failed|alloc_cpumask_var: failed|kmem_cache_create.* failed with error/ {
+		excused = 1
+		next
+	}
 	excused && /Call Trace:/ { excused = 0; next }
 	{ print }'
 }
