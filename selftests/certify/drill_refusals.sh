@@ -15,9 +15,11 @@ setup() {
 }
 
 restore() {
+	local code=0
 	! module_loaded memory_notifier_error_inject || rmmod memory_notifier_error_inject
-	(unload_driver)
+	(unload_driver) || code=1
 	! module_loaded certify_refuse || unload certify_refuse
+	return $code
 }
 
 teardown() {

@@ -90,7 +90,7 @@ await_freed() {
 blame_kept() {
 	local function step count
 	read -r function step count <"$tmp/kept"
-	! grep -q '^the trace' "$tmp/kept" || fail "$(cat "$tmp/kept")"
+	! grep -q '^the trace' "$tmp/kept" || skip "$(grep '^the trace' "$tmp/kept")"
 	finding not-undone "function=$function" "$count allocations of adds that failed at step" \
 		"$step ($(sed -n "s,^ *$step: ,,p" "$system/cpu/hotplug/states")) were not freed, then or by" \
 		"the add and the removal that followed"
