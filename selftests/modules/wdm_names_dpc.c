@@ -420,8 +420,8 @@ void leave_running_dpc(void)
 	KeInitializeDpc(&left, lasts, NULL);
 	target(&left, cpumask_last(cpu_online_mask));
 	EXPECT(KeInsertQueueDpc(&left, NULL, NULL));
-	for (ms = 0; ms < 5000 && !READ_ONCE(lasting); ms++)
-		msleep(1);
+	for (ms = 0; ms < 5000 && !READ_ONCE(lasting); ms += 20)
+		msleep(20);
 	EXPECT(READ_ONCE(lasting));
 }
 
