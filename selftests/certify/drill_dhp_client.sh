@@ -42,11 +42,7 @@ end() {
 cpus() {
 	begin
 	begin_exercise
-	for cpu in $(changeable_online); do
-		go_offline "$cpu"
-		come_online "$cpu"
-		exercise "$cpu"
-	done
+	cycle_cpus
 	if command -v hotplug >/dev/null; then
 		plug_cpu
 		come_online "$plugged_cpu"
@@ -147,10 +143,7 @@ test_case torture "the torture's clients come and go, and its oracle looks on"
 # What the driver has left behind, dhp names when the driver goes.
 leaves() {
 	begin
-	for cpu in $(changeable_online); do
-		go_offline "$cpu"
-		come_online "$cpu"
-	done
+	cycle_cpus
 	exercise_each
 	judge_calls
 	put /dev/kmsg "certify: the driver goes" || fail "no log"

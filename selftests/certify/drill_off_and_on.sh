@@ -12,12 +12,7 @@
 
 in_order() {
 	begin_exercise
-	for cpu in $(changeable_online); do
-		go_offline "$cpu"
-		exercise
-		come_online "$cpu"
-		exercise "$cpu"
-	done
+	cycle_cpus
 	end_exercise
 }
 test_case in_order 'each CPU goes offline and comes back, in order'

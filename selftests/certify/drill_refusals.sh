@@ -127,12 +127,7 @@ nobody() {
 	load_driver
 	take_block
 	for _ in 1 2 3; do
-		for cpu in $(changeable_online); do
-			go_offline "$cpu"
-			exercise
-			come_online "$cpu"
-			exercise "$cpu"
-		done
+		cycle_cpus
 		go_block "$block" online_movable
 		exercise
 		go_block "$block" offline

@@ -46,6 +46,17 @@ come_online() {
 	must "bringing CPU$1 online" "$system/cpu/cpu$1/online" 1
 }
 
+# cycle_cpus: each CPU goes offline and comes back, in order; the driver is used after each step.
+cycle_cpus() {
+	local one
+	for one in $(changeable_online); do
+		go_offline "$one"
+		exercise
+		come_online "$one"
+		exercise "$one"
+	done
+}
+
 # go_block NUMBER STATE
 go_block() {
 	must "memory block $1 going $2" "$(state_file "$1")" "$2"
