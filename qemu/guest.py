@@ -83,6 +83,7 @@ class Guest:
             "-mon", "chardev=watch,mode=control",
             # For qemu/hotplug on the host. Relative, since a socket's address must be short.
             "-qmp", "unix:qmp,server=on,wait=off",
+            *options.qemu_args,
         ]
         environment = dict(os.environ)
         if accelerator == "tcg":

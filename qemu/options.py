@@ -4,6 +4,7 @@
 import argparse
 import os
 import re
+import shlex
 
 from machine import ACCELERATORS, APPEND_MAX, MAX_NODES, MAX_SLOTS, TCG_CONTEXTS
 from plug_device import BLOCK, human
@@ -70,6 +71,13 @@ def folder(text):
     return text
 
 
+def words(text):
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: {error}; quote it as for a shell") from None
+
+
 def parse(arguments):
     parser = argparse.ArgumentParser(
         prog="qemu/vm", formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -100,6 +108,9 @@ def parse(arguments):
                          metavar="FILE[:GUESTPATH]", help="a file or folder to put into the guest")
         sub.add_argument("--files", type=folder, default=None, metavar="FOLDER",
                          help="where `to-host NAME` in the guest puts its standard input")
+        sub.add_argument("--qemu-args", type=words, default=[], metavar="ARGS",
+                         help="more arguments for QEMU, such as '-device virtio-balloon-pci'; "
+                              "with whole paths, as QEMU runs in a folder of its own")
         sub.add_argument("--timeout", type=count, default=600 if verb == "run" else None,
                          metavar="S", help="seconds until the run counts as hanging"
                          + (" (600)" if verb == "run" else " (none)"))

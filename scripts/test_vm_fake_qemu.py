@@ -54,6 +54,11 @@ class FakeQemu(testing.Refusals):
     def test_not_a_program(self):
         self.assertEqual(self.run_vm(self.file("text", "not a program", 0o755), "runner itself"), [])
 
+    def test_more_arguments(self):
+        program = self.file("prints", "#!/bin/sh\nprintf '%s|' \"$@\" | tail -c 40\nexit 1\n", 0o755)
+        self.run_vm(program, r"\|-device\|edu,id=a b\|\n",
+                    words=["--qemu-args", "-device 'edu,id=a b'"])
+
     def test_ends_at_once(self):
         program = self.file("ends", "#!/bin/sh\necho 'no such machine' >&2\nexit 1\n", 0o755)
         self.run_vm(program, "the guest died", "QEMU ended with status 1",

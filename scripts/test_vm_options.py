@@ -100,6 +100,10 @@ class VmWords(testing.Refusals):
             self.bad("run", "--files", word, "--", "true",
                      named=["--files", "there is no folder", re.escape(repr(word))])
 
+    def test_qemu_args(self):
+        self.bad("run", "--qemu-args", "-device 'x", "--", "true",
+                 named=["--qemu-args", "-device 'x", "quote it"])
+
     def test_no_terminal(self):
         with mock.patch.object(sys, "stdin", io.StringIO()):
             self.words("qemu/vm", vm.main, vm.DIED, "shell", named=["not a terminal", "`run`"])
