@@ -50,7 +50,7 @@ help:
 	@echo '               SEED= repeats a run, SEED='"'"'1 2 3'"'"' makes several runs, with a sum'
 	@echo 'make certify DRIVER=PATH  puts any driver through hotplug of every kind, on KERNELS'
 	@echo '               ($(CERTIFY_KERNELS)), and says what is wrong with it; also EXERCISE=, PARAMS=,'
-	@echo '               WITH=, DRILLS=, JOBS=, SEED=: `make certify-help`'
+	@echo '               WITH=, QEMU_ARGS=, DRILLS=, JOBS=, SEED=: `make certify-help`'
 	@echo 'make check-certify  checks that it finds the faults of selftests/certify/faulty, each by the drill'
 	@echo '               for it, and nothing in selftests/certify/clean; DRIVERS=, DRILLS=, SEEDS='
 	@echo 'make bench     compares dhp with the kernel'"'"'s own facilities: a table, and build/bench.json'
@@ -131,6 +131,7 @@ quoted = '$(subst ','\'',$(1))'
 certify: tools
 	@scripts/certify --driver $(call quoted,$(DRIVER)) --exercise $(call quoted,$(EXERCISE)) \
 		--params $(call quoted,$(PARAMS)) --with $(call quoted,$(WITH)) \
+		--qemu-args=$(call quoted,$(QEMU_ARGS)) \
 		--drills $(call quoted,$(DRILLS)) --jobs $(call quoted,$(JOBS)) \
 		--seed $(call quoted,$(SEED)) \
 		--kernels $(call quoted,$(if $(filter file,$(origin KERNELS)),,$(KERNELS)))

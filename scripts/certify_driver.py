@@ -170,12 +170,14 @@ OURS = {"dhp": "/dhp/dhp.ko"}
 
 
 def load_order(modules, others, kernel, ours):
-    """The modules to load for MODULES[0], in order, and that one: OTHERS, as the user has listed
-    them, and what they need. That is among what is built with them, the kernel's modules, or the
-    project's.
+    """The modules to load for MODULES[0], in order and with that one as the last; and those to load
+    after it, which use it. They are OTHERS, as the user has listed them, and what they need. That
+    is among what is built with them, the kernel's modules, or the project's.
 
     OTHERS: lists like MODULES; OURS(): paths of the project's modules for this kernel, by name.
     """
+    driver = modules[0]
+    users = {driver.name}
     known = {module.name: module for group in [*others, modules] for module in group}
     order = []
 
@@ -187,6 +189,8 @@ def load_order(modules, others, kernel, ours):
             if other:
                 known[name] = other
                 add(other, [*path, module.name])
+                if name in users:
+                    users.add(module.name)
             elif name in module.info.depends:
                 raise Refused(f"{module.path} needs the module {name}, which kernel {kernel.name} "
                               f"({kernel.release}) does not have; WITH= can name it")
@@ -195,7 +199,8 @@ def load_order(modules, others, kernel, ours):
 
     for group in [*others, modules]:
         add(group[0], [])
-    return order
+    return ([*(module for module in order if module.name not in users), driver],
+            [module for module in order if module.name in users and module is not driver])
 
 
 def found(name, kernel, ours):

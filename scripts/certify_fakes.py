@@ -174,5 +174,5 @@ def report_of(exercise="", params="", drills=()):
             certify_result.Case(name, title, result, "why", findings=findings)
             for name, title, result, findings in cases]))
         certify_result.conclude(kernel.drills[-1])
-    return certify_result.Report("x", "path/x", "folder", exercise, params, [], 7, "2026-01-01",
+    return certify_result.Report("x", "path/x", "folder", exercise, params, [], "", 7, "2026-01-01",
                                  "make certify DRIVER=path/x", [kernel])

@@ -85,11 +85,12 @@ def groups(chosen):
 
 # ---------------------------------------------------------------- what is in a guest
 
-def fill(folder, modules, exercise, params, seed):
-    """Makes the folder that is /certify in the guest. MODULES: in load order, the driver last."""
+def fill(folder, modules, users, exercise, params, seed):
+    """Makes the folder that is /certify in the guest. MODULES: in load order, the driver last;
+    USERS: those to load after it."""
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(os.path.join(folder, "modules"))
-    for module in modules:
+    for module in [*modules, *users]:
         if module.file.startswith("/certify/"):
             path = os.path.join(folder, module.file.removeprefix("/certify/"))
             with open(path, "wb") as file:
@@ -103,6 +104,7 @@ def fill(folder, modules, exercise, params, seed):
     *others, driver = modules
     job = {"driver": driver.name, "driver_file": driver.file, "driver_params": params,
            "driver_with": " ".join(module.file for module in others),
+           "driver_users": " ".join(module.file for module in users),
            "driver_exercise": "/certify/exercise" if exercise else "", "certify_seed": str(seed)}
     with open(os.path.join(folder, "job"), "w", encoding="utf-8") as file:
         file.writelines(f"{name}={shlex.quote(value)}\n" for name, value in job.items())
@@ -244,13 +246,14 @@ class Kernel:
     """The drills on one kernel. SHOW has drill(kernel, drill), where(kernel, text) and
     say(kernel, text)."""
 
-    def __init__(self, kernel, result, certify, folder, seed, show):
+    def __init__(self, kernel, result, certify, folder, seed, show, qemu_args=""):
         self._kernel = kernel
         self._result = result  # a Kernel of certify_result.py
         self._certify = certify
         self._folder = folder  # for consoles
         self._seed = seed
         self._show = show
+        self._qemu_args = [f"--qemu-args={qemu_args}"] if qemu_args else []
         self._losses = {}
         self._titles = {}  # of the test cases of each drill
 
@@ -278,8 +281,9 @@ class Kernel:
         """Runs one guest; returns how many of these drills have had their chance, or None if the
         guest was never up."""
         kernel, show = self._kernel, self._show
+        options = [*options, *self._qemu_args]
         boot = Boot(kernel, drills, options, self._certify, self._seed)
-        guest = Guest(drills, list(options))
+        guest = Guest(drills, options)
         self._result.guests.append(guest)
         show.where(kernel, "boots a guest for " + ", ".join(drills))
         begun = time.monotonic()

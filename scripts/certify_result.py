@@ -98,6 +98,7 @@ class Report:
     exercise: str          # empty: only loading was exercised
     params: str
     modules: list          # WITH
+    qemu_args: str
     seed: int
     date: str              # when it began, ISO 8601
     command: str           # repeats all of it

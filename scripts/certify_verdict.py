@@ -63,6 +63,7 @@ def command(report, **chosen):
     said = ["make certify"]
     for name, value in (("DRIVER", report.driver), ("EXERCISE", report.exercise),
                         ("PARAMS", report.params), ("WITH", " ".join(report.modules)),
+                        ("QEMU_ARGS", report.qemu_args),
                         *chosen.items()):
         if value:
             # make would expand a $.

@@ -258,6 +258,7 @@ class Words(Scene):
         for case in "nothing", "", "in_order,":
             self.bad(*driver, "--drills", f"off_and_on:{case}",
                      named=["has no test case", "in_order"])
+        self.bad(*driver, "--qemu-args", "-device 'x", named=["QEMU_ARGS='-device 'x'", "quote"])
         for seed in "x", "01", "-1", "9" * 10:
             self.bad(*driver, "--seed", seed, named=[f"SEED='{seed}' is not a number"])
         for jobs in "0", "x", "", "-1":
@@ -334,7 +335,7 @@ class Whole(Scene):
         self.assertTrue(os.path.exists(f"{folder}/report.html"))
         with open(f"{folder}/6.1/guest/job", encoding="utf-8") as file:
             self.assertEqual(file.read(), "driver=driver\ndriver_file=/certify/modules/driver.ko\n"
-                             "driver_params=rounds=3\ndriver_with=''\n"
+                             "driver_params=rounds=3\ndriver_with=''\ndriver_users=''\n"
                              "driver_exercise=/certify/exercise\ncertify_seed=7\n")
         self.assertEqual(os.listdir(self.path("mine")).count("driver.ko"), 0)
 

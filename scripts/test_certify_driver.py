@@ -148,8 +148,9 @@ class Drivers(testing.Refusals):
         driver = module_of(self.image("driver.ko", depends="middle,mine",
                                       softdep="pre: soft absent post: late"))
         mine = module_of(self.image("mine.ko"))
-        order = certify_driver.load_order([driver, module_of(self.image("unused.ko"))],
-                                          [[mine]], self.kernel, dict)
+        order, users = certify_driver.load_order([driver, module_of(self.image("unused.ko"))],
+                                                 [[mine]], self.kernel, dict)
+        self.assertEqual(users, [])
         self.assertEqual([module.name for module in order],
                          ["mine", "soft", "leaf", "middle", "driver"])
         self.refused("needs the module mine, which kernel 6.1", "WITH=",
@@ -159,17 +160,26 @@ class Drivers(testing.Refusals):
         self.refused("need each other",
                      of=lambda: certify_driver.load_order([one], [[two]], self.kernel, dict))
         client = module_of(self.image("client.ko", depends="dhp"))
-        order = certify_driver.load_order([client], [], self.kernel,
-                                          lambda: {"dhp": self.path("mine.ko")})
+        order, _ = certify_driver.load_order([client], [], self.kernel,
+                                             lambda: {"dhp": self.path("mine.ko")})
         self.assertEqual([module.file for module in order],
                          ["/dhp/dhp.ko", "/certify/modules/client.ko"])
+
+    def test_what_uses_it(self):
+        for name, needs in ("driver", "leaf"), ("leaf", ""), ("other", ""), \
+                ("client", "driver,other"), ("top", "client"):
+            self.image(f"kernel/modules/kernel/{name}.ko", depends=needs)
+        groups = [self.modules(name) for name in ("top", "driver")]
+        order, users = certify_driver.load_order(groups[1], groups[:1], self.kernel, dict)
+        self.assertEqual([module.name for module in order], ["leaf", "other", "driver"])
+        self.assertEqual([module.name for module in users], ["client", "top"])
 
     def test_a_module_of_the_project(self):
         self.patch(certify_driver, build_ours=lambda kernel: {"dhp": self.image("dhp.ko")})
         ours = self.modules("dhp")
         self.assertEqual([module.file for module in ours], ["/dhp/dhp.ko"])
         client = module_of(self.image("client.ko", depends="dhp"))
-        order = certify_driver.load_order([client], [ours], self.kernel, dict)
+        order, _ = certify_driver.load_order([client], [ours], self.kernel, dict)
         self.assertEqual([module.name for module in order], ["dhp", "client"])
 
     def test_parameters(self):

@@ -147,6 +147,7 @@ leaves() {
 	exercise_each
 	judge_calls
 	put /dev/kmsg "certify: the driver goes" || fail "no log"
+	unload_users
 	rmmod "$driver" 2>"$tmp/rmmod" || fail "cannot unload $driver: $(cat "$tmp/rmmod")"
 	blame_misuse
 }

@@ -10,6 +10,7 @@
 #   driver_file     its file
 #   driver_params   its parameters
 #   driver_with     the files of the modules to load before it, in order
+#   driver_users    the files of the modules to load after it, in order
 #   driver_exercise the program that uses it, or nothing
 #   certify_seed    for what a drill chooses at random
 
@@ -68,7 +69,7 @@ shuffle() {
 load_others() {
 	local file name
 	for file in $driver_with; do
-		name=$(basename "$file" .ko | tr - _)
+		name=$(module_name "$file")
 		module_loaded "$name" || echo "$name" >>"$tmp/others"
 		load_file "$file"
 	done
@@ -81,6 +82,29 @@ load_driver() {
 	# shellcheck disable=SC2086 # a list
 	load_file "$driver_file" $driver_params
 	say_symbols
+	load_users
+}
+
+# load_users: the modules that use the driver
+load_users() {
+	local file
+	for file in $driver_users; do
+		load_file "$file"
+	done
+}
+
+unload_users() {
+	local file name
+	for file in $(echo "$driver_users" | tr ' ' '\n' | tac); do
+		name=$(module_name "$file")
+		! module_loaded "$name" || try_unload "$name" ||
+			finding unload-failed "rmmod $name: $(tail -n 1 "$tmp/rmmod")"
+	done
+}
+
+# module_name FILE
+module_name() {
+	basename "$1" .ko | tr - _
 }
 
 # say_symbols: the log and $tmp/symbols get the addresses of the driver's functions, if it is where
@@ -104,7 +128,7 @@ loaded() {
 # load_file FILE [PARAMETER...]: unless it is loaded
 load_file() {
 	local file="$1" name said
-	name=$(basename "$file" .ko | tr - _)
+	name=$(module_name "$file")
 	! module_loaded "$name" || return 0
 	shift
 	said=$(insmod "$file" "$@" 2>&1) || finding load-failed "insmod $file $*: $said"
@@ -113,6 +137,7 @@ load_file() {
 # unload_driver: and what load_others has loaded, unless somebody else uses it by now.
 unload_driver() {
 	local name
+	unload_users
 	echo "certify: unload $driver" >/dev/kmsg
 	! module_loaded "$driver" || try_unload "$driver" ||
 		finding unload-failed "rmmod $driver: $(tail -n 1 "$tmp/rmmod")"
@@ -148,9 +173,11 @@ exercise() {
 		"the exercise failed with status $code${1:+ on CPU$1}: $(echo "$said" | tail -n 5)"
 }
 
-# exercise_each: once on each CPU that is online
+# exercise_each: once on each CPU that is online; first loads what uses the driver, if it is not
+# loaded.
 exercise_each() {
 	local one
+	load_users
 	for one in $(online_cpus); do
 		exercise "$one"
 	done

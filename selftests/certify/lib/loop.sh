@@ -12,7 +12,9 @@ one_load() {
 	said=$(insmod "$driver_file" $driver_params 2>&1) ||
 		finding load-failed "insmod $driver_file, after $loads loads: $said"
 	say_symbols
+	load_users
 	"$@"
+	unload_users
 	rmmod "$driver" 2>"$tmp/rmmod" || try_unload "$driver" ||
 		finding unload-failed "rmmod $driver, after $loads loads"
 	loads=$((loads + 1))
