@@ -7,35 +7,40 @@ Not here: running scripts/certify, see check-certify.
 
 import contextlib
 import os
+import subprocess
 
 from certify_module import Refused
 from certify_result import FAILED, LOST, PASSED, STEPS
 
 TOP = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 DRIVERS = os.path.join(TOP, "selftests/certify")
-KINDS = ("clean", "faulty")
+SETUP = os.path.join(TOP, "scripts/setup")
+KINDS = ("clean", "faulty", "real")
 
 
 # ---------------------------------------------------------------- the drivers
 
-NEEDED = ("drill", "kernel", "class", "function")
+FAULT = ("drill", "kernel", "class", "function")
+# What a file `expect` has, and may have.
+LINES = {"clean": ((), ("with",)), "faulty": (FAULT, ("with",)),
+         "real": (("driver",), ("package", "params", "with", "qemu-args"))}
 
 
 def read_expect(folder, kind):
     """What a driver's file `expect` says, by name; raises Refused. A driver without a fault needs
     no such file."""
     path = os.path.join(folder, "expect")
+    needed, allowed = LINES[kind]
     values = {}
     with contextlib.suppress(FileNotFoundError), open(path, encoding="utf-8") as file:
         for line in file.read().splitlines():
             name, _, value = line.partition("=")
-            if name not in (*NEEDED, "with") or name in values or not value:
+            if name not in (*needed, *allowed) or name in values or not value:
                 raise Refused(f"{path}: what does '{line}' mean?")
             values[name] = value
-    needed = NEEDED if kind == "faulty" else ()
-    for name in NEEDED:
-        if (name in values) != (name in needed):
-            raise Refused(f"{path}: {'no' if name in needed else 'there must be no'} {name}=")
+    for name in needed:
+        if name not in values:
+            raise Refused(f"{path}: no {name}=")
     return values
 
 
@@ -48,6 +53,28 @@ class Driver:
         self.expect = read_expect(self.folder, kind)
         exercise = os.path.join(self.folder, "exercise")
         self.exercise = exercise if os.path.exists(exercise) else ""
+
+    def is_for(self, kernel):
+        """Whether that kernel can have it."""
+        return self.kind != "real" or "package" in self.expect or \
+            bool(kernel.file(self.expect["driver"]))
+
+    def source(self):
+        """What DRIVER= of `make certify` names: a module, or a whole path. Raises Refused."""
+        if self.kind != "real":
+            return self.folder
+        if "package" not in self.expect:
+            return self.expect["driver"]
+        done = subprocess.run([SETUP, "dkms-source", self.expect["package"]],
+                              stdout=subprocess.PIPE, text=True, check=False)
+        if done.returncode:
+            raise Refused(f"{self.path}: no {self.expect['package']}")
+        return f"{done.stdout.strip()}:{self.expect['driver']}"
+
+    def options(self):
+        """Further options of scripts/certify."""
+        return [f"--{name}={self.expect[name]}" for name in ("params", "with", "qemu-args")
+                if name in self.expect]
 
 
 def all_drivers():

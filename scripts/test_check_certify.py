@@ -102,6 +102,7 @@ class Drivers(Scene):
         super().setUp()
         self.driver("clean", "plain")
         self.driver("faulty", "slow", **EXPECT)
+        self.driver("real", "theirs", driver="a-module")
         self.patch(certify_expect, DRIVERS=self.path("drivers"))
         self.patch(check_certify, TOP=self.folder,
                    LOGS=os.path.join(self.build, "check-certify"),
@@ -239,8 +240,39 @@ class Whole(Drivers):
                 as called:
             self.slow()
         words = called.call_args[0][0]
-        self.assertEqual(words[words.index("--with") + 1], "dhp")
+        self.assertEqual([word for word in words if word.startswith("--with")], ["--with=dhp"])
         self.assertEqual(words[words.index("--exercise") + 1], "drivers/faulty/slow/exercise")
+
+
+    def test_real_drivers(self):
+        """They are not run unless they are chosen, which test_all() shows."""
+        with open(self.path("kernel/modules/a_module.ko"), "wb") as file:
+            file.write(module_image(vermagic="6.1.0-test SMP", parmtype="rounds:int"))
+        self.file("drivers/real/theirs/expect",
+                  "driver=a-module\nqemu-args=-device edu\nparams=rounds=3\n")
+        self.boots(tap("memory", ["ok x"]), ["1..1"])
+        status, said = self.check_all("--drivers", "real", "--drills", "memory")
+        self.assertEqual((status, said[-1]), (0, "1 passed, 0 failed"))
+        self.assertIn("ok 1 real/theirs: nothing, in one drill on 6.1", said)
+        self.assertIn("--qemu-args=-device edu", self.asked[0])
+
+    def test_real_drivers_that_a_kernel_lacks(self):
+        status, said = self.check_all("--drivers", "theirs", "--drills", "memory")
+        self.assertEqual((status, said[-1]), (1, "0 passed, 0 failed, 1 skipped"))
+        self.assertIn("# SKIP kernel 6.1 has no module a-module", said[2])
+
+    def test_a_package(self):
+        self.file("drivers/real/theirs/expect", "driver=a_module\npackage=any-dkms\n")
+        for status in 0, 1:
+            self.patch(certify_expect, SETUP=self.file(
+                "setup", f"#!/bin/sh\necho {self.path('drivers/clean/plain')}\nexit {status}\n",
+                0o755))
+            driver, = check_certify.choose_drivers("theirs")
+            if status:
+                self.assertEqual(check_certify.certified(driver, ["6.1"], ["memory"], "1"),
+                                 (certify_expect.NOTHING, ["real/theirs: no any-dkms"]))
+            else:
+                self.assertEqual(driver.source(), f"{self.path('drivers/clean/plain')}:a_module")
 
 
 class Runs(Drivers):
@@ -327,7 +359,7 @@ class Words(Drivers):
         self.bad(named=["faulty/slow/expect: no drill="])
         self.file("drivers/faulty/slow/expect", good)
         self.file("drivers/clean/plain/expect", good)
-        self.bad(named=["clean/plain/expect: there must be no drill="])
+        self.bad(named=["clean/plain/expect: what does 'drill=off_and_on' mean"])
 
 
 if __name__ == "__main__":
