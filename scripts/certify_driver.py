@@ -185,7 +185,9 @@ def load_order(modules, others, kernel, ours):
         if module.name in path:
             raise Refused(f"the modules {', '.join([*path, module.name])} need each other")
         for name in [*module.info.before, *module.info.depends]:
-            other = known.get(name) or found(name, kernel, ours)
+            # What has no file is an alias, which modprobe would know: mostly an algorithm.
+            other = (known.get(name) or found(name, kernel, ours) or
+                     found(f"{name}_generic", kernel, ours))
             if other:
                 known[name] = other
                 add(other, [*path, module.name])

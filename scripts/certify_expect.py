@@ -65,16 +65,22 @@ class Driver:
             return self.folder
         if "package" not in self.expect:
             return self.expect["driver"]
+        return f"{self._package()}:{self.expect['driver']}"
+
+    def _package(self):
         done = subprocess.run([SETUP, "dkms-source", self.expect["package"]],
                               stdout=subprocess.PIPE, text=True, check=False)
         if done.returncode:
             raise Refused(f"{self.path}: no {self.expect['package']}")
-        return f"{done.stdout.strip()}:{self.expect['driver']}"
+        return done.stdout.strip()
 
     def options(self):
-        """Further options of scripts/certify."""
-        return [f"--{name}={self.expect[name]}" for name in ("params", "with", "qemu-args")
-                if name in self.expect]
+        """Further options of scripts/certify. {source} stands for the folder of the package."""
+        values = {name: self.expect[name] for name in ("params", "with", "qemu-args")
+                  if name in self.expect}
+        if "{source}" in values.get("with", ""):
+            values["with"] = values["with"].replace("{source}", self._package())
+        return [f"--{name}={value}" for name, value in values.items()]
 
 
 def all_drivers():

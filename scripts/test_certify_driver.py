@@ -143,16 +143,16 @@ class Drivers(testing.Refusals):
                          of=lambda name=name: certify_driver.find(self.path(name)))
 
     def test_what_it_needs(self):
-        for name, needs in ("leaf", ""), ("middle", "leaf"), ("soft", ""):
+        for name, needs in ("leaf", ""), ("middle", "leaf"), ("soft", ""), ("sum_generic", ""):
             self.image(f"kernel/modules/kernel/{name}.ko", depends=needs)
         driver = module_of(self.image("driver.ko", depends="middle,mine",
-                                      softdep="pre: soft absent post: late"))
+                                      softdep="pre: soft sum absent post: late"))
         mine = module_of(self.image("mine.ko"))
         order, users = certify_driver.load_order([driver, module_of(self.image("unused.ko"))],
                                                  [[mine]], self.kernel, dict)
         self.assertEqual(users, [])
         self.assertEqual([module.name for module in order],
-                         ["mine", "soft", "leaf", "middle", "driver"])
+                         ["mine", "soft", "sum_generic", "leaf", "middle", "driver"])
         self.refused("needs the module mine, which kernel 6.1", "WITH=",
                      of=lambda: certify_driver.load_order([driver], [], self.kernel, dict))
         one = module_of(self.image("one.ko", depends="two"))

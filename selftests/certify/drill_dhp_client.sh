@@ -76,6 +76,7 @@ vetoed() {
 	restore
 	unload_driver
 	load_others
+	module_loaded dhp || skip "the driver is no client of dhp"
 	load dhp_test
 	ctl "processor c1 flags=existing,removals"
 	ctl "memory m1 flags=adds,removals"
