@@ -29,7 +29,7 @@ forget_left() {
 listed_left() {
 	: >"$tmp/left"
 	[ -e "$left" ] || return 0
-	awk -v from="$1" '$1 != "percpu-left" || $3 >= from' "$left" >"$tmp/left"
+	awk -v from="$1" '$1 != "thread" && ($1 != "percpu-left" || $3 >= from)' "$left" >"$tmp/left"
 	! grep -q '^overflow' "$tmp/left" || fail "more than certify_left can remember"
 }
 
@@ -83,12 +83,10 @@ same_list() {
 	[ ! -s "$tmp/new.$1" ]
 }
 
-# function_of PID: where in the driver a thread that is left sleeps, by the addresses that it had
+# function_of PID: that of a thread that is left. Its stack has no names any more.
 function_of() {
-	sed -n 's/.* 0x\(ffff[0-9a-f]*\).*/\1/p' "/proc/$1/stack" 2>/dev/null | head -n 1 >"$tmp/at"
-	awk 'NR == FNR { at = $1; next }
-		$1 <= at { name = $3 }
-		END { if (at != "") print name }' "$tmp/at" "$tmp/symbols"
+	[ ! -e "$left" ] ||
+		awk -v pid="$1" '$1 == "thread" && $4 == pid { name = $2 } END { print name }' "$left"
 }
 
 # ---------------------------------------------------------------- findings

@@ -7,17 +7,22 @@
  * would crash the machine. DEBUG_OBJECTS does that itself for timers and work items.
  *
  * Reading the parameter `left` lists it: CLASS FUNCTION LOAD OBJECT, a line each, where LOAD is the
- * number of the load. Writing to it forgets it. Not here: what the file system or the list of
- * threads shows.
+ * number of the load. Lines `thread FUNCTION LOAD PID` are threads that had not ended by then. They
+ * may end later, but their function has no name any more when the driver is unloaded. Writing to
+ * the parameter forgets all. Not here: what the file system or the list of threads shows.
  */
 #include <linux/cpuhotplug.h>
 #include <linux/delay.h>
 #include <linux/hrtimer.h>
 #include <linux/kprobes.h>
+#include <linux/kthread.h>
 #include <linux/memory.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/percpu.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/spinlock.h>
 #include <linux/stacktrace.h>
 #include <linux/string.h>
@@ -35,7 +40,7 @@ static char *driver;
 module_param(driver, charp, 0444);
 MODULE_PARM_DESC(driver, "the name of the module to watch");
 
-enum kind { NONE, STATE, NOTIFIER, TIMER, HRTIMER, DELAYED, QUEUED, RUNNING, PERCPU };
+enum kind { NONE, STATE, NOTIFIER, TIMER, HRTIMER, DELAYED, QUEUED, RUNNING, PERCPU, THREAD };
 
 static const char * const classes[] = {
 	[STATE] = "state-left",
@@ -46,6 +51,7 @@ static const char * const classes[] = {
 	[QUEUED] = "work-left",
 	[RUNNING] = "work-left",
 	[PERCPU] = "percpu-left",
+	[THREAD] = "thread",
 };
 
 struct item {
@@ -406,12 +412,36 @@ static void ran_on(const struct item *item)
 	raw_spin_unlock_irq(&lock);
 }
 
+/* One that kthread_stop() has waited for is still in the list for a moment. */
+static void note_threads(void)
+{
+	struct task_struct *process, *thread;
+	char object[NAME_SIZE];
+	const void *function;
+	unsigned int flags;
+
+	rcu_read_lock();
+	for_each_process_thread(process, thread) {
+		/* The thread itself may change other flags meanwhile. */
+		flags = data_race(thread->flags);
+		if (!(flags & PF_KTHREAD) || flags & PF_EXITING)
+			continue;
+		function = kthread_func(thread);
+		if (!of_driver(function))
+			continue;
+		snprintf(object, sizeof(object), "%d", thread->pid);
+		note(THREAD, thread, function, object, false);
+	}
+	rcu_read_unlock();
+}
+
 static void look(void)
 {
 	enum kind kind;
 	struct item item;
 	unsigned int i;
 
+	note_threads();
 	while (take(RUNNING, &item)) {
 		for (i = 0; i < RUN_SECONDS * 50 && runs(RUNNING, item.key); i++)
 			msleep(20);
@@ -453,7 +483,7 @@ static int get_left(char *buffer, const struct kernel_param *param)
 	if (overflow)
 		size += scnprintf(buffer + size, PAGE_SIZE - size, "overflow - 0 items\n");
 	for (item = items; item < items + MAX_ITEMS; item++)
-		if (item->left || item->kind == PERCPU)
+		if (item->left || item->kind == PERCPU || item->kind == THREAD)
 			size += scnprintf(buffer + size, PAGE_SIZE - size, "%s %s %u %s\n",
 					  classes[item->kind], item->function, item->load,
 					  item->object);
