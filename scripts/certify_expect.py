@@ -10,7 +10,7 @@ import os
 import subprocess
 
 from certify_module import Refused
-from certify_result import FAILED, LOST, PASSED, STEPS
+from certify_result import FAILED, LOST, PASSED, SKIPPED, STEPS
 
 TOP = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 DRIVERS = os.path.join(TOP, "selftests/certify")
@@ -137,9 +137,19 @@ def judge_faulty(expect, report):
     return [line for drill in drills for line in explain(drill)]
 
 
+def why_skipped(drills):
+    """Of drills that were skipped, each reason once."""
+    reasons = []
+    for drill in drills:
+        said = [drill["reason"], *(case["reason"] for case in drill["cases"])]
+        reasons += [f"{drill['name']}: {one}" for one in dict.fromkeys(said) if one] or \
+            [f"{drill['name']} was skipped"]
+    return "; ".join(reasons)
+
+
 def judge_clean(wanted, kernel, report):
-    """What was found in a driver without a fault, or why that means nothing, in lines. WANTED: the
-    drills that must have run."""
+    """What was found in a driver without a fault, or why that means nothing, in lines; and why the
+    result is skipped, if each drill was. WANTED: the drills that must have run."""
     drills, _ = drills_of(report, kernel)
     reasons = []
     for drill in drills:
@@ -149,9 +159,12 @@ def judge_clean(wanted, kernel, report):
     for name in wanted:
         if name not in [drill["name"] for drill in drills]:
             reasons.append(f"{name} did not run")
-    if not any(drill["result"] == PASSED for drill in drills):
+    results = {drill["result"] for drill in drills}
+    if not reasons and results == {SKIPPED}:
+        return [], why_skipped(drills)
+    if PASSED not in results:
         reasons.append("no drill has passed")
-    return reasons
+    return reasons, ""
 
 
 NOTHING = {"kernels": []}  # the report of a run that has none

@@ -37,8 +37,13 @@ class Judging(unittest.TestCase):
     def faulty(self, *cases):
         return certify_expect.judge_faulty(EXPECT, self.report(*cases))
 
-    def clean(self, *cases, wanted=("off_and_on",)):
+    def judge_clean(self, *cases, wanted=("off_and_on",)):
         return certify_expect.judge_clean(wanted, "6.1", self.report(*cases))
+
+    def clean(self, *cases, wanted=("off_and_on",)):
+        reasons, skipped = self.judge_clean(*cases, wanted=wanted)
+        self.assertEqual(skipped, "")
+        return reasons
 
     def test_the_fault(self):
         self.assertEqual(self.faulty(("x", "x", "passed", []), ("y", "y", "failed", [SLOW])), [])
@@ -84,15 +89,25 @@ class Judging(unittest.TestCase):
     def test_a_drill_that_is_missing(self):
         self.assertEqual(self.clean(("x", "x", "passed", []), wanted=("off_and_on", "memory")),
                          ["memory did not run"])
-        self.assertEqual(self.clean(("x", "x", "skipped", [])), ["no drill has passed"])
-        self.assertEqual(len(certify_expect.judge_clean(["x"], "6.1", certify_expect.NOTHING)), 2)
+        reasons, skipped = certify_expect.judge_clean(["x"], "6.1", certify_expect.NOTHING)
+        self.assertEqual((len(reasons), skipped), (2, ""))
+        # A skipped drill beside one that did not run is no reason to skip.
+        self.assertEqual(len(self.clean(("x", "x", "skipped", []), wanted=("off_and_on", "memory"))),
+                         2)
+
+    def test_a_drill_that_is_skipped(self):
+        self.assertEqual(self.judge_clean(("x", "x", "skipped", []), ("y", "y", "skipped", [])),
+                         ([], "off_and_on: why"))
+        self.assertEqual(self.judge_clean(), ([], "off_and_on was skipped"))
+        reasons, skipped = self.judge_clean(("x", "x", "skipped", [SLOW]))
+        self.assertEqual((reasons[-1], skipped), ("no drill has passed", ""))
 
     def test_a_lost_drill(self):
         report = report_of(drills=[("memory", [("x", "x", "passed", [])])])
         report.kernels[0].drills.append(Drill("off_and_on", "lost", "QEMU has lost 3 guests"))
         said = certify_expect.judge_clean(["memory", "off_and_on"], "6.1",
                                          dataclasses.asdict(report))
-        self.assertEqual(said, ["off_and_on: off_and_on was lost: QEMU has lost 3 guests"])
+        self.assertEqual(said, (["off_and_on: off_and_on was lost: QEMU has lost 3 guests"], ""))
 
 
 class Drivers(Scene):
@@ -206,6 +221,20 @@ class Whole(Drivers):
                             "KERNELS=6.1 SEED=1" in line for line in said), said)
         self.assertEqual(sorted(os.listdir(os.path.join(self.build, "check-certify"))),
                          ["clean-plain-1.html", "clean-plain-1.log"])
+
+    def test_a_drill_with_nothing_to_look_at(self):
+        nothing = tap("memory", ["ok x # SKIP it has no memory"])
+        self.boots(nothing, ["1..1"])
+        status, said = self.check_all("--drivers", "clean", "--drills", "memory")
+        self.assertIn("ok 1 clean/plain: nothing, in one drill on 6.1 # SKIP memory: it has no "
+                      "memory", said)
+        # As when all drivers are left out: this proves nothing.
+        self.assertEqual((status, said[-1]), (1, "0 passed, 0 failed, 1 skipped"))
+        self.driver("clean", "table")
+        self.boots(nothing, ["1..1"])
+        self.boots(tap("memory", ["ok x"]), ["1..1"])
+        status, said = self.check_all("--drivers", "clean", "--drills", "memory")
+        self.assertEqual((status, said[-1]), (0, "1 passed, 0 failed, 1 skipped"))
 
     def test_seeds(self):
         self.boots(self.FOUND, ["1..1"])
