@@ -22,13 +22,13 @@ KINDS = ("clean", "faulty", "real")
 
 FAULT = ("drill", "kernel", "class", "function")
 # What a file `expect` has, and may have.
-LINES = {"clean": ((), ("with",)), "faulty": (FAULT, ("with",)),
+LINES = {"clean": ((), ("with", "passes")), "faulty": (FAULT, ("with",)),
          "real": (("driver",), ("package", "params", "with", "qemu-args"))}
 
 
 def read_expect(folder, kind):
     """What a driver's file `expect` says, by name; raises Refused. A driver without a fault needs
-    no such file."""
+    no such file. One that was made for a test case names that: passes=DRILL:CASE."""
     path = os.path.join(folder, "expect")
     needed, allowed = LINES[kind]
     values = {}
@@ -147,9 +147,21 @@ def why_skipped(drills):
     return "; ".join(reasons)
 
 
-def judge_clean(wanted, kernel, report):
+def not_passed(passes, drills):
+    """Lines about a test case, DRILL:CASE, that must pass."""
+    name, _, case_name = passes.partition(":")
+    cases = [case for drill in drills if drill["name"] == name
+             for case in drill["cases"] if case["name"] == case_name]
+    if any(case["result"] == PASSED for case in cases):
+        return []
+    return [f"{passes} was made for this driver, and has not passed"] + \
+        [f"{case['result']}: {case['title']}: {case['reason']}" for case in cases]
+
+
+def judge_clean(wanted, kernel, report, passes=""):
     """What was found in a driver without a fault, or why that means nothing, in lines; and why the
-    result is skipped, if each drill was. WANTED: the drills that must have run."""
+    result is skipped, if each drill was. WANTED: the drills that must have run. PASSES: see
+    read_expect()."""
     drills, _ = drills_of(report, kernel)
     reasons = []
     for drill in drills:
@@ -159,6 +171,8 @@ def judge_clean(wanted, kernel, report):
     for name in wanted:
         if name not in [drill["name"] for drill in drills]:
             reasons.append(f"{name} did not run")
+    if passes.partition(":")[0] in wanted:
+        reasons += not_passed(passes, drills)
     results = {drill["result"] for drill in drills}
     if not reasons and results == {SKIPPED}:
         return [], why_skipped(drills)

@@ -49,7 +49,7 @@ class Drivers(unittest.TestCase):
 
     def test_there_are_some(self):
         counts = collections.Counter(driver.kind for driver in self.drivers)
-        self.assertGreaterEqual((counts["faulty"], counts["clean"]), (22, 6))
+        self.assertGreaterEqual((counts["faulty"], counts["clean"]), (22, 7))
         # scripts/certify keeps a folder for each name.
         names = collections.Counter(driver.name for driver in self.drivers)
         self.assertEqual(set(names.values()), {1}, names)
@@ -62,6 +62,12 @@ class Drivers(unittest.TestCase):
                 self.assertIn(driver.expect["class"], certify_words.WORDS)
                 self.assertRegex(self.source(driver),
                                  rf"\b{driver.expect['function']}\([^;{{]*\)\n{{")
+
+    def test_cases_that_must_pass(self):
+        for driver in self.drivers:
+            if passes := driver.expect.get("passes"):
+                drill, _, case = passes.partition(":")
+                self.assertIn(case, certify_guest.cases_of(drill).values(), driver.path)
 
     def test_what_it_says_about_itself(self):
         for driver in self.ours:

@@ -102,6 +102,18 @@ class Judging(unittest.TestCase):
         reasons, skipped = self.judge_clean(("x", "x", "skipped", [SLOW]))
         self.assertEqual((reasons[-1], skipped), ("no drill has passed", ""))
 
+    def test_a_case_that_must_pass(self):
+        for cases, passes, said in (
+                ([("x", "x", "passed", [])], "off_and_on:x", []),
+                ([("y", "y", "passed", [])], "memory:x", []),  # that drill is not chosen
+                ([("y", "y", "passed", []), ("x", "x", "skipped", [])], "off_and_on:x",
+                 ["off_and_on:x was made for this driver, and has not passed",
+                  "skipped: x: why"]),
+                ([("y", "y", "passed", [])], "off_and_on:x",
+                 ["off_and_on:x was made for this driver, and has not passed"])):
+            self.assertEqual(certify_expect.judge_clean(["off_and_on"], "6.1", self.report(*cases),
+                                                        passes), (said, ""))
+
     def test_a_lost_drill(self):
         report = report_of(drills=[("memory", [("x", "x", "passed", [])])])
         report.kernels[0].drills.append(Drill("off_and_on", "lost", "QEMU has lost 3 guests"))

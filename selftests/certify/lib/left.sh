@@ -30,7 +30,8 @@ listed_left() {
 	: >"$tmp/left"
 	[ -e "$left" ] || return 0
 	awk -v from="$1" '$1 != "thread" && ($1 != "percpu-left" || $3 >= from)' "$left" >"$tmp/left"
-	! grep -q '^overflow' "$tmp/left" || fail "more than certify_left can remember"
+	! grep -q '^overflow' "$tmp/left" ||
+		skip "the driver has more timers, work items and the like than certify_left can follow"
 }
 
 no_percpu_left() {

@@ -9,14 +9,18 @@
  * Reading the parameter `left` lists it: CLASS FUNCTION LOAD OBJECT, a line each, where LOAD is the
  * number of the load. Lines `thread FUNCTION LOAD PID` are threads that had not ended by then. They
  * may end later, but their function has no name any more when the driver is unloaded. Writing to
- * the parameter forgets all. Not here: what the file system or the list of threads shows.
+ * the parameter forgets all. A line `overflow` comes first if the driver had more than MAX_ITEMS
+ * at a time. Not here: what the file system or the list of threads shows.
  */
 #include <linux/cpuhotplug.h>
 #include <linux/delay.h>
+#include <linux/hashtable.h>
 #include <linux/hrtimer.h>
 #include <linux/kprobes.h>
 #include <linux/kthread.h>
+#include <linux/list.h>
 #include <linux/memory.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/percpu.h>
@@ -31,7 +35,7 @@
 #include <linux/uaccess.h>
 #include <linux/workqueue.h>
 
-#define MAX_ITEMS 512
+#define MAX_ITEMS 4096
 #define MAX_FRAMES 48
 #define NAME_SIZE 48
 #define RUN_SECONDS 20 /* that a work item gets to end */
@@ -55,6 +59,7 @@ static const char * const classes[] = {
 };
 
 struct item {
+	struct hlist_node node; /* of a hash chain, or of unused */
 	enum kind kind;
 	const void *key;
 	const void *address; /* of the driver's function */
@@ -65,10 +70,16 @@ struct item {
 	char object[NAME_SIZE];
 };
 
-/* Protects items. Tracepoints take it below locks of the kernel; nothing is taken below it. */
+/* Protects all items. Tracepoints take it below locks of the kernel; nothing is taken below it. */
 static DEFINE_RAW_SPINLOCK(lock);
-static struct item items[MAX_ITEMS];
-static unsigned int nr_items;
+/*
+ * All are allocated when this is loaded: a tracepoint may be called with locks held that an
+ * allocation needs, and certify_nomem would count the allocation as the driver's.
+ */
+static struct item *pool;
+static DEFINE_HASHTABLE(items, 10); /* by key */
+static HLIST_HEAD(unused);
+static unsigned int nr_items; /* in the table */
 static bool overflow;
 static struct module *watched;
 static unsigned int nr_loads;
@@ -96,20 +107,62 @@ static struct item *find(enum kind kind, const void *key)
 {
 	struct item *item;
 
-	for (item = items; item < items + MAX_ITEMS; item++)
+	lockdep_assert_held(&lock);
+	hash_for_each_possible(items, item, node, (unsigned long)key)
 		if (item->kind == kind && !item->left && item->key == key)
 			return item;
 	return NULL;
 }
 
-static struct item *unused(void)
+static void drop(struct item *item)
 {
-	struct item *item;
+	lockdep_assert_held(&lock);
+	hash_del(&item->node);
+	hlist_add_head(&item->node, &unused);
+	WRITE_ONCE(nr_items, nr_items - 1);
+}
 
-	for (item = items; item < items + MAX_ITEMS; item++)
-		if (!item->kind)
-			return item;
-	return NULL;
+/* No tracepoint says that queued work was cancelled. It may have been freed since. */
+static bool still_queued(const struct item *item)
+{
+	struct work_struct work;
+
+	return !copy_from_kernel_nofault(&work, item->key, sizeof(work)) &&
+	       work.func == item->address &&
+	       test_bit(WORK_STRUCT_PENDING_BIT, work_data_bits(&work));
+}
+
+static void drop_cancelled(void)
+{
+	struct hlist_node *next;
+	struct item *item;
+	int bucket;
+
+	lockdep_assert_held(&lock);
+	hash_for_each_safe(items, bucket, next, item, node)
+		if (item->kind == QUEUED && !item->left && !still_queued(item))
+			drop(item);
+}
+
+/* Puts a copy into the table, instead of an earlier item with the same key. */
+static void add(const struct item *new)
+{
+	struct item *item = find(new->kind, new->key);
+
+	if (item)
+		drop(item);
+	/* Without room once, what is seen is not complete, and looking again is not worth it. */
+	if (hlist_empty(&unused) && !overflow)
+		drop_cancelled();
+	if (hlist_empty(&unused)) {
+		overflow = true;
+		return;
+	}
+	item = hlist_entry(unused.first, struct item, node);
+	hlist_del(&item->node);
+	*item = *new;
+	hash_add(items, &item->node, (unsigned long)item->key);
+	WRITE_ONCE(nr_items, nr_items + 1);
 }
 
 static void forget(enum kind kind, const void *key)
@@ -121,10 +174,8 @@ static void forget(enum kind kind, const void *key)
 		return;
 	raw_spin_lock_irqsave(&lock, flags);
 	item = find(kind, key);
-	if (item) {
-		item->kind = NONE;
-		WRITE_ONCE(nr_items, nr_items - 1);
-	}
+	if (item)
+		drop(item);
 	raw_spin_unlock_irqrestore(&lock, flags);
 }
 
@@ -135,22 +186,13 @@ static void note(enum kind kind, const void *key, const void *address, const cha
 		.kind = kind, .key = key, .address = address, .multi = multi,
 		.load = READ_ONCE(nr_loads),
 	};
-	struct item *item;
 	unsigned long flags;
 
 	snprintf(new.function, sizeof(new.function), "%ps", address);
 	new.function[strcspn(new.function, " +")] = 0;
 	strscpy(new.object, object, sizeof(new.object));
 	raw_spin_lock_irqsave(&lock, flags);
-	item = find(kind, key);
-	if (!item) {
-		item = unused();
-		WRITE_ONCE(nr_items, nr_items + 1);
-	}
-	if (item)
-		*item = new;
-	else
-		overflow = true;
+	add(&new);
 	raw_spin_unlock_irqrestore(&lock, flags);
 }
 
@@ -204,16 +246,6 @@ static void on_execute_start(void *unused, struct work_struct *work)
 static void on_execute_end(void *unused, struct work_struct *work)
 {
 	forget(RUNNING, work);
-}
-
-/* No tracepoint says that queued work was cancelled. It may have been freed since. */
-static bool still_queued(const struct item *item)
-{
-	struct work_struct work;
-
-	return !copy_from_kernel_nofault(&work, item->key, sizeof(work)) &&
-	       work.func == item->address &&
-	       test_bit(WORK_STRUCT_PENDING_BIT, work_data_bits(&work));
 }
 
 /* ---------------------------------------------------------------- per-CPU memory */
@@ -373,16 +405,12 @@ static bool take(enum kind kind, struct item *taken)
 {
 	unsigned long flags;
 	struct item *item;
+	int bucket;
 
 	raw_spin_lock_irqsave(&lock, flags);
-	for (item = items; item < items + MAX_ITEMS; item++) {
+	hash_for_each(items, bucket, item, node) {
 		if (item->kind != kind || item->left)
 			continue;
-		if (kind == QUEUED && !still_queued(item)) {
-			item->kind = NONE;
-			WRITE_ONCE(nr_items, nr_items - 1);
-			continue;
-		}
 		item->left = kind != RUNNING;
 		*taken = *item;
 		raw_spin_unlock_irqrestore(&lock, flags);
@@ -393,22 +421,16 @@ static bool take(enum kind kind, struct item *taken)
 }
 
 /* @item ran when the driver went. It may have ended by now. */
-static void ran_on(const struct item *item)
+static void ran_on(struct item *item)
 {
-	struct item *left;
+	struct item *running;
 
 	raw_spin_lock_irq(&lock);
-	left = find(RUNNING, item->key);
-	if (!left) {
-		left = unused();
-		WRITE_ONCE(nr_items, nr_items + 1);
-	}
-	if (left) {
-		*left = *item;
-		left->left = true;
-	} else {
-		overflow = true;
-	}
+	running = find(RUNNING, item->key);
+	if (running)
+		drop(running);
+	item->left = true;
+	add(item);
 	raw_spin_unlock_irq(&lock);
 }
 
@@ -447,6 +469,9 @@ static void look(void)
 			msleep(20);
 		ran_on(&item);
 	}
+	raw_spin_lock_irq(&lock);
+	drop_cancelled();
+	raw_spin_unlock_irq(&lock);
 	for (kind = STATE; kind <= QUEUED; kind++)
 		while (take(kind, &item))
 			end(&item);
@@ -476,13 +501,13 @@ static struct notifier_block module_nb = {
 
 static int get_left(char *buffer, const struct kernel_param *param)
 {
+	int size = 0, bucket;
 	struct item *item;
-	int size = 0;
 
 	raw_spin_lock_irq(&lock);
 	if (overflow)
 		size += scnprintf(buffer + size, PAGE_SIZE - size, "overflow - 0 items\n");
-	for (item = items; item < items + MAX_ITEMS; item++)
+	hash_for_each(items, bucket, item, node)
 		if (item->left || item->kind == PERCPU || item->kind == THREAD)
 			size += scnprintf(buffer + size, PAGE_SIZE - size, "%s %s %u %s\n",
 					  classes[item->kind], item->function, item->load,
@@ -493,9 +518,13 @@ static int get_left(char *buffer, const struct kernel_param *param)
 
 static int forget_left(const char *value, const struct kernel_param *param)
 {
+	struct hlist_node *next;
+	struct item *item;
+	int bucket;
+
 	raw_spin_lock_irq(&lock);
-	memset(items, 0, sizeof(items));
-	WRITE_ONCE(nr_items, 0);
+	hash_for_each_safe(items, bucket, next, item, node)
+		drop(item);
 	overflow = false;
 	raw_spin_unlock_irq(&lock);
 	return 0;
@@ -560,13 +589,19 @@ static int attach(void)
 
 static int __init left_init(void)
 {
+	unsigned int i;
 	int ret;
 
 	if (!driver)
 		return -EINVAL;
+	pool = kvcalloc(MAX_ITEMS, sizeof(*pool), GFP_KERNEL);
+	if (!pool)
+		return -ENOMEM;
+	for (i = 0; i < MAX_ITEMS; i++)
+		hlist_add_head(&pool[i].node, &unused);
 	ret = attach();
 	if (ret)
-		return ret;
+		goto free;
 	ret = register_kretprobe(&setup_probe);
 	if (ret)
 		goto detach;
@@ -584,6 +619,8 @@ setup:
 	unregister_kretprobe(&setup_probe);
 detach:
 	detach(ARRAY_SIZE(points));
+free:
+	kvfree(pool);
 	return ret;
 }
 module_init(left_init);
@@ -594,6 +631,7 @@ static void __exit left_exit(void)
 	unregister_kprobes((struct kprobe **)probes, ARRAY_SIZE(probes));
 	unregister_kretprobe(&setup_probe);
 	detach(ARRAY_SIZE(points));
+	kvfree(pool);
 }
 module_exit(left_exit);
 
