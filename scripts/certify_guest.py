@@ -34,9 +34,10 @@ ORDINARY = ("--cpus", "3", "--maxcpus", "6", "--append", "slab_nomerge")
 OPTIONS = {"late_cpu": ("--cpus", "4", "--maxcpus", "6", "--memory", "3G", "--nodes", "2",
                         "--append", "maxcpus=1 mem=1536M")}
 
-# A drill that takes longer hangs. Its kernel mostly says so much earlier.
-DRILL_SECONDS = 300
+# A test case that takes longer hangs. Its kernel mostly says so much earlier.
+CASE_SECONDS = 300
 SLOW = {"debug": 3, "kcsan": 3}
+MADE_CASES = 20       # of a drill that makes them in a loop, at most
 TRIES = 3             # of a drill whose guest is lost to QEMU
 
 TEST_CASE = re.compile(r"^\s*test_case (\w+) (['\"])(.*)\2$", re.MULTILINE)
@@ -59,6 +60,14 @@ def makes_cases(drill):
     """Whether it has test cases whose names only the drill itself knows."""
     with open(os.path.join(DRILLS, f"drill_{drill}.sh"), encoding="utf-8") as file:
         return bool(re.search(r"^\s*test_case \S*\$", file.read(), re.MULTILINE))
+
+
+def most_steps(chosen):
+    """How many test cases this has at most, with loading and unloading the driver."""
+    drill, _, cases = chosen.partition(":")
+    if cases:
+        return len(cases.split(",")) + len(STEPS)
+    return len(cases_of(drill)) + (MADE_CASES if makes_cases(drill) else 0) + len(STEPS)
 
 
 def describe(drill):
@@ -146,15 +155,17 @@ class Boot:
         self.console = ""
         self.status = None
         self.output = []
-        # Of one drill; qemu/vm, which also times the boot, has longer to say why.
-        self._limit = DRILL_SECONDS * SLOW.get(kernel.name, 1)
+        self._limit = CASE_SECONDS * SLOW.get(kernel.name, 1)
         self._timer = None
         self._expired = False
         self._drill = None
+        self._results = 0  # of the drill, so far
+        # Of the guest, which also boots: longer than all test cases can take.
+        whole = self._limit * (1 + sum(most_steps(one) for one in chosen))
         self._token = f"{os.getpid()}-{kernel.name.replace('/', '_')}-{time.monotonic_ns()}"
         self._command = [CHECK, "--guest", "--once", "--run", command_for(chosen, self._token),
                          *options, "--add", f"{certify}:/certify",
-                         "--timeout", str(self._limit * (len(chosen) + 1))]
+                         "--timeout", str(whole)]
         self._environment = {**os.environ, "KERNEL": kernel.name, "DHP_SEED": str(seed)}
 
     def run(self, on_drill, on_line):
@@ -197,18 +208,20 @@ class Boot:
         on_line(line)
 
     def _watch(self, process):
-        """Gives a drill that has begun its time."""
-        if self.ktap.drill and self.ktap.drill is not self._drill:
-            self._drill = self.ktap.drill
-            if self._timer:
-                self._timer.cancel()
-            self._timer = threading.Timer(self._limit, self._expire, (process,))
-            self._timer.daemon = True
-            self._timer.start()
+        """Gives a test case its time, which begins with the drill or with the result before."""
+        drill = self.ktap.drill
+        if not drill or drill is self._drill and len(drill.cases) == self._results:
+            return
+        self._drill, self._results = drill, len(drill.cases)
+        if self._timer:
+            self._timer.cancel()
+        self._timer = threading.Timer(self._limit, self._expire, (process,))
+        self._timer.daemon = True
+        self._timer.start()
 
     def _expire(self, process):
         self.late = self._expired = True
-        self.message = f"{self._drill.name} has not ended after {self._limit} seconds"
+        self.message = f"{self._drill.name}: no test case has ended for {self._limit} seconds"
         end(process)
 
     def _read_console(self):

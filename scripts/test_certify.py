@@ -200,15 +200,39 @@ class Guests(Scene):
         self.assertEqual((case.title, [one.kind for one in case.findings]), ("x", ["hang"]))
         self.assertEqual(self.ends(), ["time"])
 
-    def test_a_drill_that_takes_too_long(self):
-        self.patch(certify_guest, DRILL_SECONDS=testing.SHORT)
-        self.boots(["vm: up after 3.0 s", "# drill: off_and_on"], sleeps=testing.PATIENCE,
-                   log=console("MARK 5.0 setup", "MARK 5.1 x"))
+    def test_a_case_that_takes_too_long(self):
+        self.patch(certify_guest, CASE_SECONDS=testing.SHORT)
+        self.boots(["vm: up after 3.0 s", *tap("off_and_on", ["ok x"])[:-1]],
+                   sleeps=testing.PATIENCE,
+                   log=console("MARK 5.0 setup", "MARK 5.1 x", "MARK 5.2 y"))
         self.boots(tap("memory", ["ok y"]), ["1..1"])
         self.drills("off_and_on", "memory")
-        found = self.result.drills[0].cases[0].findings
-        self.assertEqual([one.kind for one in found], ["hang"])
-        self.assertIn("off_and_on has not ended after", found[0].text)
+        first, second, *_ = self.result.drills[0].cases
+        self.assertEqual((first.title, first.result, second.title), ("x", "passed", "y"))
+        self.assertEqual([one.kind for one in second.findings], ["hang"])
+        self.assertIn("off_and_on: no test case has ended for", second.findings[0].text)
+        self.assertEqual(self.ends(), ["time", "done"])
+
+    def test_each_case_has_its_time(self):
+        timers = []
+
+        def timer(seconds, *_):
+            timers.append(mock.Mock(seconds=seconds))
+            return timers[-1]
+
+        self.boots(["vm: up after 3.0 s", *tap("off_and_on", ["# a comment", "ok x", "not ok y"], 1,
+                                               False), *tap("memory", ["ok z"], 2)], ["1..2"])
+        with mock.patch.object(certify_guest.threading, "Timer", timer):
+            self.drills("off_and_on", "memory")
+        # When a drill begins, and with each result.
+        self.assertEqual([one.seconds for one in timers], [certify_guest.CASE_SECONDS] * 5)
+        for one in timers:
+            one.start.assert_called_once_with()
+            one.cancel.assert_called_once_with()
+        # qemu/vm waits for longer than the cases can take: those of a loop, too.
+        words = self.asked[0]
+        self.assertEqual(int(words[words.index("--timeout") + 1]), certify_guest.CASE_SECONDS *
+                         (1 + 4 + 2 + certify_guest.MADE_CASES + 2))
 
     def test_a_lost_guest_is_tried_again(self):
         lost = "vm: the guest was lost to QEMU, during the test: y"
