@@ -138,6 +138,7 @@ def command_for(chosen, token):
 LOST_GUEST = re.compile(r"vm: the guest was lost to QEMU")
 NO_TIME = re.compile(r"vm: no end after ")
 COMPLAINT = re.compile(r"(?:vm|check): (.*)")
+QEMU_SAID = "QEMU said:"  # in the next line
 CHATTER = re.compile(r"vm: (?:booting|up after|asking another guest|no names for|no KVM here)\b")
 
 
@@ -205,6 +206,8 @@ class Boot:
             self.late = self.late or bool(NO_TIME.match(line))
             if not CHATTER.match(line) and not self._expired:
                 self.message = found[1]  # the last one is the reason
+        elif self.message.endswith(QEMU_SAID):
+            self.message += f" {line}"
         on_line(line)
 
     def _watch(self, process):
