@@ -114,6 +114,17 @@ class Judging(unittest.TestCase):
             self.assertEqual(certify_expect.judge_clean(["off_and_on"], "6.1", self.report(*cases),
                                                         passes), (said, ""))
 
+    def test_what_is_known(self):
+        other = dataclasses.replace(SLOW, kind="half-loaded")
+        for found, result in ([SLOW], "passed"), ([SLOW, other], "failed"), ([], "failed"):
+            report = certify_expect.without_known(
+                self.report(("x", "x", "failed", found), ("y", "y", "skipped", [])),
+                ["slow:came_online"])
+            drill = report["kernels"][0]["drills"][0]
+            self.assertEqual((drill["result"], drill["cases"][0]["result"]), (result, result))
+            self.assertEqual([one["kind"] for one in drill["cases"][0]["findings"]],
+                             ["half-loaded"] if other in found else [])
+
     def test_a_lost_drill(self):
         report = report_of(drills=[("memory", [("x", "x", "passed", [])])])
         report.kernels[0].drills.append(Drill("off_and_on", "lost", "QEMU has lost 3 guests"))
