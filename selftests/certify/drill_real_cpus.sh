@@ -19,6 +19,22 @@ leave() {
 	esac
 }
 
+# asked_back CPU: unplugs a CPU that is online. The firmware asks for it, and the kernel takes it
+# offline, unless somebody refuses.
+asked_back() {
+	local code=0
+	(unplug_cpu "$1") >"$tmp/asked_back" 2>&1 || code=$?
+	[ "$code" != 4 ] || exit 4
+	[ "$code" != 0 ] || return 0
+	case " $(online_cpus) " in
+	*" $1 "*) ;;
+	*) fail "$(cat "$tmp/asked_back")" ;;
+	esac
+	why="the answer: $(sed -n '1s/.*hotplug: //p' "$tmp/asked_back")"
+	blame_refusal "unplugging CPU$1" "$system/cpu/cpu$1/online" 0
+	unplug_cpu "$1"
+}
+
 # The next one has the number of the one before.
 in_and_out() {
 	begin_exercise
@@ -33,13 +49,12 @@ in_and_out() {
 }
 test_case in_and_out 'a CPU is plugged, used and unplugged, again and again'
 
-# The firmware asks for it, and the kernel takes it offline.
 while_online() {
 	begin_exercise
 	plug_cpu
 	come_online "$plugged_cpu"
 	exercise "$plugged_cpu"
-	unplug_cpu "$plugged_cpu"
+	asked_back "$plugged_cpu"
 	exercise_each
 	end_exercise
 }

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh disable=SC2154	# variables of the files before this one, see ../../lib/all.sh
 #
-# Which pages of a DIMM the driver has taken and not given back, from the tracepoints of the page
+# Which pages of hotplugged memory the driver has taken and not given back, from the tracepoints of the page
 # allocator. A drill reads this file after ../../lib/steps.sh. Not here: what the kernel has put
 # there by itself.
 
-# watch_pages BLOCK: from before the block is online until the test ends
+# watch_pages FIRST [LAST]: of these blocks, or of FIRST and all behind it, from before they are
+# online until the test ends
 watch_pages() {
 	local pages range event
 	pages=$(($(block_bytes) / 4096))
-	range="pfn >= $(($1 * pages)) && pfn < $((($1 + 1) * pages))"
+	range="pfn >= $(($1 * pages))${2:+ && pfn < $((($2 + 1) * pages))}"
 	make_trace pages
 	put "$trace/options/sym-addr" 1 || fail "the trace has no addresses: $why"
 	put "$trace/buffer_size_kb" 8192 || fail "the trace's buffer does not grow: $why"
