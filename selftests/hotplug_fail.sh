@@ -27,29 +27,18 @@ take_cpu() {
 # that fails at a step must then make the calls of the good one up to that step, and undo them by
 # the calls that the good one of the other direction makes for these steps. The step also determines
 # the notifications that clients get.
-#
-# A sweep has about fifty operations. So an operation starts no process, and all are judged at the
-# end.
 
-# attempt CPU 1|0 STEP VETOER: one add or removal, with STEP armed (-1: none) and client number
-# VETOER to veto (0: none). Counts it in $attempts. Sets, for its caller: $said, "done" or the
-# kernel's error; $left, the step that is still armed.
+# attempt CPU 1|0 STEP VETOER: as attempt_step, with client number VETOER to veto (0: none).
 attempt() {
-	local is_now last refusal
-	attempts=$((attempts + 1))
-	echo "attempt $attempts" >"$trace/trace_marker"
-	echo "note attempt:$attempts" >"$test_dir/control"
-	said="done"
-	echo "$2" 2>"$tmp/said" >"$system/cpu/cpu$1/online" || read -r said <"$tmp/said"
-	read -r left <"$system/cpu/cpu$1/hotplug/fail"
-	read -r is_now <"$system/cpu/cpu$1/online"
+	local last refusal
+	echo "note attempt:$((attempts + 1))" >"$test_dir/control"
+	attempt_step "$1" "$2" "$3"
 	read -r _ <"$dhp/settle"
 	last=
 	while read -r refusal; do
 		last=$refusal
 	done <"$dhp/refusals"
-	echo "$attempts $last" >>"$tmp/refusals"
-	echo "$attempts $2 $3 $4 $left $is_now $said" >>"$tmp/attempts"
+	echo "$attempts $4 $last" >>"$tmp/clients"
 }
 
 # choose_vetoer CLIENTS: chooses one of the clients to veto or, in half of the cases, none. Sets,
@@ -77,7 +66,7 @@ sweep() {
 	take_cpu
 	begin_trace "$cpu"
 	: >"$tmp/attempts"
-	: >"$tmp/refusals"
+	: >"$tmp/clients"
 	if [ "$up" = 1 ]; then
 		flags=removals
 		veto_state=start
@@ -107,18 +96,17 @@ sweep() {
 	attempt "$cpu" "$up" -1 0
 
 	echo 0 >"$trace/tracing_on"
-	judge "$cpu" "$prepare" "$online" "$clients" "$random" "$trace"
+	! lost_entries || fail "the trace has lost entries"
+	judge "$cpu" "$prepare" "$online" "$clients" "$random"
 }
 
-# judge CPU PREPARE ONLINE CLIENTS RANDOM TRACE: compares $tmp/attempts with the trace and the log
-# of the clients' calls.
+# judge CPU PREPARE ONLINE CLIENTS RANDOM: compares $tmp/attempts with the trace and the log of the
+# clients' calls.
 judge() {
 	awk -v prepare="$2" -v online="$3" -v cpu="$1" -v clients="$4" -v random="$5" \
 		-v armed="$(armed_status)" \
-		-v again='Resource temporarily unavailable' -v vetoed='Cannot allocate memory' '
-	# Does the state machine come to step a sooner than to b, up or down?
-	function sooner(up, a, b) { return up ? a < b : a > b }
-
+		-v again='Resource temporarily unavailable' -v vetoed='Cannot allocate memory' \
+		"$read_attempts"'
 	function wrong(n, text) {
 		if (wrongs++ < 5)
 			print "attempt " n ", " (up[n] ? "up" : "down") ", step " step[n] " " \
@@ -268,53 +256,26 @@ judge() {
 				wrong(n, "\"" call[n, i] "\" comes after \"" call[n, i - 1] "\"")
 	}
 
-	FNR == 1 { file++ }
+	file == 1 && $2 == "cpu:bringup" { bringup = $1 + 0 }
+	file == 1 && $2 == "cpu:teardown" { teardown = $1 + 0 }
 
-	file == 1 {
-		name[$1 + 0] = $2
-		if ($2 == "cpu:bringup")
-			bringup = $1 + 0
-		if ($2 == "cpu:teardown")
-			teardown = $1 + 0
-	}
+	file == 2 { tried[step[nr] + 0] = 1 }
 
-	file == 2 {
-		nr++
-		up[nr] = $2
-		step[nr] = $3
-		tried[$3 + 0] = 1
-		vetoer[nr] = $4
-		left[nr] = $5
-		is_up[nr] = $6
-		sub(/^[^ ]+ [^ ]+ [^ ]+ [^ ]+ [^ ]+ [^ ]+ /, "")
-		said[nr] = $0
-		if (nr <= 2)
-			good[up[nr]] = nr
-	}
-
-	file == 3 && /entries-in-buffer/ {
-		split($3, entries, "/")
-		if (entries[1] != entries[2])
-			wrong(nr, "the trace has " entries[1] " entries left of " entries[2])
-	}
-	file == 3 && / tracing_mark_write: attempt / { now = $NF }
-	file == 3 && / cpuhp_(multi_)?enter: / {
-		sub(/.* step: */, "")
+	event == "enter" {
 		call[now, ++nr_calls[now]] = $0
 		if (/cpuhp_kick_ap_work/)
 			kick = $1
 	}
-	file == 3 && / cpuhp_exit: / {
-		sub(/.* step: */, "")
-		errors[now] = errors[now] $1 " " $3 "\n"
-	}
+	event == "exit" { errors[now] = errors[now] $1 " " $3 "\n" }
 
 	file == 4 && /^attempt:/ { now = substr($0, 9); next }
 	file == 4 { notified[now] = notified[now] $0 "\n" }
 
 	file == 5 {
-		refusal_seq[$1] = substr($2, 5) + 0
-		refusal[$1] = substr($0, index($0, " ") + 1)
+		vetoer[$1] = $2
+		refusal_seq[$1] = substr($3, 5) + 0
+		refusal[$1] = $0
+		sub(/^[^ ]+ [^ ]+ /, "", refusal[$1])
 		if ($1 == 1)
 			refusal_seq[0] = refusal_seq[1]
 	}
@@ -337,8 +298,8 @@ judge() {
 		if (wrongs)
 			print wrongs " findings"
 		exit wrongs != 0
-	}' "$system/cpu/hotplug/states" "$tmp/attempts" "$6/trace" "$test_dir/log" \
-		"$tmp/refusals"
+	}' "$system/cpu/hotplug/states" "$tmp/attempts" "$trace/trace" "$test_dir/log" \
+		"$tmp/clients"
 }
 
 up_alone() {
