@@ -30,7 +30,7 @@ class Scripts(testing.Refusals):
     def test_setup_words(self):
         self.run_script("setup", 2, named=["scripts/setup tools"])
         for words in (("nonsense",), ("",), ("tools", "x"), ("kernel",), ("kernel", "6.1", "x"),
-                      ("--help",), ("qemu", "9.0"), ("Tools",)):
+                      ("--help",), ("qemu", "9.0"), ("Tools",), ("dkms-source",)):
             self.run_script("setup", 2, *words, named=[f"what does '{' '.join(words)}' mean",
                                                        "scripts/setup tools"])
 
@@ -52,6 +52,11 @@ class Scripts(testing.Refusals):
         self.file("tree/arch/x86/boot/bzImage")
         self.run_script("setup", 1, "kernel", self.path("tree"),
                         named=["tree is no kernel build tree"])
+
+    def test_setup_packages(self):
+        for word in ("", "lttng-modules", "-dkms", "../x-dkms", "a b-dkms", "A-dkms", "x-dkms\n", "*"):
+            self.run_script("setup", 1, "dkms-source", word,
+                            named=[re.escape(f"'{word}'"), "package"])
 
     def test_setup_without_programs(self):
         os.mkdir(self.path("few"))
