@@ -55,7 +55,11 @@ loads() {
 		list_threads >"$tmp/before.threads"
 		try_nomem "$nth"
 		[ -n "$failed_in" ] || break
-		if [ -z "$load_error" ]; then
+		if [ -z "$load_error" ] && said_no; then
+			refusals=$((refusals + 1))
+			echo "allocation $nth, in $failed_in: no device"
+			(unload_driver) >"$tmp/half" 2>&1 || half "it is loaded, but does not unload"
+		elif [ -z "$load_error" ]; then
 			(exercise_each) >"$tmp/half" 2>&1 || half "it is loaded, but does not work"
 			(unload_driver) >"$tmp/half" 2>&1 || half "it is loaded, but does not unload"
 		else

@@ -42,11 +42,21 @@ unarm() {
 try_nomem() {
 	load_others
 	load_error=
+	[ "$1" = 0 ] || echo "certify: allocation $1 fails" >/dev/kmsg
 	arm "$1"
 	# shellcheck disable=SC2086 # a list
 	load_error=$(insmod "$driver_file" $driver_params 2>&1) && load_error=
 	unarm
 	[ -n "$load_error" ] || say_symbols
+}
+
+# said_no: it has loaded, and its device has not come because of the allocation that try_nomem has let
+# fail. The driver is there for other devices, so only the log says it.
+said_no() {
+	log_since_mark | awk '
+	/certify: allocation [0-9]+ fails$/ { said = 0 }
+	/ probe (of|with driver) .* failed with error -|[^0-9]-12([^0-9]|$)/ { said = 1 }
+	END { exit !said }'
 }
 
 # begin_allocations SECONDS, next_allocation: count $nth, until there is no more time.
