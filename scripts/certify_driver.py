@@ -179,15 +179,16 @@ def load_order(modules, others, kernel, ours):
     driver = modules[0]
     users = {driver.name}
     known = {module.name: module for group in [*others, modules] for module in group}
-    order = []
+    order = []  # one of each name
 
     def add(module, path):
         if module.name in path:
             raise Refused(f"the modules {', '.join([*path, module.name])} need each other")
         for name in [*module.info.before, *module.info.depends]:
-            # What has no file is an alias, which modprobe would know: mostly an algorithm.
-            other = (known.get(name) or found(name, kernel, ours) or
-                     found(f"{name}_generic", kernel, ours))
+            other = known.get(name) or found(name, kernel, ours)
+            if not other and name in module.info.before:
+                # An alias, which modprobe would know: mostly an algorithm.
+                other = found(f"{name}_generic", kernel, ours)
             if other:
                 known[name] = other
                 add(other, [*path, module.name])
@@ -200,7 +201,7 @@ def load_order(modules, others, kernel, ours):
             order.append(module)
 
     for group in [*others, modules]:
-        add(group[0], [])
+        add(known[group[0].name], [])
     return ([*(module for module in order if module.name not in users), driver],
             [module for module in order if module.name in users and module is not driver])
 

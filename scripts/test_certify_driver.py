@@ -153,6 +153,10 @@ class Drivers(testing.Refusals):
         self.assertEqual(users, [])
         self.assertEqual([module.name for module in order],
                          ["mine", "soft", "sum_generic", "leaf", "middle", "driver"])
+        # Only an alias may be one of an algorithm.
+        sums = module_of(self.image("sums.ko", depends="sum"))
+        self.refused("needs the module sum, which kernel 6.1", "WITH=",
+                     of=lambda: certify_driver.load_order([sums], [], self.kernel, dict))
         self.refused("needs the module mine, which kernel 6.1", "WITH=",
                      of=lambda: certify_driver.load_order([driver], [], self.kernel, dict))
         one = module_of(self.image("one.ko", depends="two"))
@@ -173,6 +177,13 @@ class Drivers(testing.Refusals):
         order, users = certify_driver.load_order(groups[1], groups[:1], self.kernel, dict)
         self.assertEqual([module.name for module in order], ["leaf", "other", "driver"])
         self.assertEqual([module.name for module in users], ["client", "top"])
+        # The driver itself may be named as well.
+        for names, expected in ((["driver"], []), (["driver", "client"], ["client"]),
+                                (["client", "driver"], ["client"])):
+            order, users = certify_driver.load_order(
+                self.modules("driver"), [self.modules(name) for name in names], self.kernel, dict)
+            self.assertEqual([module.name for module in order][-1], "driver")
+            self.assertEqual([module.name for module in users], expected)
 
     def test_a_module_of_the_project(self):
         self.patch(certify_driver, build_ours=lambda kernel: {"dhp": self.image("dhp.ko")})
