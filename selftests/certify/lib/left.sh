@@ -118,10 +118,36 @@ report_threads() {
 	done <"$tmp/new.threads"
 }
 
+# report_vmalloc: memory that the driver has not given back, as far as each kernel tells. Sets $found.
+report_vmalloc() {
+	local function areas kib
+	[ -r /proc/vmallocinfo ] || return 0
+	# Who has allocated it is an address, now that the function has no name any more. The last
+	# function has a length, too: less than a page.
+	awk '
+	NR == FNR { at[++n] = $1; name[n] = $3; next }
+	$3 ~ /^0xffffffff[0-9a-f]+$/ {
+		caller = substr($3, 3)
+		if (caller < at[1] || substr(caller, 1, 13) > substr(at[n], 1, 13))
+			next
+		for (i = 1; i < n && at[i + 1] <= caller; i++)
+			;
+		areas[name[i]]++
+		bytes[name[i]] += $2
+	}
+	END { for (one in areas) print one, areas[one], bytes[one] / 1024 }
+	' "$tmp/symbols" /proc/vmallocinfo >"$tmp/vmalloc"
+	while read -r function areas kib; do
+		left_over memory-leak "$function" '' \
+			"$areas areas of vmalloc() memory, $kib KiB, are left behind"
+	done <"$tmp/vmalloc"
+}
+
 # report_lists: what is there and take_stock did not find. Sets $found.
 report_lists() {
 	local name
 	report_threads
+	report_vmalloc
 	wait_for 10 same_list caches || while read -r name; do
 		left_over cache-left '' "$name" "the slab cache $name is left behind"
 	done <"$tmp/new.caches"
