@@ -48,7 +48,7 @@ after_unload() {
 	report_left 2
 	report_lists
 	unwatch_left
-	[ -z "$found" ]
+	nothing_left
 }
 test_case after_unload 'nothing is left when the driver is unloaded'
 
@@ -81,7 +81,7 @@ after_failure() {
 	report_lists
 	end_nomem
 	unwatch_left
-	[ -z "$found" ]
+	nothing_left
 }
 test_case after_failure 'nothing is left when loading fails'
 

@@ -59,7 +59,7 @@ static const char * const classes[] = {
 };
 
 struct item {
-	struct hlist_node node; /* of a hash chain, or of unused */
+	struct hlist_node node; /* of a hash chain, or of free_items */
 	enum kind kind;
 	const void *key;
 	const void *address; /* of the driver's function */
@@ -76,9 +76,9 @@ static DEFINE_RAW_SPINLOCK(lock);
  * All are allocated when this is loaded: a tracepoint may be called with locks held that an
  * allocation needs, and certify_nomem would count the allocation as the driver's.
  */
-static struct item *pool;
+static struct item *all_items;
 static DEFINE_HASHTABLE(items, 10); /* by key */
-static HLIST_HEAD(unused);
+static HLIST_HEAD(free_items);
 static unsigned int nr_items; /* in the table */
 static bool overflow;
 static struct module *watched;
@@ -118,7 +118,7 @@ static void drop(struct item *item)
 {
 	lockdep_assert_held(&lock);
 	hash_del(&item->node);
-	hlist_add_head(&item->node, &unused);
+	hlist_add_head(&item->node, &free_items);
 	WRITE_ONCE(nr_items, nr_items - 1);
 }
 
@@ -152,13 +152,13 @@ static void add(const struct item *new)
 	if (item)
 		drop(item);
 	/* Without room once, what is seen is not complete, and looking again is not worth it. */
-	if (hlist_empty(&unused) && !overflow)
+	if (hlist_empty(&free_items) && !overflow)
 		drop_cancelled();
-	if (hlist_empty(&unused)) {
+	if (hlist_empty(&free_items)) {
 		overflow = true;
 		return;
 	}
-	item = hlist_entry(unused.first, struct item, node);
+	item = hlist_entry(free_items.first, struct item, node);
 	hlist_del(&item->node);
 	*item = *new;
 	hash_add(items, &item->node, (unsigned long)item->key);
@@ -499,6 +499,18 @@ static struct notifier_block module_nb = {
 
 /* ---------------------------------------------------------------- what is left */
 
+/* A whole line, as a part of it would name another function. */
+static int add_line(char *buffer, int size, const struct item *item)
+{
+	int length = snprintf(buffer + size, PAGE_SIZE - size, "%s %s %u %s\n",
+			      classes[item->kind], item->function, item->load, item->object);
+
+	if (size + length < PAGE_SIZE)
+		return size + length;
+	buffer[size] = '\0';
+	return size;
+}
+
 static int get_left(char *buffer, const struct kernel_param *param)
 {
 	int size = 0, bucket;
@@ -508,10 +520,12 @@ static int get_left(char *buffer, const struct kernel_param *param)
 	if (overflow)
 		size += scnprintf(buffer + size, PAGE_SIZE - size, "overflow - 0 items\n");
 	hash_for_each(items, bucket, item, node)
-		if (item->left || item->kind == PERCPU || item->kind == THREAD)
-			size += scnprintf(buffer + size, PAGE_SIZE - size, "%s %s %u %s\n",
-					  classes[item->kind], item->function, item->load,
-					  item->object);
+		if (item->left || item->kind == THREAD)
+			size = add_line(buffer, size, item);
+	/* Of these there may be many. */
+	hash_for_each(items, bucket, item, node)
+		if (!item->left && item->kind == PERCPU)
+			size = add_line(buffer, size, item);
 	raw_spin_unlock_irq(&lock);
 	return size;
 }
@@ -594,11 +608,11 @@ static int __init left_init(void)
 
 	if (!driver)
 		return -EINVAL;
-	pool = kvcalloc(MAX_ITEMS, sizeof(*pool), GFP_KERNEL);
-	if (!pool)
+	all_items = kvcalloc(MAX_ITEMS, sizeof(*all_items), GFP_KERNEL);
+	if (!all_items)
 		return -ENOMEM;
 	for (i = 0; i < MAX_ITEMS; i++)
-		hlist_add_head(&pool[i].node, &unused);
+		hlist_add_head(&all_items[i].node, &free_items);
 	ret = attach();
 	if (ret)
 		goto free;
@@ -620,7 +634,7 @@ setup:
 detach:
 	detach(ARRAY_SIZE(points));
 free:
-	kvfree(pool);
+	kvfree(all_items);
 	return ret;
 }
 module_init(left_init);
@@ -631,7 +645,7 @@ static void __exit left_exit(void)
 	unregister_kprobes((struct kprobe **)probes, ARRAY_SIZE(probes));
 	unregister_kretprobe(&setup_probe);
 	detach(ARRAY_SIZE(points));
-	kvfree(pool);
+	kvfree(all_items);
 }
 module_exit(left_exit);
 
