@@ -39,7 +39,9 @@ HEADS = _table(
      "atomic"),
     (r"INFO: task .* blocked |INFO: .*(?:detected (?:expedited )?stalls|self-detected stall)|"
      r"soft lockup - |hard LOCKUP|BUG: workqueue lockup|kthread starved for", "hang"),
-    (r"cannot create duplicate filename|kobject_add_internal failed for .* with -EEXIST", "file"),
+    # Linux 6.1 makes a link in the root of sysfs, and leaves it there, when it has no memory for the
+    # link from a module to a driver.
+    (r"cannot create duplicate filename (?!'//)|kobject_add_internal failed for .* with -EEXIST", "file"),
     (r"Kernel panic - not syncing", "panic"),
     (r"NULL pointer dereference|BUG: [Uu]nable to handle|Unable to handle kernel|kernel BUG at|"
      r"general protection fault|stack segment: |stack guard page was hit|double fault|divide error|"

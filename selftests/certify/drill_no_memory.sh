@@ -58,6 +58,8 @@ loads() {
 		if [ -z "$load_error" ] && said_no; then
 			refusals=$((refusals + 1))
 			echo "allocation $nth, in $failed_in: no device"
+			# It need not work, but it must not crash.
+			(exercise_each) >/dev/null 2>&1 || true
 			(unload_driver) >"$tmp/half" 2>&1 || half "it is loaded, but does not unload"
 		elif [ -z "$load_error" ]; then
 			(exercise_each) >"$tmp/half" 2>&1 || half "it is loaded, but does not work"

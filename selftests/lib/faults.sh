@@ -16,7 +16,8 @@ kthreadd=2
 # from one, with a trace, which is not bad here.
 dmesg() {
 	command dmesg | awk '
-	/vmalloc error: |percpu: allocation failed|alloc_cpumask_var: failed|kmem_cache_create.* failed with error/ {
+	/vmalloc error: |percpu: allocation failed|alloc_cpumask_var: failed/ ||
+	/kmem_cache_create.* failed with error|cannot create duplicate filename '"'\/\/"'/ {
 		excused = 1
 		next
 	}

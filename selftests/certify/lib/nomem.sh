@@ -50,12 +50,12 @@ try_nomem() {
 	[ -n "$load_error" ] || say_symbols
 }
 
-# said_no: it has loaded, and its device has not come because of the allocation that try_nomem has let
-# fail. The driver is there for other devices, so only the log says it.
+# said_no: the driver has loaded, and its device has not come because of the allocation that try_nomem
+# has let fail. The driver is there for other devices, so only the log says it.
 said_no() {
 	log_since_mark | awk '
 	/certify: allocation [0-9]+ fails$/ { said = 0 }
-	/ probe (of|with driver) .* failed with error -|[^0-9]-12([^0-9]|$)/ { said = 1 }
+	/ probe (of|with driver) .* failed with error -|error:? -12([^0-9]|$)|: -12$/ { said = 1 }
 	END { exit !said }'
 }
 
