@@ -11,7 +11,7 @@ import os
 import subprocess
 
 from certify_module import Refused
-from certify_result import FAILED, LOST, PASSED, SKIPPED, STEPS
+from certify_result import FAILED, LOST, NOT_RUN, PASSED, SKIPPED, STEPS
 
 TOP = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 DRIVERS = os.path.join(TOP, "selftests/certify")
@@ -38,7 +38,8 @@ def read_expect(folder, kind):
         for line in file.read().splitlines():
             name, _, value = line.partition("=")
             if name not in (*needed, *allowed) or name in values or not value:
-                raise Refused(f"{path}: what does '{line}' mean?")
+                raise Refused(f"{path}: what does '{line}' mean? A line is NAME=VALUE, of a {kind} "
+                              f"driver {', '.join((*needed, *allowed))}, and each once")
             values[name] = value
     for name in needed:
         if name not in values:
@@ -67,21 +68,18 @@ class Driver:
             return self.folder
         if "package" not in self.expect:
             return self.expect["driver"]
-        return f"{self._package()}:{self.expect['driver']}"
-
-    def _package(self):
         done = subprocess.run([SETUP, "dkms-source", self.expect["package"]],
                               stdout=subprocess.PIPE, text=True, check=False)
         if done.returncode:
             raise Refused(f"{self.path}: no {self.expect['package']}")
-        return done.stdout.strip()
+        return f"{done.stdout.strip()}:{self.expect['driver']}"
 
-    def options(self):
-        """Further options of scripts/certify. {source} stands for the folder of the package."""
+    def options(self, source):
+        """Further options of scripts/certify. In WITH, {source} stands for the folder in SOURCE."""
         values = {name: self.expect[name] for name in ("params", "with", "qemu-args")
                   if name in self.expect}
-        if "{source}" in values.get("with", ""):
-            values["with"] = values["with"].replace("{source}", self._package())
+        if "with" in values:
+            values["with"] = values["with"].replace("{source}", source.rpartition(":")[0])
         return [f"--{name}={value}" for name, value in values.items()]
 
 
@@ -141,7 +139,7 @@ def judge_faulty(expect, report):
 
 def without_known(report, known):
     """A report without what is known of a driver: CLASS:FUNCTION. A test case in which nothing else
-    was found has passed."""
+    was found has passed, and so has a drill, if all of it has run."""
     report = copy.deepcopy(report)
     for drill in [drill for kernel in report["kernels"] for drill in kernel["drills"]]:
         for case in drill["cases"]:
@@ -151,7 +149,7 @@ def without_known(report, known):
                 case["result"] = PASSED
             case["findings"] = new
         results = {case["result"] for case in drill["cases"]}
-        if drill["result"] == FAILED and PASSED in results and FAILED not in results:
+        if drill["result"] == FAILED and PASSED in results and not results & {FAILED, NOT_RUN}:
             drill["result"] = PASSED
     return report
 

@@ -138,7 +138,7 @@ def command_for(chosen, token):
 LOST_GUEST = re.compile(r"vm: the guest was lost to QEMU")
 NO_TIME = re.compile(r"vm: no end after ")
 COMPLAINT = re.compile(r"(?:vm|check): (.*)")
-QEMU_SAID = "QEMU said:"  # in the next line
+QEMU_SAID = "QEMU said:"  # in the next lines
 CHATTER = re.compile(r"vm: (?:booting|up after|asking another guest|no names for|no KVM here)\b")
 
 
@@ -153,6 +153,7 @@ class Boot:
         self.ktap = Ktap()
         self.lost = self.late = self.up = False
         self.message = ""
+        self._quoting = False
         self.console = ""
         self.status = None
         self.output = []
@@ -206,8 +207,11 @@ class Boot:
             self.late = self.late or bool(NO_TIME.match(line))
             if not CHATTER.match(line) and not self._expired:
                 self.message = found[1]  # the last one is the reason
-        elif self.message.endswith(QEMU_SAID):
+                self._quoting = found[1].endswith(QEMU_SAID)
+        elif self._quoting and not line.startswith("  "):
             self.message += f" {line}"
+        else:
+            self._quoting = False
         on_line(line)
 
     def _watch(self, process):

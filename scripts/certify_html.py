@@ -180,7 +180,8 @@ def _header(report):
         numbers += f", {report['skipped']} skipped"
     modules = report.get("modules") or []
     modules = modules if isinstance(modules, str) else ", ".join(modules)
-    facts = [esc(report["date"]), *([f"with {esc(modules)}"] if modules else [])]
+    facts = [esc(report["date"]), *([f"with {esc(modules)}"] if modules else []),
+             *([f"QEMU {esc(report['qemu_args'])}"] if report.get("qemu_args") else [])]
     lines = [tag("h1", f"{esc(report['driver'])}, put through hotplug"),
              tag("p", f"{verdict}: {numbers}", class_=f"verdict {look}"),
              tag("p", " · ".join(facts), class_="dim")]

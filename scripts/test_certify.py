@@ -261,10 +261,10 @@ class Guests(Scene):
     def test_what_qemu_has_said(self):
         for _ in range(2):
             self.boots(["vm: booting 6.1 (tcg)", "vm: the guest died; QEMU said:",
-                        "no device x", "  console: build/vm/1/console.log"])
+                        "old x", "no device x", "  console: build/vm/1/console.log"])
         self.drills("off_and_on")
         self.assertEqual(self.result.drills[0].cases[0].findings[0].text,
-                         "the guest died; QEMU said: no device x")
+                         "the guest died; QEMU said: old x no device x")
 
 
 class Words(Scene):

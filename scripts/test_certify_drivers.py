@@ -51,7 +51,8 @@ class Drivers(unittest.TestCase):
         counts = collections.Counter(driver.kind for driver in self.drivers)
         self.assertGreaterEqual((counts["faulty"], counts["clean"]), (22, 7))
         # scripts/certify keeps a folder for each name.
-        names = collections.Counter(driver.name for driver in self.drivers)
+        names = collections.Counter(driver.expect.get("package", driver.name)
+                                    for driver in self.drivers)
         self.assertEqual(set(names.values()), {1}, names)
 
     def test_expect(self):
@@ -68,6 +69,13 @@ class Drivers(unittest.TestCase):
             if passes := driver.expect.get("passes"):
                 drill, _, case = passes.partition(":")
                 self.assertIn(case, certify_guest.cases_of(drill).values(), driver.path)
+
+    def test_what_is_known(self):
+        for driver in self.drivers:
+            for one in driver.expect.get("known", "").split():
+                kind, _, function = one.partition(":")
+                self.assertIn(kind, certify_words.WORDS, driver.path)
+                self.assertRegex(function, r"^\w+$", driver.path)
 
     def test_what_it_says_about_itself(self):
         for driver in self.ours:

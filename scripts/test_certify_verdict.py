@@ -26,12 +26,13 @@ class Verdict(unittest.TestCase):
                                                      text="BUG: kernel NULL pointer")]),
                             ("at_random", "at random", "not run", [])]),
             ("memory", [("in_out", "in and out", "passed", [])])])
+        report.qemu_args = "-device edu"
         text = self.text(report)
         self.assertIn("drill       6.1\n            6.1.0-test\n"
                       "off_and_on  FAILED: null-pointer\nmemory      passed\n", text)
         self.assertIn("FAILED: off_and_on on 6.1: each in order\n", text)
         self.assertIn("  repeat it: make certify DRIVER=path/x EXERCISE='use it.sh' "
-                      "PARAMS='a=$$1' DRILLS=off_and_on:in_order KERNELS=6.1 SEED=7\n", text)
+                      "PARAMS='a=$$1' QEMU_ARGS='-device edu' DRILLS=off_and_on:in_order KERNELS=6.1 SEED=7\n", text)
         self.assertIn("  fault:     a null pointer was used\n"
                       "  where:     came_online() of driver\n", text)
         self.assertIn("  usually:   allocate it before\n", text)

@@ -124,6 +124,12 @@ class Judging(unittest.TestCase):
             self.assertEqual((drill["result"], drill["cases"][0]["result"]), (result, result))
             self.assertEqual([one["kind"] for one in drill["cases"][0]["findings"]],
                              ["half-loaded"] if other in found else [])
+        # It has ended the guest, and hides what else there is.
+        report = certify_expect.without_known(
+            self.report(("x", "x", "failed", [SLOW]), ("y", "y", "not run", [])),
+            ["slow:came_online"])
+        self.assertEqual(certify_expect.judge_clean(["off_and_on"], "6.1", report)[0],
+                         ["off_and_on: not run: y: why", "no drill has passed"])
 
     def test_a_lost_drill(self):
         report = report_of(drills=[("memory", [("x", "x", "passed", [])])])
@@ -295,7 +301,6 @@ class Whole(Drivers):
         self.assertEqual([word for word in words if word.startswith("--with")], ["--with=dhp"])
         self.assertEqual(words[words.index("--exercise") + 1], "drivers/faulty/slow/exercise")
 
-
     def test_real_drivers(self):
         """They are not run unless they are chosen, which test_all() shows."""
         with open(self.path("kernel/modules/a_module.ko"), "wb") as file:
@@ -311,10 +316,10 @@ class Whole(Drivers):
     def test_real_drivers_that_a_kernel_lacks(self):
         status, said = self.check_all("--drivers", "theirs", "--drills", "memory")
         self.assertEqual((status, said[-1]), (1, "0 passed, 0 failed, 1 skipped"))
-        self.assertIn("# SKIP kernel 6.1 has no module a-module", said[2])
+        self.assertIn("6.1 # SKIP the kernel has no module a-module", said[2])
 
     def test_a_package(self):
-        self.file("drivers/real/theirs/expect", "driver=a_module\npackage=any-dkms\n")
+        self.file("drivers/real/theirs/expect", "driver=a_module\npackage=any-dkms\nwith={source}:d e\n")
         for status in 0, 1:
             self.patch(certify_expect, SETUP=self.file(
                 "setup", f"#!/bin/sh\necho {self.path('drivers/clean/plain')}\nexit {status}\n",
@@ -325,6 +330,7 @@ class Whole(Drivers):
                                  (certify_expect.NOTHING, ["real/theirs: no any-dkms"]))
             else:
                 self.assertEqual(driver.source(), f"{self.path('drivers/clean/plain')}:a_module")
+                self.assertEqual(driver.options("a/b:c"), ["--with=a/b:d e"])
 
 
 class Runs(Drivers):

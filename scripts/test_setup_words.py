@@ -54,7 +54,8 @@ class Scripts(testing.Refusals):
                         named=["tree is no kernel build tree"])
 
     def test_setup_packages(self):
-        for word in ("", "lttng-modules", "-dkms", "../x-dkms", "a b-dkms", "A-dkms", "x-dkms\n", "*"):
+        for word in ("", "lttng-modules", "-dkms", "../x-dkms", "a b-dkms", "A-dkms", "x-dkms\n",
+                     "*"):
             self.run_script("setup", 1, "dkms-source", word,
                             named=[re.escape(f"'{word}'"), "package"])
 

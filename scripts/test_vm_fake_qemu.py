@@ -55,7 +55,8 @@ class FakeQemu(testing.Refusals):
         self.assertEqual(self.run_vm(self.file("text", "not a program", 0o755), "runner itself"), [])
 
     def test_more_arguments(self):
-        program = self.file("prints", "#!/bin/sh\nprintf '%s|' \"$@\" | tail -c 40\nexit 1\n", 0o755)
+        program = self.file("prints", "#!/bin/sh\nprintf '%s|' \"$@\" | tail -c 40\nexit 1\n",
+                            0o755)
         self.run_vm(program, r"\|-device\|edu,id=a b\|\n",
                     words=["--qemu-args", "-device 'edu,id=a b'"])
 

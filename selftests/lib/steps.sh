@@ -61,8 +61,8 @@ attempt_step() {
 # The beginning of an awk program that reads cpu/hotplug/states, $tmp/attempts, the trace, and other
 # files behind them. The first two of the nr attempts are a good add and a good removal, in any order:
 # good[1] and good[0]. Of attempt N it sets up[N], step[N], left[N], is_up[N] and said[N]. name[STEP]
-# is a step in words. For a line of the trace, event is "attempt", "enter", "exit" or nothing, now is
-# the number of the attempt, and of a call that is left which begins with the number of its step.
+# is a step in words. For a line of the trace, event is "attempt", "enter", "exit" or nothing, and now
+# is the number of the attempt. Of a call, only what begins with the number of its step is left in $0.
 # shellcheck disable=SC2016,SC2034 # awk's fields; for scripts
 read_attempts='
 	# Does the state machine come to step a sooner than to b, up or down?
