@@ -58,13 +58,16 @@ sweep() {
 	judge
 }
 
-# On the CPU, if it is online.
+# On the CPU, if it is online. What the driver makes for a CPU when it gets an instance is no part of
+# an attempt, so it is not traced.
 use() {
+	echo 0 >"$trace/tracing_on"
 	if is_online "$cpu"; then
 		exercise "$cpu"
 	else
 		exercise
 	fi
+	echo 1 >"$trace/tracing_on"
 }
 
 # judge: compares $tmp/attempts with the trace.
