@@ -120,6 +120,26 @@ say_symbols() {
 	done <"$tmp/symbols"
 }
 
+# The beginning of an awk program that reads $tmp/symbols before other files: function_at(ADDRESS) is
+# the function of the driver, which has no name in the kernel when it is unloaded, or nothing. The
+# last function has a length, too: less than a page.
+# shellcheck disable=SC2016,SC2034 # awk's fields; for other files
+read_symbols='
+	function function_at(address,    i) {
+		if (address < symbol_at[1] || \
+		    substr(address, 1, 13) > substr(symbol_at[nr_symbols], 1, 13))
+			return ""
+		for (i = 1; i < nr_symbols && symbol_at[i + 1] <= address; i++)
+			;
+		return symbol[i]
+	}
+	FILENAME ~ /\/symbols$/ {
+		symbol_at[++nr_symbols] = $1
+		symbol[nr_symbols] = $3
+		next
+	}
+'
+
 # loaded: loads the driver if a test case that has failed has left it unloaded.
 loaded() {
 	module_loaded "$driver" || load_driver

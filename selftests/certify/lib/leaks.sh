@@ -39,8 +39,7 @@ report_leaks() {
 # leaked: those of kmemleak's objects whose trace has a function of the driver, or an address where
 # it was loaded, since unloaded functions have no names.
 leaked() {
-	awk -v driver="[$driver]" -v first="$(head -n 1 "$tmp/symbols" | cut -d' ' -f1)" \
-		-v last="$(tail -n 1 "$tmp/symbols" | cut -d' ' -f1)" '
+	awk -v driver="[$driver]" "$read_symbols"'
 	FILENAME ~ /leaks_from$/ { from = $1; next }
 	function end() {
 		if (own && age >= from)
@@ -51,11 +50,8 @@ leaked() {
 	{ text = text $0 "\n" }
 	match($0, /jiffies [0-9]+/) { age = substr($0, RSTART + 8, RLENGTH - 8) + 0 }
 	index($0, driver) { own = 1 }
-	# The last function has a length, too: less than a page.
-	match($0, / 0xffffffff[0-9a-f]+$/) {
-		at = substr($0, RSTART + 3, RLENGTH - 3)
-		if (at >= first && substr(at, 1, 13) <= substr(last, 1, 13))
-			own = 1
+	match($0, / 0xffffffff[0-9a-f]+$/) && function_at(substr($0, RSTART + 3, RLENGTH - 3)) != "" {
+		own = 1
 	}
-	END { end() }' "$tmp/leaks_from" "$kmemleak"
+	END { end() }' "$tmp/symbols" "$tmp/leaks_from" "$kmemleak"
 }

@@ -131,18 +131,14 @@ report_threads() {
 report_vmalloc() {
 	local function areas kib
 	[ -r /proc/vmallocinfo ] || return 0
-	# Who has allocated it is an address, now that the function has no name any more. The last
-	# function has a length, too: less than a page.
-	awk '
-	NR == FNR { at[++n] = $1; name[n] = $3; next }
+	# Who has allocated it is an address, if the function has no name any more.
+	awk "$read_symbols"'
 	$3 ~ /^0xffffffff[0-9a-f]+$/ {
-		caller = substr($3, 3)
-		if (caller < at[1] || substr(caller, 1, 13) > substr(at[n], 1, 13))
+		function_name = function_at(substr($3, 3))
+		if (function_name == "")
 			next
-		for (i = 1; i < n && at[i + 1] <= caller; i++)
-			;
-		areas[name[i]]++
-		bytes[name[i]] += $2
+		areas[function_name]++
+		bytes[function_name] += $2
 	}
 	END { for (one in areas) print one, areas[one], bytes[one] / 1024 }
 	' "$tmp/symbols" /proc/vmallocinfo >"$tmp/vmalloc"
