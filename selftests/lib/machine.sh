@@ -199,9 +199,11 @@ same_blocks() {
 	[ "$(memory_blocks)" = "$(cat "$tmp/blocks")" ]
 }
 
-# The device reports its new size before the kernel has removed the last block.
+# restore_virtio_mem SECONDS: that the guest has to answer. The device reports its new size before
+# the kernel has removed the last block.
 restore_virtio_mem() {
-	hotplug virtio-mem resize 0M >/dev/null 2>"$tmp/refusal" && wait_for 30 same_blocks
+	hotplug --timeout "$1" virtio-mem resize 0M >/dev/null 2>"$tmp/refusal" &&
+		wait_for 30 same_blocks
 }
 
 # ---------------------------------------------------------------- memory blocks
@@ -376,7 +378,7 @@ restore_machine() {
 	restore_plugged cpu "$tmp/cpus" || code=1
 	restore_plugged dimm "$tmp/dimms" || code=1
 	if [ -e "$tmp/blocks" ]; then
-		restore_virtio_mem || {
+		restore_virtio_mem 120 || {
 			echo "virtio-mem does not shrink: $(cat "$tmp/refusal"); memory blocks: $(memory_blocks)"
 			code=1
 		}
