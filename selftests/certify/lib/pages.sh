@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh disable=SC2154	# variables of the files before this one, see ../../lib/all.sh
 #
-# Which pages of hotplugged memory the driver has taken and not given back, from the tracepoints of the page
-# allocator. A drill reads this file after ../../lib/steps.sh. Not here: what the kernel has put
-# there by itself.
+# Which pages of hotplugged memory the driver has taken and not given back, from the tracepoints of
+# the page allocator. A drill reads this file after ../../lib/steps.sh. Not here: what the kernel has
+# put there by itself.
 
 # watch_pages FIRST [LAST]: of these blocks, or of FIRST and all behind it, from before they are
 # online until the test ends

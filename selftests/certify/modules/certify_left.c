@@ -44,7 +44,7 @@ static char *driver;
 module_param(driver, charp, 0444);
 MODULE_PARM_DESC(driver, "the name of the module to watch");
 
-enum kind { NONE, STATE, NOTIFIER, TIMER, HRTIMER, DELAYED, QUEUED, RUNNING, PERCPU, THREAD };
+enum kind { STATE, NOTIFIER, TIMER, HRTIMER, DELAYED, QUEUED, RUNNING, PERCPU, THREAD };
 
 static const char * const classes[] = {
 	[STATE] = "state-left",
