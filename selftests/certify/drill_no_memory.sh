@@ -46,6 +46,7 @@ loads() {
 	try_nomem 0
 	[ -z "$load_error" ] || finding load-failed "insmod $driver_file: $load_error"
 	exercise_each
+	note_devices
 	unload_driver
 	forget_left
 	begin_allocations "$seconds_each"
@@ -55,19 +56,18 @@ loads() {
 		list_threads >"$tmp/before.threads"
 		try_nomem "$nth"
 		[ -n "$failed_in" ] || break
-		if [ -z "$load_error" ] && said_no; then
-			refusals=$((refusals + 1))
-			echo "allocation $nth, in $failed_in: no device"
-			# It need not work, but it must not crash.
-			(exercise_each) >/dev/null 2>&1 || true
-			(unload_driver) >"$tmp/half" 2>&1 || half "it is loaded, but does not unload"
-		elif [ -z "$load_error" ]; then
-			(exercise_each) >"$tmp/half" 2>&1 || half "it is loaded, but does not work"
-			(unload_driver) >"$tmp/half" 2>&1 || half "it is loaded, but does not unload"
-		else
+		if [ -n "$load_error" ]; then
 			refusals=$((refusals + 1))
 			echo "allocation $nth, in $failed_in: $load_error"
+		elif (exercise_each) >"$tmp/half" 2>&1; then
+			:
+		elif lacks_device; then
+			refusals=$((refusals + 1))
+			echo "allocation $nth, in $failed_in: no device"
+		else
+			half "it is loaded, but does not work"
 		fi
+		(unload_driver) >"$tmp/half" 2>&1 || half "it does not unload"
 		report_left 1
 		report_threads
 		[ -z "$found" ] || fail "this is left when allocation $nth has failed, in $failed_in"

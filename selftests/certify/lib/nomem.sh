@@ -50,13 +50,35 @@ try_nomem() {
 	[ -n "$load_error" ] || say_symbols
 }
 
-# said_no: the driver has loaded, and its device has not come because of the allocation that try_nomem
-# has let fail. The driver is there for other devices, so only the log says it.
-said_no() {
-	log_since_mark | awk '
-	/certify: allocation [0-9]+ fails$/ { said = 0 }
-	/ probe (of|with driver) .* failed with error -|error:? -12([^0-9]|$)|: -12$/ { said = 1 }
-	END { exit !said }'
+# bound_to DRIVER: how many devices this folder in sysfs links to; fails if the folder is not there
+bound_to() {
+	local link number=0
+	[ -d "$1" ] || return
+	for link in "$1"/*; do
+		[ ! -h "$link" ] || [ "$link" = "$1/module" ] || number=$((number + 1))
+	done
+	echo "$number"
+}
+
+# note_devices: those that the driver has, as it should have them after try_nomem, too
+note_devices() {
+	local link
+	for link in /sys/bus/*/drivers/*/module; do
+		case $(readlink "$link") in
+		*"/$driver") echo "$(bound_to "${link%/module}") ${link%/module}" ;;
+		esac
+	done >"$tmp/bound"
+}
+
+# lacks_device: the driver is there for its devices, but one of them is not bound to it, since its
+# probe has said no.
+lacks_device() {
+	local number folder has
+	while read -r number folder; do
+		has=$(bound_to "$folder") || continue
+		[ "$has" -ge "$number" ] || return 0
+	done <"$tmp/bound"
+	return 1
 }
 
 # begin_allocations SECONDS, next_allocation: count $nth, until there is no more time.
