@@ -290,7 +290,7 @@ module_leaves() {
 	ctl "inside c1 state=query action=sleep_ms arg=2000"
 	put "$dhp/query" "cpu $cpu remove"
 	cat "$dhp/query" >"$tmp/answers" &
-	wait_or_fail 30 blocked_in act_sleep_ms
+	wait_or_fail 30 blocked_below act_sleep_ms
 	unload dhp_test
 	wait
 	grep -q '^yes dhp_test/on_processor' "$tmp/answers" || fail "the client has not answered"

@@ -559,7 +559,7 @@ deregister_running() {
 	}
 	wait_or_fail 30 has_called
 	put "$submit" 1
-	wait_or_fail 30 blocked_in KeDeregisterProcessorChangeCallback
+	wait_or_fail 30 blocked_in 'dhp_wdm_finish|KeDeregisterProcessorChangeCallback'
 	! has_deregistered || fail "deregistered while its callback runs"
 	put "$hold" 0
 	wait

@@ -119,10 +119,10 @@ held_offline() {
 # The offline waits for the worker that is pinned there, and the retry waits for the offline.
 destroyed_offline() {
 	held_offline t
-	wait_or_fail 30 blocked_in pool_retry
+	wait_or_fail 30 blocked_below pool_retry
 	ctl "destroy t" &
 	destroyer=$!
-	wait_or_fail 30 blocked_in dhp_pool_remove
+	wait_or_fail 30 blocked_below dhp_pool_remove
 	ctl "gate open"
 	wait_or_fail 60 has_gone_offline "$cpu"
 	wait "$destroyer" || fail "the pool was not destroyed"

@@ -78,9 +78,26 @@ asleep() {
 	grep -q '^State:.[SDI]' "/proc/$1/status"
 }
 
-# Does a task wait in this function, or in a part of it?
+# Does a task wait in this function, or in a part of it, and not in one that it has called? Not by
+# /proc/PID/stack: the kernel warns if that task has just begun to run again, inside a function that has a
+# kretprobe, as dhp gives device_online() and device_offline() one.
 blocked_in() {
-	grep -qs "\<$1[.+]" /proc/[0-9]*/stack
+	grep -qsE "^($1)(\..*)?$" /proc/[0-9]*/wchan
+}
+
+# Does one wait in this function, or in one that it has called? For a task that puts nothing online or
+# offline, while those that do are asleep.
+blocked_below() {
+	local function task where asleep=
+	function=$1
+	for task in /proc/[0-9]*; do
+		where=0
+		# It ends without a newline.
+		read -r where 2>/dev/null <"$task/wchan" || true
+		[ "${where:-0}" = 0 ] || asleep="$asleep $task/stack"
+	done
+	# shellcheck disable=SC2086 # a list of files
+	grep -qs "\<${function}[.+]" /dev/null $asleep
 }
 
 # ---------------------------------------------------------------- writing to the kernel
