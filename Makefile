@@ -46,6 +46,7 @@ help:
 	@echo '               guests: scripts/check --help'
 	@echo 'make check-kernels  does the same on KERNELS ($(KERNELS)), JOBS=$(JOBS) at a time'
 	@echo 'make check-debug  does the same on kernels with every checker; coverage is in build/coverage'
+	@echo 'make check-all  runs all that there is, on all kernels, for hours; CI runs a part of it'
 	@echo 'make torture   does everything at random for MINUTES ($(MINUTES)) and checks each notification;'
 	@echo '               SEED= repeats a run, SEED='"'"'1 2 3'"'"' makes several runs, with a sum'
 	@echo 'make certify DRIVER=PATH  puts any driver through hotplug of every kind, on KERNELS'
@@ -145,6 +146,12 @@ check-certify: tools
 		--without $(call quoted,$(WITHOUT)) --jobs $(call quoted,$(JOBS)) \
 		--seeds $(call quoted,$(if $(SEEDS),$(SEEDS),1)) \
 		--kernels $(call quoted,$(if $(filter file,$(origin KERNELS)),6.1,$(KERNELS)))
+
+# ------------------------------------------------------------------ everything
+
+.PHONY: check-all
+check-all:
+	@bash .ci/run all
 
 # ------------------------------------------------------------------ a real machine
 
