@@ -37,7 +37,6 @@ OPTIONS = {"late_cpu": ("--cpus", "4", "--maxcpus", "6", "--memory", "3G", "--no
 # A test case that takes longer hangs. Its kernel mostly says so much earlier.
 CASE_SECONDS = 300
 SLOW = {"debug": 3, "kcsan": 3}
-MADE_CASES = 20       # of a drill that makes them in a loop, at most
 TRIES = 3             # of a drill whose guest is lost to QEMU
 
 TEST_CASE = re.compile(r"^\s*test_case (\w+) (['\"])(.*)\2$", re.MULTILINE)
@@ -51,15 +50,9 @@ def known_drills():
 
 
 def cases_of(drill):
-    """Its test cases: title -> name. Cases that a drill makes in a loop are not among them."""
+    """Its test cases: title -> name."""
     with open(os.path.join(DRILLS, f"drill_{drill}.sh"), encoding="utf-8") as file:
         return {title: name for name, _, title in TEST_CASE.findall(file.read())}
-
-
-def makes_cases(drill):
-    """Whether it has test cases whose names only the drill itself knows."""
-    with open(os.path.join(DRILLS, f"drill_{drill}.sh"), encoding="utf-8") as file:
-        return bool(re.search(r"^\s*test_case \S*\$", file.read(), re.MULTILINE))
 
 
 def most_steps(chosen):
@@ -67,7 +60,7 @@ def most_steps(chosen):
     drill, _, cases = chosen.partition(":")
     if cases:
         return len(cases.split(",")) + len(STEPS)
-    return len(cases_of(drill)) + (MADE_CASES if makes_cases(drill) else 0) + len(STEPS)
+    return len(cases_of(drill)) + len(STEPS)
 
 
 def describe(drill):
