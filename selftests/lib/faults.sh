@@ -17,7 +17,8 @@ kthreadd=2
 dmesg() {
 	command dmesg | awk '
 	/vmalloc error: |percpu: allocation failed|alloc_cpumask_var: failed/ ||
-	/kmem_cache_create.* failed with error|cannot create duplicate filename '"'\/\/"'/ {
+	/kmem_cache_create.* failed with error|sysctl could not get directory: .* -12$/ ||
+	/cannot create duplicate filename '"'\/\/"'/ {
 		excused = 1
 		next
 	}
