@@ -59,6 +59,7 @@ whose_pages() {
 		return
 	fi
 	pages_of_driver | sort >"$tmp/pages"
+	! lost_entries || echo "the trace of pages has lost entries"
 	head -n 20 "$tmp/pages"
 	number=$(grep -vc ' slab$' "$tmp/pages") || true
 	read -r pfn order function <<-END

@@ -23,10 +23,10 @@ watch_pages() {
 }
 
 # pages_of_driver: those that the driver still has, while it is loaded: page frame, order, function,
-# and `slab` for those whose objects others may use.
+# and `slab` for those whose objects others may use. None if the trace has lost entries.
 pages_of_driver() {
-	awk -v first="$(head -n 1 "$tmp/symbols" | cut -d' ' -f1)" \
-		-v last="$(tail -n 1 "$tmp/symbols" | cut -d' ' -f1)" '
+	! lost_entries || return 0
+	awk "$read_symbols"'
 	function field(name,   i) {
 		for (i = 1; i <= NF; i++)
 			if (index($i, name "=") == 1)
@@ -43,7 +43,7 @@ pages_of_driver() {
 		if (/new_slab|allocate_slab/)
 			kind[page] = "slab"
 		at = match($0, /<[0-9a-f]+>/) ? substr($0, RSTART + 1, RLENGTH - 2) : ""
-		if (owner[page] == "" && at >= first && at <= last)
+		if (owner[page] == "" && function_at(at) != "")
 			owner[page] = $2
 		next
 	}
@@ -52,5 +52,5 @@ pages_of_driver() {
 		for (pfn in owner)
 			if (owner[pfn] != "")
 				print pfn, order[pfn], owner[pfn], kind[pfn]
-	}' "$trace/trace"
+	}' "$tmp/symbols" "$trace/trace"
 }
