@@ -126,10 +126,10 @@ refusals() {
 }
 test_case refusals 'self: a command that does not do what is expected fails'
 
-# inner_fails: the script $tmp/inner prints what is in $tmp/expected, and has status 1.
+# inner_fails [names]: the script $tmp/inner prints what is in $tmp/expected, and has status 1.
 inner_fails() {
 	local code=0
-	sh "$tmp/inner" >"$tmp/said" 2>&1 || code=$?
+	DHP_KTAP=${1-titles} sh "$tmp/inner" >"$tmp/said" 2>&1 || code=$?
 	grep -v '^# took' "$tmp/said" >"$tmp/seen"
 	same "$tmp/expected" "$tmp/seen"
 	equal "exit status" 1 "$code"
@@ -162,6 +162,22 @@ nested() {
 	ok 4 is skipped # SKIP for a reason
 	END
 	inner_fails
+	cat >"$tmp/expected" <<-END
+	TAP version 13
+	1..4
+	# good: is good
+	ok 1 good
+	# a command failed without a word (status 1)
+	# bad: is bad
+	not ok 2 bad
+	# with a reason
+	# worse: is worse
+	not ok 3 worse
+	# skipped: is skipped
+	# SKIP for a reason
+	ok 4 skipped # SKIP
+	END
+	inner_fails names
 	grep -v 'bad\|worse' "$tmp/inner" >"$tmp/inner2"
 	sh "$tmp/inner2" >/dev/null 2>&1 || fail "a script without a failure has failed"
 	grep -v 'bad\|worse\|good' "$tmp/inner" >"$tmp/inner3"
@@ -200,6 +216,31 @@ bad_around() {
 	inner_fails
 }
 test_case bad_around 'self: a bad line before the first test or after the last one is a failure'
+
+# not_here WHY PATTERN: the script $tmp/inner runs nothing, says why, and has the status of a skip.
+not_here() {
+	local code=0
+	sh "$tmp/inner" >"$tmp/said" 2>&1 || code=$?
+	equal "exit status $1" 4 "$code"
+	grep -qx "1..0 # SKIP $2" "$tmp/said" || fail "$1: $(cat "$tmp/said")"
+}
+
+skipped_here() {
+	cat >"$tmp/inner" <<-'END'
+	. ./lib/all.sh
+	needs="dhp dhp_nonsense"
+	good() { echo ran; }
+	test_case good 'is good'
+	run_tests
+	END
+	not_here "without a module" \
+		"no dhp_nonsense.ko for Linux $(uname -r), neither in $DHP_DIR nor in /lib/modules"
+	sed -i '/^needs=/s/.*/id() { echo 1000; }/' "$tmp/inner"
+	not_here "for a user" "not root"
+	sed -i '/^id()/d' "$tmp/inner"
+	not_here "with dhp loaded" "dhp is loaded and in use here.*"
+}
+test_case skipped_here 'self: tests are skipped without their modules, for a user, or while dhp is in use'
 
 leaks() {
 	cat >"$tmp/journal" <<-END
@@ -259,7 +300,7 @@ interrupted() {
 	ready=/tmp/dhp-selftest-ready
 	rm -f "$ready"
 	# Shells differ in what they print when a signal ends a child.
-	setsid sh "$tmp/inner" >"$tmp/said" 2>"$tmp/shell_said" &
+	DHP_KTAP=titles setsid sh "$tmp/inner" >"$tmp/said" 2>"$tmp/shell_said" &
 	pid=$!
 	wait_or_fail 30 test -e "$ready"
 	rm -f "$ready"
@@ -375,7 +416,7 @@ chosen() {
 	test_case three 'is three, E5'
 	run_tests
 	END
-	sh "$tmp/inner" -t two -t one >"$tmp/said"
+	DHP_KTAP=titles sh "$tmp/inner" -t two -t one >"$tmp/said"
 	grep -v '^# took' "$tmp/said" >"$tmp/seen"
 	cat >"$tmp/expected" <<-END
 	TAP version 13
@@ -398,6 +439,10 @@ chosen() {
 	[ ! -s "$tmp/said" ] || fail "something ran: $(cat "$tmp/said")"
 	sed -i 1d "$tmp/seen"
 	same "$tmp/names" "$tmp/seen"
+	code=0
+	DHP_KTAP=numbers sh "$tmp/inner" >"$tmp/said" 2>&1 || code=$?
+	equal "status for DHP_KTAP=numbers" 2 "$code"
+	grep -q "DHP_KTAP is 'numbers', and should be titles or names" "$tmp/said" || fail "$(cat "$tmp/said")"
 	for bad in one '-t' '-t no,name' '-x' '-l one'; do
 		code=0
 		# shellcheck disable=SC2086 # a list

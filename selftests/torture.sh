@@ -20,6 +20,8 @@ retries=50	# of a removal that clients veto at random
 # 253rd plug ended it.
 plugs=200
 
+needs="dhp dhp_torture"
+
 setup() {
 	load dhp
 	# This loads virtio-mem's driver, since the kernel refuses to take CPUs offline while a driver loads.

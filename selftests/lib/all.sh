@@ -22,12 +22,18 @@ system=/sys/devices/system
 dhp=/sys/kernel/dhp
 test_dir=/sys/kernel/debug/dhp_test
 
+# What a tar has for all of its tests, see scripts/kselftest-tar.
+# shellcheck source=/dev/null
+[ ! -e ./environment ] || . ./environment
+
 # The folder with the modules; without dhp.ko there, modprobe finds them.
 DHP_DIR=${DHP_DIR-/dhp}
 # How much of a long test to run: see portion().
 DHP_PERCENT=${DHP_PERCENT-100}
 # What a test chooses at random depends on the seed. The test prints it; the same seed repeats it.
 DHP_SEED=${DHP_SEED-$(date +%s)}
+# What a result names: titles, for people; or names, see print_result().
+DHP_KTAP=${DHP_KTAP-titles}
 
 . ./lib/assert.sh
 . ./lib/log.sh

@@ -11,6 +11,12 @@ module_loaded() {
 	[ -d "/sys/module/$1" ]
 }
 
+# available NAME: is it here, for the kernel that runs?
+available() {
+	[ -e "$DHP_DIR/$1.ko" ] ||
+		grep -Eqs "(^|/)$1\.ko(\.[a-z0-9]+)?:" "/lib/modules/$(uname -r)/modules.dep"
+}
+
 # try_load NAME [PARAMETER...]
 try_load() {
 	local name="$1"

@@ -108,7 +108,29 @@ print_clauses() {
 	[ -z "$clauses" ] || echo "#$clauses: clauses of module/CONTRACT.md"
 }
 
+# check_machine: nothing to test here is no failure.
+check_machine() {
+	local module
+	if [ "$(id -u)" != 0 ]; then
+		echo "1..0 # SKIP not root"
+		exit 4
+	fi
+	for module in $needs; do
+		if ! available "$module"; then
+			echo "1..0 # SKIP no $module.ko for Linux $(uname -r), neither in $DHP_DIR nor in /lib/modules"
+			exit 4
+		fi
+	done
+	if module_loaded dhp; then
+		echo "1..0 # SKIP dhp is loaded and in use here; unload it first"
+		exit 4
+	fi
+}
+
 # ---------------------------------------------------------------- before and after
+
+# The modules without which every test of a script is skipped. A script may name others, before run_tests.
+needs="dhp dhp_test"
 
 # What every test of a script needs. A script may define its own, before run_tests.
 setup() {
@@ -142,9 +164,22 @@ comment() {
 	sed 's/^/# /' "$@"
 }
 
+# print_result RESULT FUNCTION TITLE SKIPPED: SKIPPED is `SKIP REASON`, or nothing. With DHP_KTAP=names, the
+# name of the function is that of the test: it is short, and stays the same when the title is reworded or the
+# test is skipped. Its title, and why it was skipped, come before it as comments.
+print_result() {
+	if [ "$DHP_KTAP" = titles ]; then
+		echo "$1 $number $3${4:+ # $4}"
+		return
+	fi
+	echo "# $2: $3"
+	[ -z "$4" ] || echo "# $4"
+	echo "$1 $number $2${4:+ # SKIP}"
+}
+
 # run_one FUNCTION TITLE
 run_one() {
-	local code=1 result
+	local code=1 result=ok skipped=
 	set_mark "$2"
 	note_in_journal "$2"
 	[ ! -e "$tmp/skip" ] || rm "$tmp/skip"
@@ -167,10 +202,10 @@ run_one() {
 	! bad_in_log >>"$tmp/output" || code=1
 
 	case $code in
-	0) result="ok $number $2" ;;
-	4) result="ok $number $2 # SKIP $(cat "$tmp/skip" 2>/dev/null)" ;;
+	0) ;;
+	4) skipped="SKIP $(cat "$tmp/skip" 2>/dev/null)" ;;
 	*)
-		result="not ok $number $2"
+		result="not ok"
 		code=1
 		failures=$((failures + 1))
 		;;
@@ -179,7 +214,7 @@ run_one() {
 	[ ! -s "$tmp/output" ] || comment "$tmp/output"
 	# An interruption from here on is too late to fail the test.
 	current=
-	echo "$result"
+	print_result "$result" "$1" "$2" "$skipped"
 	now
 	echo "# took $((now - started)) s"
 }
@@ -190,7 +225,7 @@ finish() {
 	enough
 	if [ -n "$current" ]; then
 		comment "$tmp/output"
-		echo "not ok $number $current"
+		print_result "not ok" "$function" "$current" ""
 		now
 		echo "# was interrupted after $((now - started)) s"
 	fi
@@ -222,6 +257,13 @@ run_teardown() {
 
 run_tests() {
 	local function title
+	case $DHP_KTAP in
+	titles | names) ;;
+	*)
+		echo "$0: DHP_KTAP is '$DHP_KTAP', and should be titles or names" >&2
+		exit 2
+		;;
+	esac
 	check_chosen
 	if [ -n "$listing" ]; then
 		printf %s "$tests"
@@ -229,14 +271,7 @@ run_tests() {
 	fi
 	select_tests
 	echo "TAP version 13"
-	if [ "$(id -u)" != 0 ]; then
-		echo "1..0 # SKIP not root"
-		exit 4
-	fi
-	if module_loaded dhp; then
-		echo "1..0 # SKIP dhp is loaded and in use here; unload it first"
-		exit 4
-	fi
+	check_machine
 	echo "1..$total"
 	print_clauses
 
