@@ -27,7 +27,7 @@ class Check(unittest.TestCase):
         self.folder = folder.name
         for name in ("scripts", "qemu", "selftests", "tools/testing/selftests/kselftest"):
             os.makedirs(self.path(name))
-        for name in ("check", "ktap", "progress.py"):
+        for name in ("check", "install-selftests", "ktap", "progress.py"):
             os.symlink(os.path.join(TOP, "scripts", name), self.path(f"scripts/{name}"))
         self.file("scripts/setup", f"#!/bin/sh\necho {self.folder}\n")
         self.file("tools/testing/selftests/run_kselftest.sh")

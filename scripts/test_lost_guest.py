@@ -25,7 +25,7 @@ class Check(testing.Refusals):
         """A tree in which scripts/check has nothing to build. GUESTS: what qemu/vm does."""
         for folder in ("scripts", "qemu", "selftests", "tools/testing/selftests/kselftest"):
             os.makedirs(self.path(folder))
-        for name in ("check", "ktap"):
+        for name in ("check", "install-selftests", "ktap"):
             os.symlink(os.path.join(TOP, "scripts", name), self.path(f"scripts/{name}"))
         self.file("scripts/setup", f"#!/bin/sh\necho {self.folder}\n", 0o755)
         self.file("tools/testing/selftests/run_kselftest.sh")
