@@ -283,6 +283,7 @@ APT::Get::AllowUnauthenticated "true"; DPkg::Lock::Timeout "{lock_timeout}";
         tests = f"{folder}/tools/testing/selftests"
         os.makedirs(f"{folder}/scripts")
         os.makedirs(f"{tests}/kselftest")
+        os.makedirs(f"{folder}/tools/testing/kunit")
         for name in ("lib.mk", "run_kselftest.sh", "kselftest_install.sh", "kselftest.h",
                      "kselftest_harness.h"):
             self.write(f"{tests}/{name}", name)

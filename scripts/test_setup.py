@@ -168,6 +168,7 @@ class Others(Setup):
         self.no_network()
         self.assertEqual(self.setup("source"), folder)
         self.assertEqual(self.err, "")
+        self.assertTrue(os.path.isdir(os.path.join(folder, "tools/testing/kunit")))
 
     def test_whole_source(self):
         self.publish(kernel("6.1.0-56-amd64"), self.source())
