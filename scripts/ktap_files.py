@@ -27,6 +27,14 @@ def clean(text):
     return NOT_XML.sub("\ufffd", text)
 
 
+def write(cases, junit=None, as_json=None):
+    """Writes the files whose paths are given."""
+    if junit:
+        write_junit(junit, cases)
+    if as_json:
+        write_json(as_json, cases)
+
+
 def write_json(path, cases):
     passed, failed, skipped = ktap_results.count(cases)
     report = {"passed": passed, "failed": failed, "skipped": skipped,

@@ -20,7 +20,7 @@ LINE = re.compile(r"(?P<prefix>(?:# |  )*)"
                   r"|1\.\.(?P<plan>\d+)(?P<plan_rest>\s.*)?"
                   r"|(?P<result>ok|not ok)\b(?: (?P<number>\d+))?(?P<rest>.*))$")
 SKIP = re.compile(r"#\s*SKIP\b\s*", re.IGNORECASE)
-COMMENT = re.compile(r"(?:# ?|  )+")
+COMMENT = re.compile(r"^(?:# ?|  )+")
 TOOK = re.compile(r"took (\d+) s$")
 HEADER = re.compile(r"selftests: \S+: \S+$")
 KSFT_FAIL, KSFT_SKIP = 1, 4  # kselftest.h
@@ -50,18 +50,19 @@ class Group:
     def fail(self, what, said=()):
         self.cases.append(Case([what], FAILED, said=list(said)))
 
-    def close(self):
-        """Compares the results with the plan: each one that is missing is a failure."""
+    def close(self, said):
+        """Compares the results with the plan: each one that is missing is a failure. SAID: since the last."""
         if self.plan is None:
             self.fail("(there is no plan)")
         elif self.results > self.plan:
             self.fail(f"(the plan was {self.plan}, and there are {self.results} results)")
         else:
-            self.fail_missing()
+            self.fail_missing(said)
 
-    def fail_missing(self):
+    def fail_missing(self, said):
         for number in range(self.results + 1, self.plan + 1):
-            self.fail(f"(result {number} of {self.plan} is missing)")
+            self.fail(f"(result {number} of {self.plan} is missing)", said)
+            said = ()
 
     @property
     def failed(self):
@@ -168,7 +169,7 @@ class Reader:
             if group.results or group.plan or below:
                 # "1..0 # SKIP" and a depth that was skipped hold no results.
                 if group.results or group.plan:
-                    group.close()
+                    group.close(self._said)
                 below = group
             elif group.skipped:
                 below = group
@@ -183,7 +184,7 @@ class Reader:
         if top.plan is None or not top.results:
             top.fail("(there is no plan)" if top.plan is None else "(there is no result)")
         if top.plan is not None:
-            top.fail_missing()
+            top.fail_missing(self._said)
         self.cases = top.cases
         passed, failed, skipped = count(self.cases)
         known = (status == KSFT_FAIL and failed or
