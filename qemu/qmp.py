@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A client for QEMU's machine protocol: commands, and events with a deadline."""
+"""A client for QEMU's machine protocol: commands, and events with a deadline.
+
+Not here: the way to a QEMU whose socket libvirt holds, see qmp_libvirt.py.
+"""
 
 import json
 import os
@@ -101,16 +104,69 @@ EVENTS = {
 }
 
 
-class Client:
-    def __init__(self, sock, name="QMP", timeout=30, on_wait=lambda: None):
-        self._sock = sock
+class Monitor:
+    """What all clients have in common: they understand answers, and keep events until they are wanted.
+
+    A client adds command(), which returns QEMU's answer; _await_event(), which adds an event to _events; and
+    close().
+    """
+
+    def __init__(self, name):
         self._name = name
-        self._buffer = b""
         self._events = []
-        self._last_id = 0
         self.max_cpus = None  # how many CPU slots may be used, if not all
         self.console = None  # where the guest logs who has refused, if it is to be read
         self.guest_looks = False  # the caller sees what the guest's kernel does with a device
+
+    def forget_events(self):
+        self._events.clear()
+
+    def wait_event(self, match, deadline):
+        """The first event that MATCH(name, data) accepts; others are dropped."""
+        while True:
+            while self._events:
+                event = self._events.pop(0)
+                name, data = event["event"], event.get("data", {})
+                if not fits(name, str) or not fits(data, EVENTS.get(name, dict)):
+                    raise self._malformed(event)
+                if match(name, data):
+                    return name, data
+            self._await_event(deadline)
+
+    def _await_event(self, deadline):
+        raise NotImplementedError
+
+    def _answer(self, message, shape):
+        """What an answer returns, which must fit SHAPE."""
+        if fits(message, {"error": {"desc": str}}):
+            raise Error(message["error"]["desc"])
+        if fits(message, {"return": shape}):
+            return message["return"]
+        raise self._malformed(message)
+
+    def _parsed(self, line):
+        try:
+            message = json.loads(line)
+        except (ValueError, RecursionError):
+            message = None
+        if not isinstance(message, dict):
+            raise self._malformed(line)
+        return message
+
+    def _malformed(self, message):
+        text = (message if isinstance(message, str) else message.decode(errors="replace")
+                if isinstance(message, bytes) else json.dumps(message))
+        return Gone(f"{self._name} is not a QMP socket: it said {text[:80]!r}")
+
+
+class Client(Monitor):
+    """A client of QEMU's own socket."""
+
+    def __init__(self, sock, name="QMP", timeout=30, on_wait=lambda: None):
+        super().__init__(name)
+        self._sock = sock
+        self._buffer = b""
+        self._last_id = 0
         deadline = time.monotonic() + timeout
         try:
             try:
@@ -143,31 +199,14 @@ class Client:
             message = self._receive(deadline)
             if "event" in message:
                 self._events.append(message)
-            elif message.get("id") != self._last_id:
-                continue  # the late answer to a command that timed out
-            elif fits(message, {"error": {"desc": str}}):
-                raise Error(message["error"]["desc"])
-            elif fits(message, {"return": shape}):
-                return message["return"]
-            else:
-                raise self._malformed(message)
+            elif message.get("id") == self._last_id:
+                return self._answer(message, shape)
+            # Otherwise it is the late answer to a command that timed out.
 
-    def forget_events(self):
-        self._events.clear()
-
-    def wait_event(self, match, deadline):
-        """The first event that MATCH(name, data) accepts; others are dropped."""
-        while True:
-            while self._events:
-                event = self._events.pop(0)
-                name, data = event["event"], event.get("data", {})
-                if not fits(name, str) or not fits(data, EVENTS.get(name, dict)):
-                    raise self._malformed(event)
-                if match(name, data):
-                    return name, data
-            message = self._receive(deadline)
-            if "event" in message:
-                self._events.append(message)
+    def _await_event(self, deadline):
+        message = self._receive(deadline)
+        if "event" in message:
+            self._events.append(message)
 
     def _receive(self, deadline):
         while b"\n" not in self._buffer:
@@ -187,15 +226,4 @@ class Client:
                 raise Gone("QEMU has ended")
             self._buffer += data
         line, self._buffer = self._buffer.split(b"\n", 1)
-        try:
-            message = json.loads(line)
-        except (ValueError, RecursionError):
-            message = None
-        if not isinstance(message, dict):
-            raise self._malformed(line)
-        return message
-
-    def _malformed(self, message):
-        text = (message.decode(errors="replace") if isinstance(message, bytes) else
-                json.dumps(message))
-        return Gone(f"{self._name} is not a QMP socket: it said {text[:80]!r}")
+        return self._parsed(line)

@@ -19,6 +19,7 @@ import testing
 from testing import PATIENCE, TOP, forbidden
 import hotplug_words
 import qmp
+import qmp_libvirt
 
 hotplug = testing.load("hotplug", "qemu/hotplug")
 
@@ -27,6 +28,7 @@ class HotplugWords(testing.Refusals):
     def setUp(self):
         super().setUp()
         self.patch(qmp, connect=forbidden("a QEMU was asked"))
+        self.patch(qmp_libvirt, connect=forbidden("libvirt was asked"))
 
     def bad(self, *words, named=()):
         self.words("qemu/hotplug", hotplug.main, hotplug_words.USAGE, *words, named=["^hotplug: ", *named])
@@ -46,6 +48,10 @@ class HotplugWords(testing.Refusals):
                                     if words != ("\udcff",) else "udcff", "usage: hotplug"])
         self.bad("--qmp", named=["--qmp needs the path of a socket"])
         self.bad("--qmp", "", "cpu", "list", named=["--qmp needs the path of a socket"])
+        self.bad("--libvirt", named=["--libvirt needs the name of a domain"])
+        self.bad("--libvirt", "", "cpu", "list", named=["--libvirt needs the name of a domain"])
+        self.bad("--libvirt", "x", "cpu", "plug", named=["what does 'cpu plug' mean"])
+        self.bad("--libvirt", "x", "--qmp", "y", "cpu", "list", named=["what does '--qmp y cpu list' mean"])
 
     def test_options(self):
         for option in ("--timeout", "--block"):
