@@ -101,6 +101,12 @@ class KselftestTar(testing.Refusals):
                               timeout=PATIENCE, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               text=True).stdout
 
+    def reported(self, output):
+        """What the tar's own lava_results.sh makes of it; a console has carriage returns."""
+        done = subprocess.run([self.path("unpacked/dhp/lava_results.sh")], input=output.replace("\n", "\r\n"),
+                              check=True, stdout=subprocess.PIPE, text=True, timeout=PATIENCE)
+        return [tuple(line.split()) for line in done.stdout.splitlines()]
+
     def kunit(self, output):
         """What the kernel's kunit.py sees: the counts, and the tests."""
         source = subprocess.run([os.path.join(TOP, "scripts/setup"), "source"], check=True, text=True,
@@ -182,6 +188,10 @@ class KselftestTar(testing.Refusals):
         self.assertEqual(as_lava_sees_it(output), [
             ("dhp_mixed_sh_passes", "pass"), ("dhp_mixed_sh_fails", "fail"),
             ("dhp_mixed_sh_is_skipped", "skip"), ("dhp_mixed_sh", "fail"), ("dhp_counting_sh", "skip")])
+        self.assertEqual(self.reported(output), as_lava_sees_it(output))
+        # The machine dies.
+        self.assertEqual(self.reported(output.partition("# # is_skipped")[0]),
+                         [("dhp_mixed_sh_passes", "pass"), ("dhp_mixed_sh_fails", "fail")])
         counts, tests = self.kunit(output)
         self.assertEqual((counts.failed, counts.skipped, counts.passed, counts.crashed, counts.errors),
                          (1, 1, 0, 0, 0))

@@ -1,0 +1,202 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Tests of scripts/lava: the jobs that make-jobs makes, and what run-job reads in the dispatcher's log.
+
+There are no guests here, and a dispatcher of LAVA's is a fake; if this machine has the real one, it checks
+the jobs, too.
+"""
+
+import contextlib
+import gzip
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+from unittest import mock
+
+import testing
+from testing import PATIENCE, TOP
+
+make_jobs = testing.load("make_jobs", "scripts/lava/make-jobs")
+merge_shards = testing.load("merge_shards", "scripts/merge-shards")
+
+# A line of the dispatcher's log is YAML.
+LOG = r"""
+{"dt": "2026-12-01T03:55:58.348310", "lvl": "info", "msg": "validate duration: 0.03"}
+{"lvl": "results", "msg": {"case": "validate", "definition": "lava", "result": "pass"}}
+{"dt": "2026-12-01T03:56:00.000000", "lvl": "target", "msg": "\e[6nTAP version 13"}
+{"dt": "2026-12-01T03:56:00.000000", "lvl": "target", "msg": "TAP version 13"}
+{"dt": "2026-12-01T03:56:00.000000", "lvl": "target", "msg": "# seeds: 3"}
+{"dt": "2026-12-01T03:56:00.000000", "lvl": "target", "msg": "1..1"}
+{"dt": "2026-12-01T03:56:00.000000", "lvl": "target", "msg": "# 1..1"}
+{"dt": "2026-12-01T03:56:00.000000", "lvl": "target", "msg": "# # says \"\xE4\""}
+{"dt": "2026-12-01T03:56:00.000000", "lvl": "target", "msg": "# ok 1 torture"}
+{"dt": "2026-12-01T03:56:00.000000", "lvl": "target", "msg": "ok 1 selftests: dhp: torture-3"}
+{"lvl": "results", "msg": {"case": "dhp_torture-3_torture", "definition": "0_dhp", "result": "pass"}}
+{"lvl": "results", "msg": {"case": "dhp_torture-3_cpus", "definition": "0_dhp", "result": "RESULT"}}
+"""
+
+
+class MakeJobs(testing.Refusals):
+    def setUp(self):
+        super().setUp()
+        self.patch(make_jobs, provide=lambda _: None, run=lambda *_: "/bin/qemu-system-x86_64")
+
+    def make(self, *words):
+        """The jobs, by their names."""
+        out = io.StringIO()
+        with mock.patch.object(make_jobs.sys, "argv", ["make-jobs", *words]), contextlib.redirect_stdout(out):
+            self.assertEqual(make_jobs.main(), 0)
+        jobs = {}
+        for path in out.getvalue().splitlines():
+            with open(path, encoding="utf-8") as file:
+                jobs[os.path.basename(path)] = file.read()
+        for text in jobs.values():
+            self.assertNotRegex(text, "@[A-Z]")
+        return jobs
+
+    def check_jobs(self):
+        """By the dispatcher itself."""
+        if not shutil.which("lava-run") or os.getuid():
+            return
+        for name in "vmlinuz", "kselftest.tar.gz", "rootfs.cpio.gz":
+            self.file(f"jobs/{name}")
+        for job in os.listdir(self.path("jobs")):
+            if job.endswith(".yaml") and job != "device.yaml":
+                done = subprocess.run(["lava-run", "--validate", "--job-id", "1", "--device",
+                                       self.path("jobs/device.yaml"), "--output-dir", self.path("lava"),
+                                       self.path(f"jobs/{job}")], stdout=subprocess.PIPE,
+                                      stderr=subprocess.STDOUT, text=True, timeout=PATIENCE, check=False)
+                self.assertEqual(done.returncode, 0, done.stdout)
+
+    def test_torture(self):
+        """Each seed is in one job, and the jobs are of one size, or nearly."""
+        for number, seeds in ((4, "1 2 3 4"), (4, "1 2 3 4 5 60"), (3, "7 8"), (1, "0 5")):
+            seeds = seeds.split()
+            jobs = self.make(self.path("jobs"), "torture", "5", str(number), *seeds)
+            parts = [re.search(r"TORTURE_MINUTES=5 ./dhp/torture_seeds\.sh ([0-9 ]+) 2>&1", text)[1].split()
+                     for text in jobs.values()]
+            self.assertEqual(sorted(seed for part in parts for seed in part), sorted(seeds))
+            self.assertEqual(list(jobs), [f"torture-{index}.yaml" for index in range(1, len(parts) + 1)])
+            self.assertEqual(len(parts), min(number, len(seeds)))
+            self.assertLessEqual(max(map(len, parts)) - min(map(len, parts)), 1)
+        self.check_jobs()
+
+    def test_selftests(self):
+        text = self.make(self.path("jobs"), "kselftest")["kselftest.yaml"]
+        self.assertIn("- ./run_kselftest.sh 2>&1 | tee /tmp/output\n", text)
+        self.assertIn(f"url: file://{self.path('jobs')}/vmlinuz\n", text)
+        text = self.make("--url", "http://lab/x/", "--memory", "2048", "--cpus", "3", self.path("jobs"),
+                         "kselftest", "load.sh", "self.sh")["kselftest.yaml"]
+        self.assertIn("- ./run_kselftest.sh -t dhp:load.sh -t dhp:self.sh 2>&1", text)
+        self.assertIn("url: http://lab/x/vmlinuz\n", text)
+        self.assertIn("memory: 2048\n", text)
+        with open(self.path("jobs/device.yaml"), encoding="utf-8") as file:
+            self.assertIn("-m 2048 -smp 3", file.read())
+        self.make(self.path("jobs"), "kselftest")
+        self.check_jobs()
+
+    def test_words(self):
+        def bad(*words, named):
+            self.words("make-jobs", make_jobs.main, 2, *words, named=[named])
+            self.assertFalse(os.path.exists(self.path("jobs")))
+        jobs = self.path("jobs")
+        bad(named="FOLDER")
+        bad(jobs, named="required")
+        bad(jobs, "nonsense", named="nonsense")
+        for test in "nothing.sh", "../x.sh", "lib", "-t":
+            bad(jobs, "kselftest", test, named="there is no selftests/|unrecognized")
+        for value in "0", "x", "01", "-1", "1.5":
+            bad(jobs, "torture", value, "2", "1", named="MINUTES|unrecognized|required")
+            bad(jobs, "torture", "5", value, "1", named="SHARDS|unrecognized|required")
+        for value in "x", "01", "1234567890":
+            bad(jobs, "torture", "5", "2", value, named=f"'{value}' is not a number of up to nine digits")
+        bad(jobs, "torture", "5", "2", named="SEED")
+        bad(jobs, "torture", "5", "2", "1", "1", named="a seed is named twice")
+        bad("--memory", "x", jobs, "kselftest", named="'x' is not a number of 1 or more")
+
+
+class Rootfs(testing.Refusals):
+    def test_members(self):
+        busybox = os.path.join(TOP, "build/guest/bin/busybox")
+        if not os.path.exists(busybox):
+            subprocess.run([os.path.join(TOP, "scripts/setup"), "guest"], check=True)
+        program = os.path.join(TOP, "scripts/lava/make-rootfs")
+        images = []
+        for name in "one", "two":
+            subprocess.run([program, self.path(name)], check=True, timeout=PATIENCE)
+            with open(self.path(name), "rb") as file:
+                images.append(file.read())
+        self.assertEqual(images[0], images[1])
+        names = re.findall(rb"070701[0-9A-F]{104}([^\0]+)\0", gzip.decompress(images[0]))
+        for name in b"init", b"bin/busybox", b"bin/sh", b"dev/console", b"selftests", b"usr/bin/timeout":
+            self.assertIn(name, names)
+
+    def test_words(self):
+        for words in (), ("a", "b"), ("--help",):
+            self.program("make-rootfs", 2, os.path.join(TOP, "scripts/lava/make-rootfs"), *words,
+                         named=["FILE, a cpio archive"])
+
+
+class RunJob(testing.Refusals):
+    def setUp(self):
+        super().setUp()
+        if subprocess.run(["/usr/bin/python3", "-c", "import yaml"], stderr=subprocess.DEVNULL,
+                          check=False).returncode:
+            self.skipTest("needs Debian's python3-yaml, which lava-dispatcher brings along")
+        os.mkdir(self.path("bin"))
+        self.job = self.file("torture-1.yaml")
+        self.file("device.yaml")
+
+    def run_job(self, status, last, log, lava_status=0):
+        self.file("log", log)
+        self.file("bin/lava-run", f"#!/bin/sh\necho \"$@\" >{self.path('words')}\n"
+                                  f"cat {self.path('log')} >&2\nexit {lava_status}\n", 0o755)
+        done = subprocess.run([os.path.join(TOP, "scripts/lava/run-job"), self.job, self.path("shard")],
+                              env={**os.environ, "PATH": f"{self.path('bin')}:{os.environ['PATH']}"},
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=PATIENCE,
+                              check=False)
+        self.assertEqual((done.returncode, done.stdout.splitlines()[-1]), (status, last), done)
+        return done
+
+    def test_results(self):
+        for result, status, last in (("pass", 0, "2 passed, 0 failed"), ("fail", 1, "1 passed, 1 failed"),
+                                     ("skip", 0, "1 passed, 0 failed, 1 skipped"),
+                                     ("unknown", 1, "1 passed, 1 failed")):
+            done = self.run_job(status, last, LOG.strip().replace("RESULT", result))
+            self.assertEqual(done.stderr, "")
+            self.assertIn(f"0_dhp dhp_torture-3_cpus {result}\n", done.stdout)
+            with open(self.path("shard/results.json"), encoding="utf-8") as file:
+                self.assertEqual([(one["name"], one["result"]) for one in json.load(file)],
+                                 [("dhp_torture-3_torture", "pass"), ("dhp_torture-3_cpus", result)])
+        with open(self.path("words"), encoding="utf-8") as file:
+            words = file.read().split()
+        self.assertEqual(words[words.index("--device") + 1], self.path("device.yaml"))
+        self.assertEqual(words[-1], self.job)
+        # The shard is one for merge-shards.
+        merged = merge_shards.read_shard(self.path("shard"))
+        self.assertEqual([(seed, {name: case.status for name, case in tests.items()})
+                          for seed, tests in merged.items()], [("3", {"torture": "pass"})])
+
+    def test_job_that_fails(self):
+        log = LOG.strip().replace("RESULT", "pass") + (
+            '\n{"lvl": "error", "msg": "The job has timed out"}\nTraceback: x\n')
+        done = self.run_job(1, "2 passed, 1 failed", log, lava_status=1)
+        self.assertEqual(done.stderr, "run-job: The job has timed out\nrun-job: Traceback: x\n")
+        self.run_job(1, "0 passed, 0 failed", "")
+        self.run_job(1, "0 passed, 1 failed", "{", lava_status=1)
+
+    def test_words(self):
+        program = os.path.join(TOP, "scripts/lava/run-job")
+        for words in (), ("a",), ("a", "b", "c"), ("--help", "x"):
+            self.program("run-job", 2, program, *words, named=["JOB.yaml FOLDER"])
+        self.program("run-job", 2, program, self.path("no.yaml"), self.path("shard"),
+                     named=["there is no job .*no.yaml; scripts/lava/make-jobs makes one"])
+        self.program("run-job", 1, program, self.job, self.path("shard"), env={"PATH": self.path("bin")},
+                     named=["there is no lava-run; `scripts/setup lava` installs it"])
+
+
+if __name__ == "__main__":
+    testing.main("make-jobs", "make-rootfs")
