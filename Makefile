@@ -190,5 +190,6 @@ style: tools
 
 clean:
 	rm -rf build/modules build/install build/check.* build/check-kernels build/check-certify build/coverage
+	rm -rf build/results
 	rm -rf build/kselftest-*.tar.gz build/vm build/guest/init build/guest/keep-tlb build/bench build/bench.json build/certify
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -31,6 +31,7 @@ class Check(unittest.TestCase):
             os.symlink(os.path.join(TOP, "scripts", name), self.path(f"scripts/{name}"))
         self.file("scripts/setup", f"#!/bin/sh\necho {self.folder}\n")
         self.file("tools/testing/selftests/run_kselftest.sh")
+        self.file("release", "6.1-fake\n")
         self.file("Makefile", "guest-modules: ;\n")
         self.file("selftests/Makefile", "TEST_PROGS := a.sh\ninstall emit_tests: ;\n")
         self.file("qemu/vm", f"#!/bin/sh\nprintf '%s\\n' \"$@\" >{self.path('words')}\n"
@@ -65,6 +66,9 @@ class Check(unittest.TestCase):
         done = self.check(*words)
         self.assertEqual(done.returncode, 0, done)
         self.assertEqual(done.stdout.splitlines()[-1], "1 passed, 0 failed")
+        results = [] if "--run" in words else ["6.1-fake.json", "6.1-fake.xml"]
+        self.assertEqual([name for _, _, names in sorted(os.walk(self.path("build/results")))
+                          for name in sorted(names)], results)
         with open(self.path("words"), encoding="utf-8") as file:
             before, command = file.read().split("\n--\n")
         return before.split("\n"), command

@@ -29,6 +29,7 @@ class Check(testing.Refusals):
             os.symlink(os.path.join(TOP, "scripts", name), self.path(f"scripts/{name}"))
         self.file("scripts/setup", f"#!/bin/sh\necho {self.folder}\n", 0o755)
         self.file("tools/testing/selftests/run_kselftest.sh")
+        self.file("release", "6.1-fake\n")
         self.file("Makefile", "guest-modules kdir: ;\n")
         self.file("selftests/Makefile", "install emit_tests: ;\n")
         self.file("runs")
