@@ -57,8 +57,8 @@ help:
 	@echo '               DRIVERS=real takes other people'"'"'s drivers'
 	@echo 'make bench     compares dhp with the kernel'"'"'s own facilities: a table, and build/bench.json'
 	@echo 'make bench-check  checks in a minute that `make bench` works'
-	@echo 'make kselftest-tar  the selftests with their modules, for machines without this tree, in the kernel'"'"'s'
-	@echo '               own format; KDIR= names the build tree of a kernel that is not KERNEL'
+	@echo 'make kselftest-tar  the selftests with their modules, for other machines, as a tar of kselftest;'
+	@echo '               KDIR= names the build tree of a kernel that is not KERNEL'
 	@echo 'make shell     a guest to play in, with `hotplug` at hand'
 	@echo 'make kdir      builds what a driver of your own needs, and prints the build tree for it'
 	@echo 'make modules   builds dhp.ko for the running kernel, or for the build tree that KDIR= names'
@@ -191,5 +191,6 @@ style: tools
 clean:
 	rm -rf build/modules build/install build/check.* build/check-kernels build/check-certify build/coverage
 	rm -rf build/results
-	rm -rf build/kselftest-*.tar.gz build/vm build/guest/init build/guest/keep-tlb build/bench build/bench.json build/certify
+	rm -rf build/vm build/guest/init build/guest/keep-tlb build/bench build/bench.json build/certify
+	rm -rf build/kselftest-*.tar.gz
 	find . -name __pycache__ -prune -exec rm -rf {} +

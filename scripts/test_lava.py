@@ -6,6 +6,7 @@ There are no guests here, and a dispatcher of LAVA's is a fake; if this machine 
 the jobs, too.
 """
 
+import base64
 import contextlib
 import gzip
 import io
@@ -179,6 +180,17 @@ class RunJob(testing.Refusals):
         merged = merge_shards.read_shard(self.path("shard"))
         self.assertEqual([(seed, {name: case.status for name, case in tests.items()})
                           for seed, tests in merged.items()], [("3", {"torture": "pass"})])
+
+    def test_counts(self):
+        counts = bytes(range(256)) * 3
+        lines = base64.encodebytes(counts).decode().splitlines()
+        log = LOG.strip().replace("RESULT", "pass") + "".join(
+            f'\n{{"lvl": "target", "msg": "{line}"}}' for line in ("gcov begins", *lines, "gcov ends"))
+        self.run_job(0, "2 passed, 0 failed", log)
+        with open(self.path("shard/gcov.tar.gz"), "rb") as file:
+            self.assertEqual(file.read(), counts)
+        done = self.run_job(0, "2 passed, 0 failed", log.replace(lines[2], lines[2] + "[ 1.0] usb"))
+        self.assertIn("run-job: gcov's counts have not come through the console", done.stderr)
 
     def test_job_that_fails(self):
         log = LOG.strip().replace("RESULT", "pass") + (
