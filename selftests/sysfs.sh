@@ -246,6 +246,43 @@ tracepoints_memory() {
 }
 test_case tracepoints_memory 'tracepoints of memory: state, range, node, status'
 
+# traced_size: pool t has been traced with the size that it has
+traced_size() {
+	local workers
+	settle
+	workers=$(tr ',' '\n' <"$dhp/pools/t/workers" |
+		awk -F- 'NF { n += ($2 == "" ? $1 : $2) - $1 + 1 } END { print n + 0 }')
+	equal "$1" "workers=$workers buffers=$(cat "$dhp/pools/t/buffers")" \
+		"$(sed -n 's/.*dhp_pool: pool=t //p' "$tracing/trace" | tail -n 1)"
+}
+
+tracepoint_pool() {
+	[ -d "$tracing/events/dhp" ] || skip "no tracepoints dhp:* in $tracing"
+	cpu=$(pick_cpu)
+	echo >"$tracing/trace"
+	echo 1 >"$tracing/events/dhp/dhp_pool/enable"
+	take_pool_block
+	traced_size "size with more memory"
+	set_block "$block" offline
+	traced_size "size without it"
+	offline "$cpu"
+	traced_size "size without CPU$cpu"
+	online "$cpu"
+	traced_size "size with CPU$cpu"
+	grep -c 'pool=t ' "$tracing/trace" >"$tmp/before"
+	ctl "get t count=10"
+	ctl "put t"
+	grep -c 'pool=t ' "$tracing/trace" >"$tmp/after"
+	same "$tmp/before" "$tmp/after"
+	ctl "destroy t"
+	echo 0 >"$tracing/events/dhp/dhp_pool/enable"
+	sed -n 's/.*dhp_pool: pool=t //p' "$tracing/trace" >"$tmp/sizes"
+	echo >"$tracing/trace"
+	equal "size at the end" "workers=0 buffers=0" "$(tail -n 1 "$tmp/sizes")"
+	equal "sizes that were traced twice" "" "$(uniq -d "$tmp/sizes")"
+}
+test_case tracepoint_pool 'tracepoint of a pool: its size whenever that has changed'
+
 # listen: busybox writes each uevent as a line of variables into $tmp/uevents. Sets $listener, its
 # process, for the caller.
 listen() {

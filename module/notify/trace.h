@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Tracepoints dhp:*, one for each kind of notification. */
+/* Tracepoints dhp:*, one for each kind of notification. That of pools is in pool/trace.h. */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM dhp
 

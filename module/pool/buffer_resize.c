@@ -20,6 +20,7 @@
 #include "common.h"
 #include "compat.h"
 #include "depot.h"
+#include "size.h"
 #include "spare.h"
 
 /* A chunk has a bit in a word for each of its buffers. */
@@ -181,6 +182,7 @@ static void resize_fn(struct work_struct *work)
 	dhp_caches_set_limit(b);
 	shrink_to_targets(b);
 	err = grow(b);
+	dhp_size_changed(pool);
 	/* -EAGAIN: the end of the removal queues this again. */
 	if (err == -ENOMEM)
 		grow_later(pool);
@@ -250,6 +252,7 @@ static unsigned long shrinker_scan(struct shrinker *shrinker,
 	control->nr_scanned = nr;
 	if (!nr)
 		return SHRINK_STOP;
+	dhp_size_changed(container_of(b, struct dhp_pool, buffers));
 	retry_later(b);
 	return nr;
 }
@@ -426,6 +429,7 @@ void dhp_buffers_exit(struct dhp_pool *pool)
 		cancel_delayed_work_sync(&b->poll);
 		cancel_delayed_work_sync(&b->resize);
 		free_buffers(pool);
+		dhp_size_changed(pool);
 		kfree(b->node);
 	}
 	dhp_caches_exit(b);

@@ -16,6 +16,7 @@
 #include "cache.h"
 #include "compat.h"
 #include "cpu.h"
+#include "size.h"
 #include "worker.h"
 
 /* How long new workers may take to get onto their CPUs. */
@@ -113,6 +114,7 @@ static void pool_retry(struct work_struct *work)
 	mutex_lock(&pool->mutex);
 	if (!open_workers(pool, pool->in_use))
 		retry_in(pool, RETRY_SECONDS);
+	dhp_size_changed(pool);
 	mutex_unlock(&pool->mutex);
 	cpus_read_unlock();
 }
@@ -160,6 +162,7 @@ int dhp_cpus_quiesce(struct dhp_pool *pool)
 	mutex_lock(&pool->mutex);
 	pool->quiesced = true;
 	err = quiesce(pool);
+	dhp_size_changed(pool);
 	mutex_unlock(&pool->mutex);
 	return err;
 }
@@ -170,6 +173,7 @@ void dhp_cpus_resume(struct dhp_pool *pool)
 	pool->quiesced = false;
 	if (!open_workers(pool, pool->in_use))
 		retry_in(pool, 0);
+	dhp_size_changed(pool);
 	mutex_unlock(&pool->mutex);
 }
 
@@ -231,6 +235,7 @@ void dhp_cpu_update(struct dhp_pool *pool, unsigned int cpu)
 		quiesce(pool);
 	else if (!open_workers(pool, cpumask_of(cpu)))
 		retry_in(pool, 0);
+	dhp_size_changed(pool);
 }
 
 /* ---- All CPUs ------------------------------------------------------------- */
@@ -260,6 +265,7 @@ void dhp_cpus_exit(struct dhp_pool *pool)
 		dhp_worker_close(pool, cpu);
 		dhp_worker_free(pool, cpu);
 	}
+	dhp_size_changed(pool);
 	mutex_unlock(&pool->mutex);
 
 	cancel_delayed_work_sync(&pool->retry);

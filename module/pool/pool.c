@@ -22,6 +22,7 @@
 #include "follow.h"
 #include "pool.h"
 #include "registry.h"
+#include "size.h"
 #include "wait.h"
 
 static bool name_valid(const char *name)
@@ -76,6 +77,7 @@ static struct dhp_pool *pool_alloc(const struct dhp_pool_config *config)
 	mutex_init(&pool->mutex);
 	mutex_init(&pool->flush_mutex);
 	init_waitqueue_head(&pool->wait);
+	dhp_size_init(pool);
 	dhp_cpus_init(pool);
 	return pool;
 

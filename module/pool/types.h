@@ -3,8 +3,8 @@
  * The private types of the pool's files. pool.h has what the rest of the module may use.
  *
  * Lock order within a pool: mutex > a worker's lock, one at a time, and mutex >
- * buffers.mutex > node.lock. The mutex of the registry is outside of all of them, and not held
- * while the pool registers its callbacks.
+ * buffers.mutex > size_lock > node.lock. The mutex of the registry is outside of all of them,
+ * and not held while the pool registers its callbacks.
  */
 #ifndef _DHP_POOL_TYPES_H
 #define _DHP_POOL_TYPES_H
@@ -190,6 +190,16 @@ struct dhp_buffers {
 };
 
 /**
+ * struct dhp_pool_size - what the tracepoint shows
+ * @workers: number of open workers
+ * @buffers: number of buffers
+ */
+struct dhp_pool_size {
+	unsigned int workers;
+	unsigned long buffers;
+};
+
+/**
  * struct dhp_pool - a pool
  * @name: its name
  * @owner: the module that made it; constant
@@ -215,6 +225,8 @@ struct dhp_buffers {
  * @wait: waits for items to be done, or for a worker to be pinned or unpinned
  * @waiters: how many tasks wait for items
  * @flush_mutex: one flush at a time
+ * @size_lock: for @size
+ * @size: what was traced last
  * @buffers: its buffers
  */
 struct dhp_pool {
@@ -242,6 +254,8 @@ struct dhp_pool {
 	wait_queue_head_t wait;
 	atomic_t waiters;
 	struct mutex flush_mutex; /* one flush at a time */
+	spinlock_t size_lock; /* what was traced last */
+	struct dhp_pool_size size;
 
 	struct dhp_buffers buffers ____cacheline_aligned_in_smp;
 };
