@@ -190,7 +190,6 @@ style: tools
 
 clean:
 	rm -rf build/modules build/install build/check.* build/check-kernels build/check-certify build/coverage
-	rm -rf build/results
+	rm -rf build/results build/timelines build/timeline build/demo build/kselftest-*.tar.gz
 	rm -rf build/vm build/guest/init build/guest/keep-tlb build/bench build/bench.json build/certify
-	rm -rf build/kselftest-*.tar.gz
 	find . -name __pycache__ -prune -exec rm -rf {} +

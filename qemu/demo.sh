@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # The guest's part of `make demo`: what dhp does while the machine changes. Each step shows a table
-# of before and after, and the notifications in between, and verifies them.
+# of before and after, and the notifications in between, and verifies them. The whole log goes to the
+# host, which draws it.
 #
 #   demo.sh [BOLD PLAIN]	escape codes before and after a title
 
@@ -113,6 +114,12 @@ end
 verify "a worker for every online CPU" same_workers
 verify "buffers" [ "$(value $pool/buffers)" -gt 0 ]
 
+# For the picture; by the clock that the log has.
+tracing=/sys/kernel/tracing
+if ! { echo mono >$tracing/trace_clock && echo 1 >$tracing/events/dhp/dhp_pool/enable; }; then
+	bad "the size of the pool is traced"
+fi
+
 begin "a CPU is plugged and brought online"
 cpu=$(hotplug cpu add | sed 's/^cpu//')
 echo "  hotplug cpu add: cpu$cpu"
@@ -153,6 +160,11 @@ end
 left=$(buffer_bytes 2>/dev/null || echo 0)
 verify "its memory is removed" [ "$(memory_kib)" -lt $((memory + 100 * 1024)) ]
 verify "$(((full - left) / 1024)) KiB of buffers given back" [ "$left" -lt "$full" ]
+
+{
+	cat $log
+	grep dhp_pool: $tracing/trace
+} | to-host log || bad "the log comes to the host"
 
 begin "rmmod dhp"
 rmmod dhp || bad "the module unloads"

@@ -297,6 +297,7 @@ torture() {
 	enough
 	wait
 	cat "$torture_dir/statistics" >"$tmp/figures"
+	keep_log torture
 	set -e
 	unload dhp_torture
 

@@ -177,6 +177,13 @@ print_result() {
 	echo "$1 $number $2${4:+ # SKIP}"
 }
 
+# keep_log NAME: gives the log of the last notifications to the host, for a time line; see scripts/check
+keep_log() {
+	local name="${0##*/}"
+	[ -s /sys/kernel/debug/dhp/log ] && command -v to-host >/dev/null || return 0
+	to-host "${name%.sh}.$1.notified" </sys/kernel/debug/dhp/log || true
+}
+
 # run_one FUNCTION TITLE
 run_one() {
 	local code=1 result=ok skipped=
@@ -208,6 +215,7 @@ run_one() {
 		result="not ok"
 		code=1
 		failures=$((failures + 1))
+		keep_log "$1"
 		;;
 	esac
 	[ $code = 4 ] || passes=$((passes + 1))
