@@ -47,6 +47,7 @@ help:
 	@echo 'make check-kernels  does the same on KERNELS ($(KERNELS)), JOBS=$(JOBS) at a time'
 	@echo 'make check-debug  does the same on kernels with every checker; coverage is in build/coverage'
 	@echo 'make check-all  runs all that there is, on all kernels, for hours; CI runs a part of it'
+	@echo 'make check-ecosystem  tries dhp with programs of its users: a browser, packages, and others'
 	@echo 'make torture   does everything at random for MINUTES ($(MINUTES)) and checks each notification;'
 	@echo '               SEED= repeats a run, SEED='"'"'1 2 3'"'"' makes several runs, with a sum'
 	@echo 'make certify DRIVER=PATH  puts any driver through hotplug of every kind, on KERNELS'
@@ -158,9 +159,13 @@ check-certify: tools
 
 # ------------------------------------------------------------------ everything
 
-.PHONY: check-all
+.PHONY: check-all check-ecosystem
 check-all:
 	@bash .ci/run all
+
+# With programs that are not needed otherwise; each scripts/try-* says what it tries.
+check-ecosystem:
+	@bash .ci/run ecosystem
 
 # ------------------------------------------------------------------ a real machine
 
