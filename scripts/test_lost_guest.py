@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Tests of what scripts/check and scripts/check-kernels do when the guest is lost to QEMU."""
+"""Tests of what scripts/check and scripts/check-kernels do with a guest that is lost to QEMU, and with
+what a guest sends."""
 
 import os
 import subprocess
@@ -25,7 +26,7 @@ class Check(testing.Refusals):
         """A tree in which scripts/check has nothing to build. GUESTS: what qemu/vm does."""
         for folder in ("scripts", "qemu", "selftests", "tools/testing/selftests/kselftest"):
             os.makedirs(self.path(folder))
-        for name in ("check", "install-selftests", "ktap"):
+        for name in ("check", "install-selftests", "ktap", "timeline"):
             os.symlink(os.path.join(TOP, "scripts", name), self.path(f"scripts/{name}"))
         self.file("scripts/setup", f"#!/bin/sh\necho {self.folder}\n", 0o755)
         self.file("tools/testing/selftests/run_kselftest.sh")
@@ -50,6 +51,16 @@ class Check(testing.Refusals):
 
     def test_not_lost(self):
         self.check(0, "^1 passed, 0 failed$", self.PASSED)
+
+    def test_time_line(self):
+        said = self.check(1, "^0 passed, 1 failed$", (
+            'while [ "$1" != --files ]; do shift; done; '
+            "echo '1.000000 START cpu=2 node=0 client=c result=0 took=5us' >\"$2/a.b.notified\"; "
+            "echo 1..1; echo 'not ok 1 a'; exit 1"))
+        page = "build/timelines/6.1.a.b.html"
+        self.assertIn(f"check: the time line of a.b: {page}\n", said)
+        with open(self.path(page), encoding="utf-8") as file:
+            self.assertIn("a.b on 6.1-fake", file.read())
 
     def test_lost_once(self):
         said = self.check(0, "^1 passed, 0 failed$", self.LOST, self.PASSED)

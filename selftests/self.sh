@@ -117,6 +117,22 @@ compare() {
 }
 test_case compare 'self: a sequence that is not as expected fails'
 
+# A time line is made of it on the host.
+sends_log() {
+	mkdir "$tmp/bin"
+	# shellcheck disable=SC2016 # the program expands it
+	printf '#!/bin/sh\ncat >"%s/sent.$1"\n' "$tmp" >"$tmp/bin/to-host"
+	chmod +x "$tmp/bin/to-host"
+	ctl "processor c1 flags=existing"
+	(
+		PATH=$tmp/bin:$PATH
+		keep_log here
+	)
+	grep -q '^[0-9.]* COMPLETE cpu=0 .* client=dhp_test/' "$tmp/sent.self.here.notified" ||
+		fail "the log of notifications was not sent: $(ls "$tmp")"
+}
+test_case sends_log 'self: what clients were notified of goes to the host'
+
 refusals() {
 	must_fail ctl "processor c1 fn=none"
 	must_fail ctl_refused EINVAL "processor c1"
