@@ -180,10 +180,7 @@ uninstall:
 dkms:
 	@scripts/install --check-dkms
 	@scripts/setup dkms
-	rm -rf $(DKMS_SOURCE)
-	mkdir -p $(DKMS_SOURCE)/scripts
-	cp -r Kbuild dkms.conf module $(DKMS_SOURCE)
-	cp scripts/publish $(DKMS_SOURCE)/scripts
+	scripts/dkms-source $(DKMS_SOURCE)
 	dkms build --force -m dhp -v $(VERSION) $(DKMS_ARGS)
 	dkms install --force -m dhp -v $(VERSION) $(DKMS_ARGS)
 
