@@ -393,6 +393,16 @@ class Dkms(Machine):
         self.assertEqual(self.logged(), "")
         self.assertFalse(os.path.exists(self.source))
 
+    def test_a_package_has_it(self):
+        self.program("dpkg-query", '[ "$4" = dhp-dkms ] && echo "install ok installed"')
+        done = self.make_dkms()
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("package dhp-dkms has it built by DKMS; first: apt purge dhp-dkms", done.stderr)
+        self.assertEqual(self.logged(), "")
+        # Its configuration may be left.
+        self.program("dpkg-query", 'echo "deinstall ok config-files"')
+        self.assertEqual(self.make_dkms().returncode, 0)
+
     def test_exclusive(self):
         directive = self.directives()
         self.assertEqual(directive["BUILD_EXCLUSIVE_ARCH"], "x86_64")
