@@ -66,6 +66,7 @@ help:
 	@echo 'make install   installs it on this machine, with what a driver of your own needs'
 	@echo 'make uninstall removes what `make install` has installed'
 	@echo 'make dkms      installs it by DKMS, which builds it again for every new kernel'
+	@echo 'make deb       builds Debian packages of the module (by DKMS) and of the tools'
 	@echo 'make style     checkpatch, sparse, shellcheck, kernel-doc, scripts/calls; silent when all is well'
 	@echo 'make clean     removes what was built; `rm -r build` also removes what was fetched'
 	@echo
@@ -169,7 +170,7 @@ check-ecosystem:
 
 # ------------------------------------------------------------------ a real machine
 
-.PHONY: install uninstall dkms
+.PHONY: install uninstall dkms deb
 install: build-tools
 	@scripts/install '$(KDIR)'
 
@@ -184,6 +185,9 @@ dkms:
 	dkms build --force -m dhp -v $(VERSION) $(DKMS_ARGS)
 	dkms install --force -m dhp -v $(VERSION) $(DKMS_ARGS)
 
+deb:
+	@scripts/deb
+
 # ------------------------------------------------------------------ care
 
 .PHONY: style clean
@@ -192,6 +196,6 @@ style: tools
 
 clean:
 	rm -rf build/modules build/install build/check.* build/check-kernels build/check-certify build/coverage
-	rm -rf build/results build/timelines build/timeline build/demo build/kselftest-*.tar.gz
+	rm -rf build/deb build/results build/timelines build/timeline build/demo build/kselftest-*.tar.gz
 	rm -rf build/vm build/guest/init build/guest/keep-tlb build/bench build/bench.json build/certify
 	find . -name __pycache__ -prune -exec rm -rf {} +

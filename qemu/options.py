@@ -78,10 +78,11 @@ def words(text):
         raise argparse.ArgumentTypeError(f"{text!r}: {error}; quote it as for a shell") from None
 
 
-def parse(arguments):
+def parse(arguments, prog="qemu/vm", more=""):
+    """MORE is for the end of the description: a package has the program under another name."""
     parser = argparse.ArgumentParser(
-        prog="qemu/vm", formatter_class=argparse.RawDescriptionHelpFormatter,
-        description=DESCRIPTION)
+        prog=prog, formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=DESCRIPTION + more)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="run|shell")
     for verb, text in (("run", "run a command as root in a fresh guest"),
                        ("shell", "a guest to play in")):
