@@ -40,6 +40,13 @@ def read(*path):
         return file.read()
 
 
+def differences(one, other, *options):
+    """What `diff -r` says of two folders."""
+    done = subprocess.run(["diff", "-r", *options, one, other], stdout=subprocess.PIPE, text=True,
+                          timeout=PATIENCE, check=False)
+    return done.stdout
+
+
 def said(*command, **how):
     return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=PATIENCE,
                           **how).stdout
@@ -111,7 +118,7 @@ class Packages(unittest.TestCase):
         target = os.path.join(self.folder, "source")
         subprocess.run([os.path.join(self.tree, "scripts/dkms-source"), target], check=True)
         packaged = self.path("dhp-dkms", f"usr/src/dhp-{VERSION}")
-        self.assertEqual(said("diff", "-r", target, packaged), "")
+        self.assertEqual(differences(target, packaged), "")
         self.assertTrue(os.access(os.path.join(packaged, "scripts/publish"), os.X_OK))
         self.assertIn("module/include/dhp.h", said("find", "module", cwd=packaged).split())
 
@@ -223,8 +230,8 @@ class Packages(unittest.TestCase):
                                  PATH=f"{tools}:{os.environ['PATH']}")
             self.assertEqual(done.returncode, 125, done.stderr)
             self.assertIn(f"make -s -C {cache} guest-modules KERNEL=6.12\n", done.stderr)
-            self.assertEqual(said("diff", "-r", "--exclude=build", "--exclude=__pycache__",
-                                  self.path("dhp-tools", "usr/share/dhp-tools"), cache), "")
+            self.assertEqual(differences(self.path("dhp-tools", "usr/share/dhp-tools"), cache,
+                                         "--exclude=build", "--exclude=__pycache__"), "")
         self.assertTrue(os.path.exists(os.path.join(cache, "build/fetched")))
 
     def test_hotplug(self):
