@@ -12,7 +12,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 
 # What a machine with a kernel of its own has, and what DKMS builds with.
 PACKAGES = ("systemd-sysv", "udev", "kmod", "initramfs-tools", "e2fsprogs", "zstd", "ca-certificates",
-            "linux-image-amd64", "linux-headers-amd64", "dkms", "make")
+            "linux-image-amd64", "linux-headers-amd64", "dkms", "gcc", "make", "xz-utils")
 
 # The mounts end with the command.
 ENTER = """
