@@ -207,6 +207,8 @@ run_one() {
 	[ $code = 0 ] || [ $code = 4 ] || [ -s "$tmp/output" ] ||
 		echo "a command failed without a word (status $code)" >"$tmp/output"
 	restore_machine >>"$tmp/output" 2>&1 || code=1
+	# Where each test loads dhp itself, the next one must not find what a skipped one has left.
+	[ -n "$had_dhp" ] || teardown >>"$tmp/output" || code=1
 	! bad_in_log >>"$tmp/output" || code=1
 
 	case $code in
@@ -249,6 +251,8 @@ run_setup() {
 	note_in_journal setup
 	setup_failed=
 	(setup) >"$tmp/output" 2>&1 || setup_failed="status $?"
+	had_dhp=	# whether setup has loaded it
+	! module_loaded dhp || had_dhp=1
 	! bad_in_log >>"$tmp/output" || setup_failed="a clean log was expected"
 	[ -z "$setup_failed" ] || setup_failed="$setup_failed; $(cat "$tmp/output")"
 }
