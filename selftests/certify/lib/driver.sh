@@ -22,6 +22,11 @@ job=/certify/job
 # shellcheck disable=SC2034 # lib/ktap.sh reads it
 needs=
 
+# A drill's own teardown unloads what the driver needs, in its order.
+restore_modules() {
+	:
+}
+
 # A task or CPU that hangs ends the guest, with its trace in the log, instead of taking the time of all
 # drills behind.
 for setting in hung_task_timeout_secs=60 hung_task_panic=1 softlockup_panic=1 panic_on_rcu_stall=1; do
