@@ -10,6 +10,7 @@ class Archive:
         self._out = out
         self._inode = 0
         self._seen = set()
+        self._directories = set()
 
     def _entry(self, path, mode, data=b"", rdev=(0, 0)):
         """The first entry for a path counts; later ones are left out."""
@@ -18,6 +19,8 @@ class Archive:
             return
         self._parents(path)
         self._seen.add(path)
+        if stat.S_ISDIR(mode):
+            self._directories.add(path)
         self._inode += 1
         name = os.fsencode(path) + b"\0"
         fields = (self._inode, mode, 0, 0, 1, 0, len(data), 0, 0, *rdev, len(name), 0)
@@ -31,6 +34,13 @@ class Archive:
 
     def directory(self, path):
         self._entry(path, stat.S_IFDIR | 0o755)
+
+    def names(self, folder):
+        """What is in a folder of the archive so far."""
+        return {os.path.basename(path) for path in self._seen if os.path.dirname(path) == folder}
+
+    def has_directory(self, path):
+        return path.strip("/") in self._directories
 
     def file(self, path, data, mode=0o644):
         self._entry(path, stat.S_IFREG | mode, data)

@@ -15,7 +15,8 @@ import initramfs
 import machine
 import plug_device
 import qmp
-from host import Failed
+import shares
+from host import Failed, say
 from watcher import Watcher
 
 KEEP_RUNS = 10       # folders of runs that are kept
@@ -58,8 +59,11 @@ class Guest:
         # QEMU creates it late on a busy host, and it is read from the start.
         with open(self.log, "wb"):
             pass
+        shared = shares.of(options)
+        if shared:
+            shares.check_kernel(self.kernel, self.release)
         initramfs.write_initramfs(os.path.join(self.folder, "initramfs"), self.release,
-                                  self.kernel, command, interactive, options.add)
+                                  self.kernel, command, interactive, options.add, shared)
 
         self.terminal, terminal = socket.socketpair()
         self.control, control = socket.socketpair()
@@ -83,6 +87,8 @@ class Guest:
             "-mon", "chardev=watch,mode=control",
             # For qemu/hotplug on the host. Relative, since a socket's address must be short.
             "-qmp", "unix:qmp,server=on,wait=off",
+            *(machine.GDB if options.gdb else ()),
+            *shares.qemu_arguments(shared),
             *options.qemu_args,
         ]
         environment = dict(os.environ)
@@ -101,6 +107,15 @@ class Guest:
         self._monitor = None
         self.watcher = Watcher(watch)
         self.watcher.start()
+        if options.gdb:
+            self._say_gdb()
+
+    def _say_gdb(self):
+        vmlinux = os.path.join(self.kernel, "kdir", "vmlinux")
+        if not os.path.exists(vmlinux):
+            vmlinux = "VMLINUX"  # a package has none
+        say(f"for gdb: gdb -ex 'target remote {os.path.relpath(self.folder)}/gdb' "
+            f"{os.path.relpath(vmlinux) if '/' in vmlinux else vmlinux}")
 
     def _become_latest(self):
         link = os.path.join(host.RUNS, "latest")
@@ -129,7 +144,7 @@ class Guest:
     def end(self):
         self.process.kill()
         self.process.wait()
-        for name in ("initramfs", "qmp", plug_device.MAX_CPUS_FILE):
+        for name in ("initramfs", "qmp", "gdb", plug_device.MAX_CPUS_FILE):
             try:
                 os.unlink(os.path.join(self.folder, name))
             except FileNotFoundError:

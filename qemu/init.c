@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #define COMMAND "/.vm/command"	/* a shell script, put there by the runner */
+#define MOUNTS "/.vm/mounts"	/* exists: a shell script that mounts folders of the host */
 #define INTERACTIVE "/.vm/interactive"	/* exists: the command is interactive */
 
 static void die(const char *what)
@@ -80,6 +81,17 @@ static int open_line(const char *path, int raw)
 	if (tcsetattr(fd, TCSANOW, &t))
 		die(path);
 	return fd;
+}
+
+/* Without them the command would fail, or do something else than on the host. */
+static void mount_shares(void)
+{
+	if (access(MOUNTS, F_OK))
+		return;
+	if (system("exec sh -e " MOUNTS)) {
+		fprintf(stderr, "init: the host's folders cannot be mounted, see " MOUNTS "\n");
+		exit(1);
+	}
 }
 
 static pid_t start_command(int terminal, int interactive)
@@ -152,7 +164,7 @@ int main(void)
 	link_at("/proc/self/fd/2", "/dev/stderr");
 
 	sethostname("guest", 5);
-	setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1);
+	setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin", 1);
 	setenv("HOME", "/", 1);
 	setenv("TERM", "linux", 0);
 
@@ -164,6 +176,8 @@ int main(void)
 	 * goes offline while its server is queued, 7.3 when the server's timer is late.
 	 */
 	write_files("/sys/kernel/debug/sched/fair_server/cpu*/runtime", "0");
+
+	mount_shares();
 
 	interactive = access(INTERACTIVE, F_OK) == 0;
 	terminal = open_line("/dev/ttyS1", !interactive);

@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 
 import cpio
+import shares
 from host import BUILD, QEMU_DIR, compiled
 
 # Modules of the kernel that tests may need, as far as the kernel has them.
@@ -128,7 +129,7 @@ def without_debugging(path):
             return file.read()
 
 
-def write_initramfs(path, release, kernel, command, interactive, additions):
+def write_initramfs(path, release, kernel, command, interactive, additions, shared):
     guest = os.path.join(BUILD, "guest")
     busybox = os.path.join(guest, "bin/busybox")
     with open(path, "wb") as out:
@@ -154,6 +155,8 @@ def write_initramfs(path, release, kernel, command, interactive, additions):
         modules = KernelModules(os.path.join(kernel, "modules"))
         for name in GUEST_MODULES:
             modules.add(name)
+        for name in shares.MODULES if shared else ():
+            modules.add(name)
         archive.directory("dhp")
         for _, source in sorted(project_modules(release).items()):
             modules.add_ours(source)
@@ -165,4 +168,5 @@ def write_initramfs(path, release, kernel, command, interactive, additions):
             archive.file(".vm/interactive", b"")
             # Otherwise the shell begins each prompt with an escape code.
             archive.file("etc/inputrc", b"set enable-bracketed-paste off\n")
+        shares.add_to(archive, shared)
         archive.close()

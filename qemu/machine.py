@@ -14,7 +14,7 @@ KERNEL_ARGS = ("console=ttyS0,115200 ignore_loglevel printk.devkmsg=on log_buf_l
 
 # The kernel cuts off a longer command line; we may add these words ourselves.
 APPEND_MAX = 2047 - len(f"{KERNEL_ARGS}  possible_cpus={TCG_CONTEXTS} "
-                           "tsc=reliable no_ipi_broadcast=1")
+                           "tsc=reliable no_ipi_broadcast=1 nokaslr")
 
 def sockets(options, accelerator):
     """How many CPUs QEMU can be given."""
@@ -28,6 +28,8 @@ def sockets(options, accelerator):
 def kernel_arguments(options, accelerator):
     """The kernel's command line."""
     words = KERNEL_ARGS
+    if options.gdb:
+        words += " nokaslr"  # gdb knows the addresses of vmlinux
     if accelerator == "tcg":
         words += f" possible_cpus={options.maxcpus}"
         # All emulated time stamp counters have one value; a kernel that does not know it reads
@@ -78,6 +80,10 @@ def serial_arguments(log, terminal, control):
         "-chardev", f"socket,id=control,fd={control}",
         "-device", "isa-serial,chardev=control,irq=5",
     ]
+
+
+# Relative, since a socket's address must be short.
+GDB = ["-chardev", "socket,id=gdb,path=gdb,server=on,wait=off", "-gdb", "chardev:gdb"]
 
 
 # Linux 6.12 and newer accept CPU slots that old firmware marks as disabled only under a hypervisor

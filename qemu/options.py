@@ -109,12 +109,20 @@ def parse(arguments, prog="qemu/vm", more=""):
                          metavar="FILE[:GUESTPATH]", help="a file or folder to put into the guest")
         sub.add_argument("--files", type=folder, default=None, metavar="FOLDER",
                          help="where `to-host NAME` in the guest puts its standard input")
+        sub.add_argument("--host-tools", action="store_true",
+                         help="this machine's programs, such as perf and bpftrace, can be run in the "
+                              "guest, by their names; all its files are in /host, read-only")
+        sub.add_argument("--share", type=folder, default=None, metavar="FOLDER",
+                         help="a folder that the guest has as /share, and may write to")
+        sub.add_argument("--gdb", action="store_true",
+                         help="a socket for gdb in the run's folder, and a kernel at the addresses of "
+                              "its vmlinux")
         sub.add_argument("--qemu-args", type=words, default=[], metavar="ARGS",
                          help="more arguments for QEMU, such as '-device virtio-balloon-pci'; "
                               "with whole paths, as QEMU runs in a folder of its own")
-        sub.add_argument("--timeout", type=count, default=600 if verb == "run" else None,
+        sub.add_argument("--timeout", type=count, default=None,
                          metavar="S", help="seconds until the run counts as hanging"
-                         + (" (600)" if verb == "run" else " (none)"))
+                         + (" (600; none with --gdb)" if verb == "run" else " (none)"))
         sub.add_argument("--accel", choices=ACCELERATORS, default=None,
                          help="do not find out what works here")
         sub.add_argument("--icount", action="store_true",
@@ -130,6 +138,8 @@ def parse(arguments, prog="qemu/vm", more=""):
                      "with --append maxcpus=1")
     if options.cpus is None:
         options.cpus = 1 if options.icount else 2
+    if options.timeout is None and options.verb == "run" and not options.gdb:
+        options.timeout = 600
     if options.maxcpus is None:
         options.maxcpus = max(4, options.cpus)
     if options.maxmem is None:

@@ -60,6 +60,16 @@ class FakeQemu(testing.Refusals):
         self.run_vm(program, r"\|-device\|edu,id=a b\|\n",
                     words=["--qemu-args", "-device 'edu,id=a b'"])
 
+    def test_kernel_without_9p(self):
+        for words in ["--host-tools"], ["--share", self.folder]:
+            left = self.run_vm("/bin/true", "0.0 lacks .*9p", "such as --kernel 6.1", words=words)
+            self.assertEqual(left, [])
+
+    def test_gdb(self):
+        program = self.file("prints", "#!/bin/sh\nprintf '%s|' \"$@\"\nexit 1\n", 0o755)
+        self.run_vm(program, r"\|-gdb\|chardev:gdb\|", r"\bnokaslr\b",
+                    r"gdb -ex 'target remote \S*/gdb' VMLINUX", words=["--gdb"])
+
     def test_ends_at_once(self):
         program = self.file("ends", "#!/bin/sh\necho 'no such machine' >&2\nexit 1\n", 0o755)
         self.run_vm(program, "the guest died", "QEMU ended with status 1",

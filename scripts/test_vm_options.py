@@ -97,8 +97,9 @@ class VmWords(testing.Refusals):
             self.bad("run", "--add", word, "--", "true",
                      named=[re.escape(word), "no place in the guest", "FILE:/where"])
         for word in ("", "/nonexistent", file):
-            self.bad("run", "--files", word, "--", "true",
-                     named=["--files", "there is no folder", re.escape(repr(word))])
+            for option in ("--files", "--share"):
+                self.bad("run", option, word, "--", "true",
+                         named=[option, "there is no folder", re.escape(repr(word))])
 
     def test_qemu_args(self):
         self.bad("run", "--qemu-args", "-device 'x", "--", "true",
