@@ -20,6 +20,7 @@ WORDS = """\
 usage: hotplug [OPTION]... cpu list | cpu add [COUNT] | cpu del [ID]
        hotplug [OPTION]... dimm list | dimm add SIZE [--node N] | dimm del [ID]
        hotplug [OPTION]... virtio-mem list | virtio-mem resize SIZE [ID]
+       hotplug watch
 """
 
 HELP = WORDS + """
@@ -35,6 +36,9 @@ For `cpu del` and `dimm del`, a number N as ID means the id cpuN or dimmN.
 Without ID, `cpu del` takes the highest CPU that was plugged, `dimm del` the most recent DIMM, and
 `virtio-mem resize` the first device, in steps of its own (STEP in `virtio-mem list`). `dimm list`
 shows every memory device.
+
+`watch` changes nothing, but shows CPUs, memory, dhp's pools and the last notifications of the machine
+that it runs on, once a second: as a screen on a terminal, which q ends, else a line each time.
 
 With --dry-run, each line says who answers what, as /sys/kernel/dhp/query does, which the answers of
 the kernel and of drivers are from. The last line is `no`, with exit status 1, if one of them says no;

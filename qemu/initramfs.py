@@ -149,6 +149,7 @@ def write_initramfs(path, release, kernel, command, interactive, additions, shar
         for applet in busybox_applets(busybox):
             archive.symlink(applet, "/bin/busybox")
         archive.copy(os.path.join(QEMU_DIR, "guest-hotplug"), "usr/bin/hotplug")
+        archive.copy(os.path.join(QEMU_DIR, "hotplug-watch"), "usr/bin/hotplug-watch")
         archive.copy(os.path.join(QEMU_DIR, "guest-to-host"), "usr/bin/to-host")
         archive.file("etc/passwd", b"root::0:0:root:/:/bin/sh\n")
         archive.file("etc/group", b"root:x:0:\n")
