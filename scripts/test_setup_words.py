@@ -66,7 +66,8 @@ class Scripts(testing.Refusals):
         self.path_variable = self.path("few")
         # Only guests need QEMU.
         for what, package in (("build-tools", "(?!.*qemu).*gcc"), ("tools", "gcc.* qemu-system-x86"),
-                              ("style", "sparse"), ("dkms", "dkms"), ("kernel-tools", "bison")):
+                              ("style", "sparse"), ("dkms", "dkms"), ("kernel-tools", "bison"),
+                              ("observe", "bpftrace")):
             self.run_script("setup", 1, what,
                             named=[f"missing, and there is no apt-get to install it with:.* {package}"])
 
