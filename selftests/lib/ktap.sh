@@ -197,7 +197,7 @@ print_result() {
 # keep_log NAME: gives the log of the last notifications to the host, for a time line; see scripts/check
 keep_log() {
 	local name="${0##*/}"
-	command -v to-host >/dev/null || return 0
+	module_loaded dhp && command -v to-host >/dev/null || return 0
 	grep -qs . /sys/kernel/debug/dhp/log || return 0
 	to-host "${name%.sh}.$1.notified" </sys/kernel/debug/dhp/log || true
 }
