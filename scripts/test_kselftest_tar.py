@@ -23,17 +23,7 @@ RELEASE = "6.1.0-fake"
 PATIENCE = 120  # seconds that nothing here may take; the machine may be busy
 
 # A script of which every kind of result comes. What it does not need here is taken out.
-MIXED = """#!/bin/sh
-. ./lib/all.sh
-needs=
-module_loaded() { false; }
-setup() { :; }
-teardown() { :; }
-save_machine() { :; }
-restore_machine() { :; }
-set_mark() { :; }
-bad_in_log() { false; }
-passes() { echo "all is well"; }
+MIXED = testing.WITHOUT_GUEST + """passes() { echo "all is well"; }
 fails() { fail "for a reason"; }
 is_skipped() { skip "nothing to plug here"; }
 test_case passes 'P1 it passes # not without a hash'

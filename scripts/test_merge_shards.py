@@ -23,17 +23,7 @@ coverage = testing.load("coverage", "scripts/coverage")
 
 # As selftests/torture.sh, with the framework's parts that need a guest taken out. $PLANTED is a list of seeds
 # in which the oracle has a finding; the machine dies in the seed $DIES.
-TORTURE = """#!/bin/sh
-. ./lib/all.sh
-needs=
-module_loaded() { false; }
-setup() { :; }
-teardown() { :; }
-save_machine() { :; }
-restore_machine() { :; }
-set_mark() { :; }
-bad_in_log() { false; }
-seed=$TORTURE_SEED
+TORTURE = testing.WITHOUT_GUEST + """seed=$TORTURE_SEED
 torture() {
 	echo "seed $seed, $TORTURE_MINUTES minutes"
 	if [ "$seed" = "$DIES" ]; then

@@ -27,6 +27,20 @@ sys.path.insert(0, os.path.join(TOP, "qemu"))
 PATIENCE = 60  # seconds that nothing here may take; the machine may be busy
 SHORT = 0.3    # a deadline that is meant to pass
 
+# How a script of selftests/ begins that runs here: without the framework's parts that need a guest.
+WITHOUT_GUEST = """\
+#!/bin/sh
+. ./lib/all.sh
+needs=
+module_loaded() { false; }
+setup() { :; }
+teardown() { :; }
+save_machine() { :; }
+restore_machine() { :; }
+set_mark() { :; }
+bad_in_log() { false; }
+"""
+
 tried = {}     # kind of bad input -> how many
 refused = {}   # of these, how many were refused as they must be
 
