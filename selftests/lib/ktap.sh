@@ -157,12 +157,8 @@ restore_modules() {
 
 # Unloads what setup, or a test that failed, has loaded.
 teardown() {
-	local module code=0
-	# The newest come first in this list, so that none is in use.
-	for module in $(cut -d' ' -f1 /proc/modules | grep '^wdm_\|^dhp_') dhp; do
-		! module_loaded "$module" || try_unload "$module" || code=1
-	done
-	return $code
+	local kept=
+	restore_modules
 }
 
 # What a test does in the background goes on until the test calls `enough`, or has failed.
