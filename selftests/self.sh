@@ -124,12 +124,23 @@ sends_log() {
 	printf '#!/bin/sh\ncat >"%s/sent.$1"\n' "$tmp" >"$tmp/bin/to-host"
 	chmod +x "$tmp/bin/to-host"
 	ctl "processor c1 flags=existing"
+	cat >"$tmp/trace" <<-'END'
+	# TASK-PID     CPU#  |||||  TIMESTAMP  FUNCTION
+	     init-1     [000] .....     0.000001: dhp_pool: pool=dhp workers=1 buffers=1
+	     init-1     [000] ..... 99999.000001: dhp_pool: pool=dhp workers=2 buffers=2
+	     init-1     [000] ..... 99999.000002: dhp_event: client=none seq=1
+	END
 	(
 		PATH=$tmp/bin:$PATH
-		keep_log here
+		keep_log here "$tmp/trace"
+		keep_log alone
 	)
 	grep -q '^[0-9.]* COMPLETE cpu=0 .* client=dhp_test/' "$tmp/sent.self.here.notified" ||
 		fail "the log of notifications was not sent: $(ls "$tmp")"
+	! grep dhp_pool: "$tmp/sent.self.alone.notified" || fail "sizes were sent that there is no trace of"
+	grep dhp_ "$tmp/sent.self.here.notified" | grep -v client=dhp_test >"$tmp/sizes"
+	grep 99999.000001 "$tmp/trace" >"$tmp/wanted"
+	same "$tmp/wanted" "$tmp/sizes"
 }
 test_case sends_log 'self: what clients were notified of goes to the host'
 

@@ -11,6 +11,7 @@
 # and is skipped where the machine has nothing to plug.
 
 . ./lib/all.sh
+. ./lib/steps.sh
 
 torture_dir=/sys/kernel/debug/dhp_torture
 minutes=${TORTURE_MINUTES:-5}
@@ -270,6 +271,14 @@ found() {
 	[ "$(awk '$1 == "findings" { print $2 }' "$torture_dir/statistics")" != 0 ]
 }
 
+# The time line has the size of each pool, if the kernel can trace it.
+trace_pools() {
+	trace=
+	[ -d /sys/kernel/tracing/events/dhp ] || return 0
+	make_trace torture mono
+	put "$trace/events/dhp/dhp_pool/enable" 1 || fail "the pools' sizes cannot be traced: $why"
+}
+
 torture() {
 	echo "seed $seed, $minutes minutes"
 	toggled=
@@ -280,6 +289,7 @@ torture() {
 	! command -v hotplug >/dev/null || prop_lonely_node
 	booted=" $(echo "$system"/memory/memory[0-9]*/state) "
 	load dhp_torture "seed=$seed"
+	trace_pools
 
 	set +e
 	# shellcheck disable=SC2086 # a list
@@ -297,7 +307,7 @@ torture() {
 	enough
 	wait
 	cat "$torture_dir/statistics" >"$tmp/figures"
-	keep_log torture
+	keep_log torture ${trace:+"$trace/trace"}
 	set -e
 	unload dhp_torture
 

@@ -190,12 +190,21 @@ print_result() {
 	echo "$1 $number $2${4:+ # SKIP}"
 }
 
-# keep_log NAME: gives the log of the last notifications to the host, for a time line; see scripts/check
+# keep_log NAME [TRACE]: gives the log of the last notifications to the host, for a time line, and what is in
+# TRACE of the pools' sizes since then; see scripts/check
 keep_log() {
-	local name="${0##*/}"
+	local name="${0##*/}" log=/sys/kernel/debug/dhp/log
 	module_loaded dhp && command -v to-host >/dev/null || return 0
-	grep -qs . /sys/kernel/debug/dhp/log || return 0
-	to-host "${name%.sh}.$1.notified" </sys/kernel/debug/dhp/log || true
+	grep -qs . "$log" || return 0
+	awk '
+	FILENAME == logged {
+		if (since == "")
+			since = $1
+		print
+		next
+	}
+	match($0, /[0-9]+\.[0-9]+: dhp_pool:/) && substr($0, RSTART) + 0 >= since + 0
+	' logged="$log" "$log" ${2+"$2"} | to-host "${name%.sh}.$1.notified" || true
 }
 
 # run_one FUNCTION TITLE

@@ -10,8 +10,8 @@ steps() {
 	sed -n 's/^ *\([0-9]*\): .*/\1/p' "$system/cpu/hotplug/states"
 }
 
-# make_trace NAME: sets $trace, for its caller and for the trap that removes it when the test ends, to
-# a trace without events, ordered by a common counter since the CPUs' clocks differ.
+# make_trace NAME [CLOCK]: sets $trace, for its caller and for the trap that removes it when the test ends, to
+# a trace without events. Unless there is a CLOCK, a common counter orders it, since the CPUs' clocks differ.
 make_trace() {
 	[ -d /sys/kernel/tracing/events/cpuhp ] || skip "needs the tracepoints cpuhp:*"
 	trace=/sys/kernel/tracing/instances/dhp_$1
@@ -19,7 +19,7 @@ make_trace() {
 	mkdir "$trace" || fail "cannot make a trace instance"
 	trap 'rmdir "$trace"' EXIT
 	trap 'exit 130' INT TERM HUP
-	put "$trace/trace_clock" counter || fail "no trace clock that orders: $why"
+	put "$trace/trace_clock" "${2:-counter}" || fail "there is no trace clock '${2:-counter}': $why"
 }
 
 # lost_entries: were there more than $trace had room for?
