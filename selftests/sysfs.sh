@@ -246,6 +246,78 @@ tracepoints_memory() {
 }
 test_case tracepoints_memory 'tracepoints of memory: state, range, node, status'
 
+# With the clock mono, a call's record in the trace comes after the call's end, which is its duration after its
+# beginning in the log, and before the next call's end. A refusal comes after the call that refused.
+clocks() {
+	[ -d "$tracing/events/dhp" ] || skip "no tracepoints dhp:* in $tracing"
+	cpu=$(pick_cpu)
+	clock=$(sed 's/.*\[\(.*\)\].*/\1/' "$tracing/trace_clock")
+	put "$tracing/trace_clock" mono || fail "no clock mono: $why"
+	echo 1 >"$tracing/events/dhp/dhp_processor/enable"
+	echo 1 >"$tracing/events/dhp/dhp_refusal/enable"
+	ctl "processor c1 flags=existing,removals"
+	ctl "veto c1 state=remove_start errno=-16"
+	offline_refused "$cpu" EBUSY
+	offline "$cpu"
+	online "$cpu"
+	tail -n 1 "$dhp/refusals" >"$tmp/refusal"
+	echo 0 >"$tracing/events/dhp/enable"
+	grep -E ': dhp_(processor|refusal): ' "$tracing/trace" >"$tmp/trace"
+	put "$tracing/trace_clock" "$clock"
+	# What is not a call has one word more, or less, before the client.
+	grep -E '^[0-9.]+ [A-Z_]+ cpu=[0-9]+ node=[0-9]+ client=' /sys/kernel/debug/dhp/log |
+		tail -n "$(grep -c ': dhp_processor: ' "$tmp/trace")" >"$tmp/log"
+	awk -v CONVFMT=%.6f '
+	function wrong(text) {
+		print text
+		failed = 1
+	}
+	# Both have microseconds, and this clock is a little slower or faster while it is adjusted.
+	function late(earlier, later) {
+		return earlier > later + 0.00001
+	}
+	FILENAME ~ /log$/ {
+		begin[++calls] = $1
+		said[calls] = $2 " " $3
+		next
+	}
+	FILENAME ~ /refusal$/ {
+		sub(/.* time=/, "")
+		refused = $1
+		next
+	}
+	{
+		match($0, /[0-9]+\.[0-9]+: dhp_/)
+		time = substr($0, RSTART) + 0
+	}
+	/: dhp_refusal: / {
+		if (late(vetoed, refused) || late(refused, time))
+			wrong("refused at " refused ", vetoed at " vetoed ", traced at " time)
+		seen++
+		next
+	}
+	{
+		match($0, / state=[A-Z_]+ cpu=[0-9]+/)
+		what = substr($0, RSTART + length(" state="), RLENGTH - length(" state="))
+		if (said[++n] != what)
+			wrong("call " n " is traced as " what ", and logged as " said[n])
+		match($0, / duration_ns=[0-9]+/)
+		end = begin[n] + substr($0, RSTART + length(" duration_ns=")) / 1000000000
+		if (late(end, time) || late(before, end))
+			wrong(what " has ended at " end ", is traced at " time ", and the call before it at " before)
+		before = time
+		if (/ status=-16 /)
+			vetoed = time
+	}
+	END {
+		if (n < 5 || !vetoed || seen != 1)
+			wrong(n + 0 " calls, " seen + 0 " refusals")
+		exit failed
+	}
+	' "$tmp/log" "$tmp/refusal" "$tmp/trace" || fail "the times do not agree"
+}
+test_case clocks 'the log, refusals and the trace have one clock, if that of the trace is mono'
+
 # traced_size: pool t has been traced with the size that it has
 traced_size() {
 	local workers
