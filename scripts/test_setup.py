@@ -5,6 +5,7 @@ prints. Faults of the archive, of locks and of disks are in test_setup_faults.py
 """
 
 import contextlib
+import glob
 import os
 import pty
 import re
@@ -137,8 +138,11 @@ LC_ALL=C {apt_cache} "$@" | sed "s/Depends/Haengt ab von/; s/Candidate/Kandidat/
 # ---------------------------------------------------------------- other things
 
 class Others(Setup):
+    MODULES = "usr/lib/x86_64-linux-gnu/qemu"
+
     def qemu(self, version, depends=""):
-        return Package("qemu-system-x86", version, depends, files=(("usr/bin/qemu-system-x86_64", b"#!"),))
+        return Package("qemu-system-x86", version, depends, files=(
+            ("usr/bin/qemu-system-x86_64", b"#!"), (f"{self.MODULES}/hw-usb-host.so", b"its own")))
 
     def test_qemu(self):
         self.publish(kernel("6.1.0-56-amd64"), self.qemu("1:7.2+dfsg-7"))
@@ -151,6 +155,12 @@ class Others(Setup):
         self.no_network()
         self.assertEqual(self.setup("qemu"), program)
         self.assertEqual(self.err, "")
+        # It must not find the modules of this machine's QEMU.
+        sizes = {path.name: path.stat().st_size
+                 for path in os.scandir(os.path.join(self.build, "qemu", self.MODULES))}
+        self.assertEqual(sizes.pop("hw-usb-host.so"), len(b"its own"))
+        others = {os.path.basename(path) for path in glob.glob(f"/{self.MODULES}/*.so")} - {"hw-usb-host.so"}
+        self.assertEqual(sizes, dict.fromkeys(others, 0))
 
     def test_no_qemu(self):
         self.publish(kernel("6.1.0-56-amd64"), self.qemu("1:7.2+dfsg-7"))
