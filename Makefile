@@ -61,6 +61,7 @@ help:
 	@echo 'make kselftest-tar  the selftests with their modules, for other machines, as a tar of kselftest;'
 	@echo '               KDIR= names the build tree of a kernel that is not KERNEL'
 	@echo 'make shell     a guest to play in, with `hotplug` at hand'
+	@echo 'make domain    prints that guest as a domain of libvirt, for `virsh define`'
 	@echo 'make kdir      builds what a driver of your own needs, and prints the build tree for it'
 	@echo 'make modules   builds dhp.ko for the running kernel, or for the build tree that KDIR= names'
 	@echo 'make install   installs it on this machine, with what a driver of your own needs'
@@ -95,7 +96,7 @@ kdir: tools
 
 # ------------------------------------------------------------------ guests
 
-.PHONY: demo check check-kernels bench bench-check shell
+.PHONY: demo check check-kernels bench bench-check shell domain
 demo: guest-modules
 	@scripts/demo
 
@@ -107,6 +108,10 @@ bench-check: guest-modules
 
 shell: guest-modules
 	@qemu/vm shell
+
+# Prints nothing but the domain to standard output.
+domain: tools
+	@kdir=$(guest_kdir); [ -n "$$kdir" ] && scripts/build-modules "$$kdir" >&2 && qemu/domain
 
 # scripts/check builds the modules itself, so that a failed build counts as a failure.
 check:
@@ -197,5 +202,5 @@ style: tools
 clean:
 	rm -rf build/modules build/install build/check.* build/check-kernels build/check-certify build/coverage
 	rm -rf build/deb build/results build/timelines build/timeline build/demo build/kselftest-*.tar.gz
-	rm -rf build/vm build/guest/init build/guest/keep-tlb build/bench build/bench.json build/certify
+	rm -rf build/vm build/domain build/guest/init build/guest/keep-tlb build/bench build/bench.json build/certify
 	find . -name __pycache__ -prune -exec rm -rf {} +
