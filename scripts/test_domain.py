@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Tests of qemu/domain without libvirt: the XML, and what is refused."""
+"""Tests of qemu/domain without libvirt: the XML, and what is refused. scripts/try-libvirt has a libvirtd
+define and start it."""
 
 import os
 import xml.etree.ElementTree
@@ -13,6 +14,7 @@ import initramfs
 from options import parse
 
 domain = testing.load("domain", "qemu/domain")
+try_libvirt = testing.load("try_libvirt", "scripts/try-libvirt")
 
 ARGUMENTS = "{http://libvirt.org/schemas/domain/qemu/1.0}commandline/"
 
@@ -62,9 +64,11 @@ class Domain(testing.Refusals):
 
     def test_words(self):
         self.patch(domain, pick_accelerator=forbidden("an accelerator was chosen"))
+        self.patch(try_libvirt, set_up=forbidden("something was installed"))
         for words in ("x",), ("--kernel", "6.1"), ("",):
             named = [f"there are no options, but got '{' '.join(words)}'"]
             self.words("domain", domain.main, 2, *words, named=named)
+            self.words("try-libvirt", try_libvirt.main, 2, *words, named=named)
 
     def test_no_qemu(self):
         self.patch(host, QEMU="no-such-qemu")
@@ -73,4 +77,4 @@ class Domain(testing.Refusals):
 
 
 if __name__ == "__main__":
-    testing.main("domain")
+    testing.main("domain", "try-libvirt")

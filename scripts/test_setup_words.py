@@ -67,7 +67,7 @@ class Scripts(testing.Refusals):
         # Only guests need QEMU.
         for what, package in (("build-tools", "(?!.*qemu).*gcc"), ("tools", "gcc.* qemu-system-x86"),
                               ("style", "sparse"), ("dkms", "dkms"), ("kernel-tools", "bison"),
-                              ("observe", "bpftrace")):
+                              ("observe", "bpftrace"), ("libvirt", "libvirt-clients")):
             self.run_script("setup", 1, what,
                             named=[f"missing, and there is no apt-get to install it with:.* {package}"])
 
