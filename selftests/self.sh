@@ -214,6 +214,42 @@ nested() {
 }
 test_case nested 'self: results and exit statuses'
 
+# Where nothing can be plugged, tests are skipped that have loaded and unloaded something before. Modules are
+# lines of a file here.
+skipped_halfway() {
+	cat >"$tmp/inner" <<-'END'
+	. ./lib/all.sh
+	list=
+	DHP_DIR=/nowhere
+	needs=
+	our_modules() { cut -d' ' -f1 "$list"; }
+	module_loaded() { false; }
+	modprobe() { echo "$@" >>"$list"; }
+	rmmod() { sed -i "/^$1 /d" "$list"; }
+	setup() { load one parameter=1; }
+	unloaded() { unload one; skip "for a reason"; }
+	reloaded() { unload one; load one parameter=2; skip "for a reason"; }
+	more() { load two parameter=2; skip "for a reason"; }
+	as_before() { equal modules "one parameter=1" "$(cat "$list")"; }
+	as_before_2() { as_before; }
+	as_before_3() { as_before; }
+	test_case unloaded 'has unloaded'
+	test_case as_before 'comes after it'
+	test_case reloaded 'has loaded again'
+	test_case as_before_2 'comes after it'
+	test_case more 'has loaded another one'
+	test_case as_before_3 'comes after it'
+	run_tests
+	END
+	list=$tmp/modules
+	: >"$list"
+	sed -i "s,^list=.*,list=$list," "$tmp/inner"
+	sh "$tmp/inner" >"$tmp/said" 2>&1 || fail "$(cat "$tmp/said")"
+	equal "skipped tests" 3 "$(grep -c '^ok .* SKIP' "$tmp/said")"
+	[ ! -s "$list" ] || fail "left at the end: $(cat "$list")"
+}
+test_case skipped_halfway 'self: after a skipped test, the modules are as setup has left them'
+
 # The bad lines are logged before and after the test.
 bad_around() {
 	cat >"$tmp/inner" <<-'END'

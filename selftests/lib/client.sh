@@ -17,10 +17,11 @@ available() {
 		grep -Eqs "(^|/)$1\.ko(\.[a-z0-9]+)?:" "/lib/modules/$(uname -r)/modules.dep"
 }
 
-# try_load NAME [PARAMETER...]
+# try_load NAME [PARAMETER...]: like try_unload, it leaves a note for restore_modules.
 try_load() {
 	local name="$1"
 	shift
+	: >"$tmp/reloaded"
 	if [ -e "$DHP_DIR/$name.ko" ]; then
 		insmod "$DHP_DIR/$name.ko" "$@"
 	else
@@ -35,6 +36,7 @@ load() {
 
 # try_unload NAME: a reader of one of the module's files may hold it for a moment.
 try_unload() {
+	: >"$tmp/reloaded"
 	wait_for 30 rmmod "$1" 2>"$tmp/rmmod" && return 0
 	echo "cannot unload $1: $(tail -n 1 "$tmp/rmmod")"
 	return 1
