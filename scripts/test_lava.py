@@ -99,6 +99,15 @@ class MakeJobs(testing.Refusals):
         self.make(self.path("jobs"), "kselftest")
         self.check_jobs()
 
+    def test_qemu_of_this_folder(self):
+        """The dispatcher may run in another folder."""
+        for given, command in (("build/qemu", os.path.abspath("build/qemu")), ("/x/qemu", "/x/qemu"),
+                               ("sh", shutil.which("sh"))):
+            with mock.patch.dict(os.environ, QEMU=given):
+                self.make(self.path("jobs"), "kselftest")
+            with open(self.path("jobs/device.yaml"), encoding="utf-8") as file:
+                self.assertIn(f"command: {command}\n", file.read())
+
     def test_words(self):
         def bad(*words, named):
             self.words("make-jobs", make_jobs.main, 2, *words, named=[named])
