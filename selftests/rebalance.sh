@@ -550,7 +550,8 @@ try_plug_cpu() {
 }
 
 many() {
-	hotplug cpu list
+	plug cpu list
+	cat "$tmp/plugged"
 	load dhp_sample_rebalance
 	settle
 	equal "rebuilds" 1 "$(sample rebuilds)"
