@@ -465,7 +465,7 @@ program_fails() {
 }
 
 hotplug_words() {
-	command -v hotplug >/dev/null || impossible "nothing to plug here: no 'hotplug' command"
+	can_plug
 	before="$(present_cpus) / $(memory_blocks)"
 	remember
 	program_fails 2 hotplug

@@ -20,7 +20,7 @@ devices() {
 # dry WORDS...: `hotplug --dry-run WORDS` must change nothing. Its output is in $tmp/said, and its last
 # line is $verdict.
 dry() {
-	command -v hotplug >/dev/null || impossible "nothing to plug here: no 'hotplug' command"
+	can_plug
 	devices >"$tmp/before"
 	code=0
 	hotplug --dry-run "$@" >"$tmp/said" 2>"$tmp/stderr" || code=$?

@@ -192,7 +192,7 @@ test_case rmmod_in_the_middle 'R5 R8 modules with clients are unloaded in the mi
 load_until_plugged() {
 	local list="$1" rounds code
 	shift
-	command -v hotplug >/dev/null || impossible "nothing to plug here: no 'hotplug' command"
+	can_plug
 	rm -f "$tmp/code"
 	(
 		code=0

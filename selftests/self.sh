@@ -387,7 +387,7 @@ interrupted() {
 test_case interrupted 'self: an interrupted test restores the machine, and is named as failed'
 
 hotplug_help() {
-	command -v hotplug >/dev/null || impossible "nothing to plug here: no 'hotplug' command"
+	can_plug
 	hotplug --help >"$tmp/help" 2>"$tmp/said" || fail "hotplug --help ended with $?: $(cat "$tmp/said")"
 	[ ! -s "$tmp/said" ] || fail "hotplug --help complains: $(cat "$tmp/said")"
 	for text in 'usage: hotplug ' 'cpu list' 'dimm add SIZE' 'virtio-mem resize SIZE' 'Exit status'; do
@@ -410,7 +410,7 @@ test_case hotplug_help 'self: hotplug --help lists the words'
 # fail.
 blind_hotplug() {
 	local code=0
-	command -v hotplug >/dev/null || impossible "nothing to plug here: no 'hotplug' command"
+	can_plug
 	sed "s|^system=.*|system=$tmp/kernel|" "$(command -v hotplug)" >"$tmp/blind"
 	chmod +x "$tmp/blind"
 	"$tmp/blind" "$@" >"$tmp/said" 2>"$tmp/reason" || code=$?

@@ -266,7 +266,7 @@ to_the_maximum() {
 # refused.
 plug_or_full() {
 	local free
-	command -v hotplug >/dev/null || impossible "nothing to plug here: no 'hotplug' command"
+	can_plug
 	free=$(hotplug cpu list | awk '$2 == "free"' | wc -l)
 	[ "$free" -gt 0 ] || {
 		hotplug cpu add >/dev/null 2>"$tmp/refusal" && fail "a CPU was plugged although no slot is free"

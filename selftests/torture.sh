@@ -354,7 +354,7 @@ seldom() {
 was_done() {
 	local kind
 	[ -s "$tmp/figures" ] || fail "the torture did not end"
-	command -v hotplug >/dev/null || impossible "nothing to plug here: no 'hotplug' command"
+	can_plug
 	for kind in "$@"; do
 		[ ! -e "$tmp/$kind.lacks" ] || impossible "$(cat "$tmp/$kind.lacks")"
 	done

@@ -58,7 +58,7 @@ plug_once() {
 }
 
 plugging() {
-	command -v hotplug >/dev/null || impossible "nothing to plug here: no 'hotplug' command"
+	can_plug
 	put "$system/memory/auto_online_blocks" online_movable
 	meanwhile plug_once
 	load_loop 100000 100

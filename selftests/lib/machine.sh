@@ -121,9 +121,14 @@ missing() {
 	done
 }
 
+# can_plug: skips the test where nothing can be plugged.
+can_plug() {
+	command -v hotplug >/dev/null || impossible "nothing to plug here: no 'hotplug' command"
+}
+
 # plug WORDS...: `hotplug WORDS`
 plug() {
-	command -v hotplug >/dev/null || impossible "nothing to plug here: no 'hotplug' command"
+	can_plug
 	hotplug "$@" >"$tmp/plugged" 2>"$tmp/refusal" && return 0
 	grep -q 'QEMU has no \|QEMU has 0 ' "$tmp/refusal" && impossible "$(tail -n 1 "$tmp/refusal")"
 	fail "hotplug $*: $(cat "$tmp/refusal")"
@@ -174,6 +179,7 @@ unplug_dimm() {
 
 # resize_virtio_mem SIZE: of the first device
 resize_virtio_mem() {
+	can_plug
 	[ -e "$tmp/blocks" ] || memory_blocks >"$tmp/blocks"
 	plug virtio-mem resize "$1"
 }
