@@ -198,8 +198,10 @@ class RunJob(testing.Refusals):
         self.run_job(0, "2 passed, 0 failed", log)
         with open(self.path("shard/gcov.tar.gz"), "rb") as file:
             self.assertEqual(file.read(), counts)
-        done = self.run_job(0, "2 passed, 0 failed", log.replace(lines[2], lines[2] + "[ 1.0] usb"))
+        os.unlink(self.path("shard/gcov.tar.gz"))
+        done = self.run_job(1, "2 passed, 1 failed", log.replace(lines[2], lines[2] + "[ 1.0] usb"))
         self.assertIn("run-job: gcov's counts have not come through the console", done.stderr)
+        self.assertFalse(os.path.exists(self.path("shard/gcov.tar.gz")))
 
     def test_job_that_fails(self):
         log = LOG.strip().replace("RESULT", "pass") + (
