@@ -200,7 +200,8 @@ style: tools
 	@scripts/style $(guest_kdir)
 
 clean:
-	rm -rf build/modules build/install build/try-lava build/check.* build/check-kernels build/check-certify build/coverage
+	rm -rf build/modules build/install build/check.* build/check-kernels build/check-certify build/coverage
 	rm -rf build/deb build/results build/timelines build/timeline build/demo build/kselftest-*.tar.gz
-	rm -rf build/vm build/domain build/try-libvirt build/guest/init build/guest/keep-tlb build/bench build/bench.json build/certify
+	rm -rf build/vm build/domain build/guest/init build/guest/keep-tlb build/bench build/bench.json build/certify
+	rm -rf build/try-deb build/try-lava build/try-libvirt
 	find . -name __pycache__ -prune -exec rm -rf {} +
