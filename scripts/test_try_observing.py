@@ -43,6 +43,17 @@ class Page(testing.Refusals):
         self.assertEqual([(line.text, line.expected) for line in self.lines()], [
             ("first", []), ("cat x      # Ctrl-C ends it", ["took=12us  name=a/b ..."]), ("last", [])])
 
+    def test_example(self):
+        os.makedirs(self.path("scripts/bpftrace"))
+        self.file("scripts/bpftrace/x_example.txt",
+                  "Words:\n\n# bpftrace scripts/bpftrace/x.bt\n12:01  a\n^C\n\n@b: 1\n")
+        self.file("scripts/bpftrace/y_example.txt", "Words.\n")
+        self.patch(check, TOP=self.folder)
+        line, = check.lines_of("```sh\nbpftrace scripts/bpftrace/x.bt\n```\n```text\nof the page\n```\n")
+        self.assertEqual(line.expected, ["12:01  a", "@b: 1", "of the page"])
+        with self.assertRaisesRegex(ValueError, "y_example.txt has no line that begins with '# bpftrace '"):
+            check.lines_of("```sh\nbpftrace scripts/bpftrace/y.bt\n```\n")
+
     def test_files(self):
         check.write_files(self.folder, self.lines())
         self.assertEqual(sorted(os.listdir(self.folder)), ["001.run", "002.watch", "003.run", "build"])
