@@ -15,6 +15,7 @@ import os
 import re
 import shutil
 import subprocess
+import tarfile
 from unittest import mock
 
 import testing
@@ -191,7 +192,10 @@ class RunJob(testing.Refusals):
                           for seed, tests in merged.items()], [("3", {"torture": "pass"})])
 
     def test_counts(self):
-        counts = bytes(range(256)) * 3
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+            archive.add(__file__)
+        counts = packed.getvalue()
         lines = base64.encodebytes(counts).decode().splitlines()
         log = LOG.strip().replace("RESULT", "pass") + "".join(
             f'\n{{"lvl": "target", "msg": "{line}"}}' for line in ("gcov begins", *lines, "gcov ends"))
@@ -199,9 +203,14 @@ class RunJob(testing.Refusals):
         with open(self.path("shard/gcov.tar.gz"), "rb") as file:
             self.assertEqual(file.read(), counts)
         os.unlink(self.path("shard/gcov.tar.gz"))
-        done = self.run_job(1, "2 passed, 1 failed", log.replace(lines[2], lines[2] + "[ 1.0] usb"))
-        self.assertIn("run-job: gcov's counts have not come through the console", done.stderr)
-        self.assertFalse(os.path.exists(self.path("shard/gcov.tar.gz")))
+        line = '{"lvl": "target", "msg": "%s"}\n'
+        for lost in (log.replace(lines[2], lines[2] + "[ 1.0] usb"), log.replace(line % lines[2], ""),
+                     log.replace(line % lines[-1], ""), log.replace("gcov ends", "gcov"),
+                     log.replace("".join(line % one for one in lines), "")):
+            self.assertNotEqual(lost, log)
+            done = self.run_job(1, "2 passed, 1 failed", lost)
+            self.assertIn("run-job: gcov's counts have not come through the console", done.stderr)
+            self.assertFalse(os.path.exists(self.path("shard/gcov.tar.gz")))
 
     def test_job_that_fails(self):
         log = LOG.strip().replace("RESULT", "pass") + (
