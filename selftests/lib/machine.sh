@@ -177,10 +177,16 @@ unplug_dimm() {
 	unlist "$1" "$tmp/dimms"
 }
 
+# note_virtio_mem: what restore_machine restores. Where there is no device, that is nothing.
+note_virtio_mem() {
+	plug virtio-mem list
+	[ -s "$tmp/plugged" ] || impossible "QEMU has no virtio-mem device (see --virtio-mem of qemu/vm)"
+	memory_blocks >"$tmp/blocks"
+}
+
 # resize_virtio_mem SIZE: of the first device
 resize_virtio_mem() {
-	can_plug
-	[ -e "$tmp/blocks" ] || memory_blocks >"$tmp/blocks"
+	[ -e "$tmp/blocks" ] || note_virtio_mem
 	plug virtio-mem resize "$1"
 }
 
