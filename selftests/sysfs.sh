@@ -6,6 +6,7 @@
 # What dhp shows: /sys/kernel/dhp, debugfs, tracepoints, uevents. They have no clause.
 
 . ./lib/all.sh
+. ./lib/steps.sh
 
 setup() {
 	load dhp pool=1
@@ -251,19 +252,16 @@ test_case tracepoints_memory 'tracepoints of memory: state, range, node, status'
 clocks() {
 	[ -d "$tracing/events/dhp" ] || skip "no tracepoints dhp:* in $tracing"
 	cpu=$(pick_cpu)
-	clock=$(sed 's/.*\[\(.*\)\].*/\1/' "$tracing/trace_clock")
-	put "$tracing/trace_clock" mono || fail "no clock mono: $why"
-	echo 1 >"$tracing/events/dhp/dhp_processor/enable"
-	echo 1 >"$tracing/events/dhp/dhp_refusal/enable"
+	make_trace clocks mono
+	echo 1 >"$trace/events/dhp/dhp_processor/enable"
+	echo 1 >"$trace/events/dhp/dhp_refusal/enable"
 	ctl "processor c1 flags=existing,removals"
 	ctl "veto c1 state=remove_start errno=-16"
 	offline_refused "$cpu" EBUSY
 	offline "$cpu"
 	online "$cpu"
 	tail -n 1 "$dhp/refusals" >"$tmp/refusal"
-	echo 0 >"$tracing/events/dhp/enable"
-	grep -E ': dhp_(processor|refusal): ' "$tracing/trace" >"$tmp/trace"
-	put "$tracing/trace_clock" "$clock"
+	grep -v '^#' "$trace/trace" >"$tmp/trace" || fail "nothing was traced"
 	# What is not a call has one word more, or less, before the client.
 	grep -E '^[0-9.]+ [A-Z_]+ cpu=[0-9]+ node=[0-9]+ client=' /sys/kernel/debug/dhp/log |
 		tail -n "$(grep -c ': dhp_processor: ' "$tmp/trace")" >"$tmp/log"

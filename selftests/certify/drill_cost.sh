@@ -108,8 +108,7 @@ cpus() {
 	local cpus
 	cpus=$(changeable_online)
 	[ -n "$cpus" ] || skip "no CPU here can be taken offline"
-	make_trace cost
-	put "$trace/trace_clock" global || fail "no trace clock for all CPUs: $why"
+	make_trace cost global
 	put "$trace/buffer_size_kb" 4096 || fail "the trace's buffer does not grow: $why"
 	put "$trace/events/cpuhp/enable" 1 || fail "cpuhp cannot be traced: $why"
 	for _ in $(seq "$rounds"); do

@@ -13,7 +13,7 @@ steps() {
 # make_trace NAME [CLOCK]: sets $trace, for its caller and for the trap that removes it when the test ends, to
 # a trace without events. Unless there is a CLOCK, a common counter orders it, since the CPUs' clocks differ.
 make_trace() {
-	[ -d /sys/kernel/tracing/events/cpuhp ] || skip "needs the tracepoints cpuhp:*"
+	[ -d /sys/kernel/tracing/instances ] || skip "needs the kernel's tracing, at /sys/kernel/tracing"
 	trace=/sys/kernel/tracing/instances/dhp_$1
 	[ ! -d "$trace" ] || rmdir "$trace"
 	mkdir "$trace" || fail "cannot make a trace instance"
