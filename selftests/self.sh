@@ -126,20 +126,26 @@ sends_log() {
 	ctl "processor c1 flags=existing"
 	cat >"$tmp/trace" <<-'END'
 	# TASK-PID     CPU#  |||||  TIMESTAMP  FUNCTION
-	     init-1     [000] .....     0.000001: dhp_pool: pool=dhp workers=1 buffers=1
-	     init-1     [000] ..... 99999.000001: dhp_pool: pool=dhp workers=2 buffers=2
+	     init-1     [000] .....     0.000001: dhp_pool: pool=a b workers=1 buffers=1
+	     init-1     [000] .....     0.000002: dhp_pool: pool=a b workers=1 buffers=2
+	     init-1     [000] .....     0.000003: dhp_pool: pool=gone workers=0 buffers=0
+	     init-1     [000] ..... 99999.000001: dhp_pool: pool=a b workers=2 buffers=3
 	     init-1     [000] ..... 99999.000002: dhp_event: client=none seq=1
 	END
 	(
 		PATH=$tmp/bin:$PATH
 		keep_log here "$tmp/trace"
+		keep_log again
+		rm "$tmp/kept"
 		keep_log alone
 	)
+	[ ! -e "$tmp/sent.self.again.notified" ] || fail "a second log was sent"
 	grep -q '^[0-9.]* COMPLETE cpu=0 .* client=dhp_test/' "$tmp/sent.self.here.notified" ||
 		fail "the log of notifications was not sent: $(ls "$tmp")"
 	! grep dhp_pool: "$tmp/sent.self.alone.notified" || fail "sizes were sent that there is no trace of"
-	grep dhp_ "$tmp/sent.self.here.notified" | grep -v client=dhp_test >"$tmp/sizes"
-	grep 99999.000001 "$tmp/trace" >"$tmp/wanted"
+	begin=$(sed 's/ .*//; q' "$tmp/sent.self.here.notified")
+	grep -h ' dhp_[a-z]*: ' "$tmp/sent.self.here.notified" | sort >"$tmp/sizes"
+	sed -n "s/ 0.000002: / $begin: /p; /99999.000001/p" "$tmp/trace" | sort >"$tmp/wanted"
 	same "$tmp/wanted" "$tmp/sizes"
 }
 test_case sends_log 'self: what clients were notified of goes to the host'

@@ -152,7 +152,8 @@ teardown() {
 	return $code
 }
 
-# After a test that was skipped when it had loaded or unloaded something: the next one finds what setup loads.
+# Comes after a skipped test. If it has loaded or unloaded a module, unloads all and runs setup again, so that
+# the next test finds what setup loads.
 restore_modules() {
 	[ -e "$tmp/reloaded" ] || return 0
 	teardown && (setup)
@@ -187,12 +188,14 @@ print_result() {
 	echo "$1 $number $2${4:+ # SKIP}"
 }
 
-# keep_log NAME [TRACE]: gives the log of the last notifications to the host, for a time line, and what is in
-# TRACE of the pools' sizes since then; see scripts/check
+# keep_log NAME [TRACE]: gives the log of the last notifications to the host, for a time line, and from TRACE
+# the pools' sizes at its beginning and since then; see scripts/check. Once in a test: a later log has less.
 keep_log() {
 	local name="${0##*/}" log=/sys/kernel/debug/dhp/log
 	module_loaded dhp && command -v to-host >/dev/null || return 0
 	grep -qs . "$log" || return 0
+	[ ! -e "$tmp/kept" ] || return 0
+	: >"$tmp/kept"
 	awk '
 	FILENAME == logged {
 		if (since == "")
@@ -200,7 +203,23 @@ keep_log() {
 		print
 		next
 	}
-	match($0, /[0-9]+\.[0-9]+: dhp_pool:/) && substr($0, RSTART) + 0 >= since + 0
+	!match($0, /[0-9]+\.[0-9]+: dhp_pool: pool=/) { next }
+	substr($0, RSTART) + 0 >= since + 0 {
+		print
+		next
+	}
+	{
+		pool = substr($0, RSTART + RLENGTH)
+		sub(/ workers=.*/, "", pool)
+		sub(/[0-9]+\.[0-9]+: dhp_pool: /, since ": dhp_pool: ")
+		first[pool] = $0
+	}
+	END {
+		# Without workers and buffers, it was destroyed.
+		for (pool in first)
+			if (first[pool] !~ / workers=0 buffers=0$/)
+				print first[pool]
+	}
 	' logged="$log" "$log" ${2+"$2"} | to-host "${name%.sh}.$1.notified" || true
 }
 
@@ -211,6 +230,7 @@ run_one() {
 	note_in_journal "$2"
 	[ ! -e "$tmp/skip" ] || rm "$tmp/skip"
 	[ ! -e "$tmp/reloaded" ] || rm "$tmp/reloaded"
+	[ ! -e "$tmp/kept" ] || rm "$tmp/kept"
 	ending=$tmp/ending.$number
 	now
 	started=$now
