@@ -337,7 +337,7 @@ happened() {
 	done
 }
 
-# skip_short FIGURE: skips the test if this has not happened, and less than 500 transitions have: as many as a
+# skip_short FIGURE: skips the test if this has not happened, and fewer than 500 transitions have: as many as a
 # minute has on a slow machine.
 skip_short() {
 	local transitions
