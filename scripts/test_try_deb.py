@@ -3,11 +3,14 @@
 """Tests of scripts/try-deb without a Debian system and without QEMU: how it reads what a guest says, when it
 says that something is left, and what it refuses."""
 
+import contextlib
+import io
 import os
 import socket
 import subprocess
 from unittest import mock
 
+import tap
 import testing
 import try_deb_boot as boot
 import try_deb_tree as tree
@@ -68,8 +71,7 @@ class Guest(testing.Refusals):
 
 class Left(testing.Refusals):
     def test_what_is_left(self):
-        with mock.patch.object(tree, "mirror", lambda: "MIRROR"):
-            system = tree.Tree("bookworm", self.folder)
+        system = tree.Tree("bookworm", self.folder)
         system.write("etc/old", "")
         before = system.files()
         system.write("usr/share/owned", "")
@@ -99,24 +101,63 @@ class Command(testing.Refusals):
         self.patch(program.os, geteuid=lambda: 1000)
         self.words("scripts/try-deb", program.main, 1, "bookworm", named=["needs root"])
 
-    def test_a_failure_ends_a_suite(self):
-        results = program.Results()
-        self.patch(program, Tree=mock.Mock())
-        trial = program.Trial("bookworm", {"1.0": [], "1.1": []}, results)
+    def tried(self, **steps):
+        """The lines that a suite with these steps prints, and whether it has passed."""
+        self.patch(program, Tree=mock.Mock(return_value=mock.Mock(root="ROOT")))
+        with contextlib.redirect_stdout(io.StringIO()) as said:
+            results = tap.Tap()
+            trial = program.Trial("bookworm", {"1.0": [], "1.1": []}, results)
+            trial.release = "6.1"
+            with mock.patch.multiple(trial, **steps):
+                passed = trial.run()
+            results.end()
+        self.assertEqual(trial.tree.remove.called, passed)
+        return [line for line in said.getvalue().splitlines() if "# took" not in line], passed
 
+    def test_a_failure_ends_a_suite(self):
         def fails():
             """fails"""
             raise tree.Failed("two\nlines")
+        lines, passed = self.tried(system=mock.Mock(__doc__="works"), install=fails,
+                                   driver=testing.forbidden("driver"))
+        self.assertEqual(lines[1:], [
+            "ok 1 - bookworm: works", "# two", "# lines", "not ok 2 - bookworm: fails",
+            "# bookworm: what follows has not been tried", "# the system is in ROOT", "1..2",
+            "1 passed, 1 failed"])
+        self.assertFalse(passed)
 
-        self.patch(trial, system=mock.Mock(__doc__="works"), install=fails,
-                   driver=testing.forbidden("driver"))
-        with mock.patch("builtins.print") as printed:
-            self.assertFalse(trial.run())
-        self.assertEqual((results.passed, results.failed), (1, 1))
-        lines = [call.args[0] for call in printed.call_args_list]
-        self.assertEqual(lines[0], "ok 1 - bookworm: works (0 s)")
-        self.assertEqual(lines[1:4], ["not ok 2 - bookworm: fails (0 s)", "# two", "# lines"])
-        self.assertIn("has not been tried", lines[4])
+    def test_a_failure_in_the_guest_is_the_boots_failure(self):
+        """The guest's other results count nevertheless."""
+        results = [(True, "one", []), (False, "two", ["because"]), (True, "three", ["a line"])]
+        self.patch(program, boot=lambda _, __, report: [report(*result) for result in results])
+        names = ("system", "install", "driver", "examples")
+        lines, passed = self.tried(**{name: mock.Mock(__doc__=name) for name in names},
+                                   upgrade=testing.forbidden("upgrade"))
+        self.assertEqual(lines[5:-4], [
+            "ok 5 - bookworm, booted with 6.1: one", "# because",
+            "not ok 6 - bookworm, booted with 6.1: two", "ok 7 - bookworm, booted with 6.1: three",
+            "# what has failed there: two", "not ok 8 - bookworm: boot, load, plug"])
+        self.assertEqual(lines[-1], "6 passed, 2 failed")
+        self.assertFalse(passed)
+
+    def test_a_suite_that_passes(self):
+        names = ("system", "install", "driver", "examples", "boot_first", "upgrade", "new_kernel",
+                 "boot_second", "old_kernel", "purge", "make_install", "make_dkms", "tools")
+        lines, passed = self.tried(**{name: mock.Mock(__doc__=name) for name in names})
+        self.assertEqual(lines[-2:], ["1..13", "13 passed, 0 failed"])
+        self.assertTrue(passed)
+
+    def test_packages_that_do_not_build(self):
+        self.patch(program, BUILD=self.build, set_up=lambda: None, shutil=mock.Mock(),
+                   Trial=testing.forbidden("a suite was tried"))
+        self.patch(program, open=mock.mock_open(read_data=""))
+        self.patch(program.os, geteuid=lambda: 0)
+        self.patch(program.subprocess, run=lambda command, **_: subprocess.CompletedProcess(command, 7))
+        with mock.patch.object(program.sys, "argv", ["try-deb", "bookworm"]), \
+                contextlib.redirect_stdout(io.StringIO()) as said:
+            self.assertEqual(program.main(), 1)
+        self.assertIn("scripts/deb has ended with status 7\nnot ok 2 - the packages build\n", said.getvalue())
+        self.assertRegex(said.getvalue(), "\n1..2\n1 passed, 1 failed\n$")
 
 
 if __name__ == "__main__":

@@ -85,16 +85,30 @@ class Page(testing.Refusals):
             self.assertRegex(check.complaint(line, outcome), re.escape(wrong) if wrong else "^$")
 
     def test_report(self):
-        printed = io.StringIO()
-        with contextlib.redirect_stdout(printed):
-            failed = check.report(self.lines(), {1: (0, ""), 2: (0, "nothing\n")}, "")
-        self.assertEqual(failed, 2)
-        said = printed.getvalue().splitlines()
-        self.assertEqual(said[:3], ["KTAP version 1", "1..3", "ok 1 first"])
-        self.assertIn("# | nothing", said)
-        self.assertEqual(said[-1], "1 passed, 2 failed")
-        with contextlib.redirect_stdout(printed):
-            self.assertEqual(check.report(self.lines(), {1: (0, "")}, "fir"), 0)
+        def printed(outcomes, only):
+            with contextlib.redirect_stdout(io.StringIO()) as said:
+                tap = check.Tap()
+                check.report(tap, self.lines(), outcomes, only)
+                tap.end()
+            return said.getvalue().splitlines()[1:]
+        self.assertEqual(printed({1: (0, ""), 2: (0, "nothing\n")}, ""), [
+            "ok 1 - first", "# it does not print: took=12us  name=a/b ...", "# | nothing",
+            "not ok 2 - cat x      ( Ctrl-C ends it)", "# it was not run", "not ok 3 - last", "1..3",
+            "1 passed, 2 failed"])
+        self.assertEqual(printed({1: (0, "")}, "fir"), ["ok 1 - first", "1..1", "1 passed, 0 failed"])
+
+    def test_a_guest_that_fails(self):
+        self.patch(check, PAGE=self.file("page", "```sh\nfirst\n```\n"))
+        self.patch(check.subprocess, run=mock.Mock(return_value=mock.Mock(returncode=0)))
+        for status, last in ((0, "2 passed, 0 failed"), (125, "1 passed, 1 failed")):
+            said = "observing: begin 1\nobserving: end 0\nthe last words\n"
+            self.patch(check, run_guest=lambda _, status=status, said=said: (status, said))
+            with mock.patch.object(check.sys, "argv", ["try-observing"]), \
+                    contextlib.redirect_stdout(io.StringIO()) as printed:
+                self.assertEqual(check.main(), 1 if status else 0)
+            self.assertEqual(printed.getvalue().splitlines()[-1], last)
+            self.assertEqual("# its status is 125" in printed.getvalue(), bool(status))
+            self.assertEqual("# | the last words" in printed.getvalue(), bool(status))
 
     # ---- bad input
 

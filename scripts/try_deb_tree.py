@@ -28,7 +28,7 @@ KEPT = ("etc", "usr", "boot", "opt", "root", "srv", "var/lib/dkms")
 OTHERS = ("boot/initrd.img", "etc/alternatives/", "etc/apt/sources.list.d/", "etc/ld.so.cache", "var/lib/dkms/mok.")
 
 
-class Failed(Exception):
+class Failed(AssertionError):
     """Something in the tree did not do what it should; the message says what, with the output."""
 
 
@@ -50,11 +50,12 @@ class Tree:
         self.folder = folder
         self.root = os.path.join(folder, "tree")
         self.image = os.path.join(folder, "image")
-        self.mirror = mirror()
+        self.mirror = None
 
     def make(self):
         """Makes it anew. Packages that were downloaded before are used again."""
         self.remove()
+        self.mirror = mirror()
         debs = os.path.join(self.folder, "debs")
         os.makedirs(debs, exist_ok=True)
         archives = "/var/cache/apt/archives"
