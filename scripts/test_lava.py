@@ -44,7 +44,12 @@ LOG = r"""
 class MakeJobs(testing.Refusals):
     def setUp(self):
         super().setUp()
-        self.patch(make_jobs, provide=lambda _: None, run=lambda *_: "/bin/qemu-system-x86_64")
+        self.patch(make_jobs, provide=lambda _: None, run=lambda *_: "/bin/sh")
+        # Otherwise the tests' own environment may name one.
+        environment = mock.patch.dict(os.environ)
+        environment.start()
+        self.addCleanup(environment.stop)
+        os.environ.pop("QEMU", None)
 
     def make(self, *words):
         """The jobs, by their names."""
@@ -102,12 +107,20 @@ class MakeJobs(testing.Refusals):
 
     def test_qemu_of_this_folder(self):
         """The dispatcher may run in another folder."""
-        for given, command in (("build/qemu", os.path.abspath("build/qemu")), ("/x/qemu", "/x/qemu"),
-                               ("sh", shutil.which("sh"))):
+        qemu = self.file("qemu", mode=0o755)
+        for given, command in ((os.path.relpath(qemu), qemu), (qemu, qemu), ("sh", shutil.which("sh"))):
             with mock.patch.dict(os.environ, QEMU=given):
                 self.make(self.path("jobs"), "kselftest")
             with open(self.path("jobs/device.yaml"), encoding="utf-8") as file:
                 self.assertIn(f"command: {command}\n", file.read())
+
+    def test_no_qemu(self):
+        self.patch(make_jobs, provide=testing.forbidden("images were made"))
+        for given in "no-such-qemu", "/no/such", self.file("qemu", mode=0o644):
+            with mock.patch.dict(os.environ, QEMU=given):
+                self.words("make-jobs", make_jobs.main, 1, self.path("jobs"), "kselftest",
+                           named=[f"make-jobs: there is no {given} to run; .*QEMU names another"])
+            self.assertFalse(os.path.exists(self.path("jobs")))
 
     def test_words(self):
         def bad(*words, named):
