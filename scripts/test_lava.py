@@ -14,14 +14,18 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
+import sys
 import tarfile
+import time
 from unittest import mock
 
 import testing
 from testing import PATIENCE, TOP
 
 make_jobs = testing.load("make_jobs", "scripts/lava/make-jobs")
+try_lava = testing.load("try_lava", "scripts/try-lava")
 merge_shards = testing.load("merge_shards", "scripts/merge-shards")
 
 # A line of the dispatcher's log is YAML.
@@ -243,5 +247,105 @@ class RunJob(testing.Refusals):
                      named=["there is no lava-run; `scripts/setup lava` installs it"])
 
 
+ENDING = 10  # seconds for a process to end by SIGKILL
+
+
+class TryLava(testing.Refusals):
+    def line(self, end):
+        """A line whose shell ends before what it has started, if it is ended; and the number of that process,
+        when it runs."""
+        new, pid = self.path("new"), self.path("pid")
+        return f"sh -c '{end}; echo $$ >{new}; mv {new} {pid}; while :; do sleep 0.1; done' & wait"
+
+    def pid(self):
+        deadline = time.monotonic() + PATIENCE
+        while not os.path.exists(self.path("pid")):
+            self.assertLess(time.monotonic(), deadline, "the line does not run")
+            time.sleep(0.01)
+        with open(self.path("pid"), encoding="ascii") as file:
+            return int(file.read())
+
+    def runs(self, pid):
+        try:
+            with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+                return file.read().rpartition(")")[2].split()[0] != "Z"
+        except OSError:
+            return False
+
+    def assert_ended(self, pid):
+        """SIGKILL takes its time."""
+        deadline = time.monotonic() + ENDING
+        while self.runs(pid):
+            if time.monotonic() > deadline:
+                os.kill(pid, signal.SIGKILL)
+                self.fail(f"the process {pid} still runs")
+            time.sleep(0.01)
+
+    def test_a_line_that_takes_too_long(self):
+        """With what it has started: also if that does not end by SIGTERM."""
+        def communicate(_, timeout):
+            self.assertEqual(timeout, try_lava.DEADLINE)
+            self.pid()
+            raise subprocess.TimeoutExpired("the line", timeout)
+        self.patch(subprocess.Popen, communicate=communicate)
+        self.patch(try_lava, ENDING=testing.SHORT)
+        for end in ":", "trap : TERM":
+            with self.assertRaises(subprocess.TimeoutExpired), contextlib.redirect_stdout(io.StringIO()):
+                try_lava.run(self.line(end))
+            self.assert_ended(self.pid())
+            os.unlink(self.path("pid"))
+
+    def test_signals(self):
+        """They end the line as well."""
+        for number, status in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
+            # Instead of the tests, so that all else is as it is.
+            program = (f"import runpy, sys; sys.path.insert(0, {TOP + '/scripts'!r})\n"
+                       "import tap\n"
+                       "def run_line(self, title, function, *_):\n"
+                       f"    function.__globals__['run']({self.line(':')!r})\n"
+                       "tap.Tap.test = run_line\n"
+                       "import shutil, os; shutil.rmtree = os.makedirs = lambda *_, **__: None\n"
+                       "sys.argv = ['try-lava']\n"
+                       f"runpy.run_path({TOP + '/scripts/try-lava'!r}, run_name='__main__')\n")
+            with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.DEVNULL) as tried:
+                pid = self.pid()
+                tried.send_signal(number)
+                self.assertEqual(tried.wait(PATIENCE), status)
+            self.assert_ended(pid)
+            os.unlink(self.path("pid"))
+
+    def test_limits(self):
+        """The dispatcher's timeout comes before ours."""
+        self.patch(try_lava, FOLDER=self.folder, run=lambda line: line)
+        with open(os.path.join(TOP, "scripts/lava/job.yaml"), encoding="utf-8") as file:
+            text = file.read()
+        os.mkdir(self.path("JOBS"))
+        self.file("JOBS/torture-1.yaml", text.replace("@LIMIT@", "240"))
+        device = self.file("JOBS/device.yaml", "x: {minutes: 5}")
+        self.assertEqual(try_lava.make_jobs("JOBS", "line"), "line")
+        self.assertEqual(try_lava.file_text("JOBS", "torture-1.yaml"),
+                         text.replace("@LIMIT@", str(try_lava.LIMIT)))
+        self.assertEqual(try_lava.file_text(device), "x: {minutes: 5}")
+        self.file("JOBS/torture-1.yaml", "x: {seconds: 240}")
+        with self.assertRaisesRegex(AssertionError, "torture-1.yaml has no limit"):
+            try_lava.make_jobs("JOBS", "line")
+        self.assertLess(4 * try_lava.LIMIT * 60, try_lava.DEADLINE)
+
+    def test_words(self):
+        self.patch(try_lava, run=testing.forbidden("something was run"))
+        self.patch(shutil, rmtree=testing.forbidden("something was removed"))
+        for words in ("x",), ("--jobs", "4"), ("",), ("--help", "x"):
+            self.words("try-lava", try_lava.main, 2, *words,
+                       named=[f"^try-lava: there are no options, but got '{' '.join(words)}'\n$"])
+
+    def test_help(self):
+        for word in "-h", "--help":
+            said = io.StringIO()
+            with mock.patch.object(try_lava.sys, "argv", ["try-lava", word]), \
+                    contextlib.redirect_stdout(said):
+                self.assertEqual(try_lava.main(), 0)
+            self.assertEqual(said.getvalue(), try_lava.__doc__.strip() + "\n")
+
+
 if __name__ == "__main__":
-    testing.main("make-jobs", "make-rootfs")
+    testing.main("make-jobs", "make-rootfs", "try-lava")
