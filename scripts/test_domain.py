@@ -1,9 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """Tests of qemu/domain without libvirt: the XML, and what is refused. scripts/try-libvirt has a libvirtd
-define and start it."""
+define and start it; here is what that does if libvirtd does not answer any more."""
 
+import contextlib
+import io
 import os
+import signal
+import subprocess
 import xml.etree.ElementTree
 from unittest import mock
 
@@ -11,6 +15,7 @@ import testing
 from testing import forbidden
 import host
 import initramfs
+import try_libvirt_session
 from options import parse
 
 domain = testing.load("domain", "qemu/domain")
@@ -66,14 +71,39 @@ class Domain(testing.Refusals):
         self.patch(domain, pick_accelerator=forbidden("an accelerator was chosen"))
         self.patch(try_libvirt, set_up=forbidden("something was installed"))
         for words in ("x",), ("--kernel", "6.1"), ("",):
-            named = [f"there are no options, but got '{' '.join(words)}'"]
-            self.words("domain", domain.main, 2, *words, named=named)
-            self.words("try-libvirt", try_libvirt.main, 2, *words, named=named)
+            wrong = f"there are no options, but got '{' '.join(words)}'"
+            self.words("domain", domain.main, 2, *words, named=[f"^domain: {wrong}"])
+            self.words("try-libvirt", try_libvirt.main, 2, *words, named=[f"^try-libvirt: {wrong}"])
 
     def test_no_qemu(self):
         self.patch(host, QEMU="no-such-qemu")
         self.patch(domain, pick_accelerator=lambda _: "tcg")
         self.words("domain", domain.main, 1, named=["there is no no-such-qemu to run"])
+
+
+class Session(testing.Refusals):
+    def test_a_libvirtd_that_hangs(self):
+        """It ends nevertheless, with what it has started, and nothing of it is left."""
+        self.patch(try_libvirt_session, SECONDS=testing.SHORT, FOLDER=self.folder)
+        session = try_libvirt_session.Session()
+        late = subprocess.TimeoutExpired("virsh destroy", 1)
+        self.patch(session, run=mock.Mock(side_effect=late))
+        with subprocess.Popen(["sh", "-c", "trap '' TERM; echo; while :; do sleep 0.1; done"],
+                              stdout=subprocess.PIPE, env=session.environment) as session.daemon, \
+                subprocess.Popen(["sleep", "600"], env=session.environment) as left:
+            session.daemon.stdout.readline()
+            self.assertIn((left.pid, "sleep"), session.left())
+            with contextlib.redirect_stdout(io.StringIO()) as said:
+                session.end()
+            self.assertEqual(left.wait(testing.PATIENCE), -signal.SIGKILL)
+        self.assertEqual(session.daemon.returncode, -signal.SIGKILL)
+        self.assertFalse(os.path.exists(session.folder))
+        self.assertEqual(said.getvalue(), f"# libvirtd does not end the domain: {late}\n")
+
+    def test_before_libvirtd_has_started(self):
+        session = try_libvirt_session.Session()
+        session.end()
+        self.assertFalse(os.path.exists(session.folder))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ import subprocess
 import tempfile
 import time
 
+from tap import comment, need
+
 TOP = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 FOLDER = os.path.join(TOP, "build/try-libvirt")
 HOTPLUG = os.path.join(TOP, "qemu/hotplug")
@@ -19,16 +21,16 @@ NOBODY = 65534
 SECONDS = 120  # for anything but the boot
 
 
-def need(condition, text):
-    if not condition:
-        raise AssertionError(text)
+def came(condition, seconds=SECONDS):
+    """Waits for it. Returns whether it has come."""
+    deadline = time.monotonic() + seconds
+    while not (there := condition()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return there
 
 
 def wait_until(condition, what, seconds=SECONDS):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        need(time.monotonic() < deadline, f"{what}: not within {seconds} seconds")
-        time.sleep(0.1)
+    need(came(condition, seconds), f"{what}: not within {seconds} seconds")
 
 
 class Session:
@@ -102,29 +104,48 @@ class Session:
                     comm = file.read().strip()
             except OSError:
                 continue  # it has ended, or is another user's
-            if ours and int(pid) != self.daemon.pid:
+            if ours and not (self.daemon and int(pid) == self.daemon.pid):
                 found.append((int(pid), comm))
         return found
 
+    def need_none_left(self):
+        """A process that has been told to end may take its time."""
+        came(lambda: not self.left())
+        left = self.left()
+        need(not left, f"these processes are left: {left}")
+
     def end(self):
         """Ends what is left; normally libvirtd only."""
+        try:
+            # Without libvirtd there is nobody to ask.
+            if self.daemon and self.daemon.poll() is None:
+                self.run("virsh", "destroy", NAME)
+        except subprocess.TimeoutExpired as late:
+            comment(f"libvirtd does not end the domain: {late}")
+        finally:
+            try:
+                self.kill()
+            finally:
+                log = os.path.join(self.environment["XDG_CACHE_HOME"], f"libvirt/qemu/log/{NAME}.log")
+                if os.path.exists(log):
+                    shutil.copyfile(log, os.path.join(FOLDER, "qemu.log"))
+                shutil.rmtree(self.folder)
+
+    def kill(self):
+        """Ends libvirtd, and whatever it has left."""
         if self.daemon:
-            self.run("virsh", "destroy", NAME)
             self.daemon.terminate()
             try:
                 self.daemon.wait(SECONDS)
             except subprocess.TimeoutExpired:
                 self.daemon.kill()
                 self.daemon.wait()
-            for pid, _ in self.left():
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
-        log = os.path.join(self.environment["XDG_CACHE_HOME"], f"libvirt/qemu/log/{NAME}.log")
-        if os.path.exists(log):
-            shutil.copyfile(log, os.path.join(FOLDER, "qemu.log"))
-        shutil.rmtree(self.folder)
+        for pid, _ in self.left():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        self.need_none_left()
 
 
 class Console:
