@@ -78,7 +78,7 @@ class Domain(testing.Refusals):
     def test_no_qemu(self):
         self.patch(host, QEMU="no-such-qemu")
         self.patch(domain, pick_accelerator=lambda _: "tcg")
-        self.words("domain", domain.main, 1, named=["there is no no-such-qemu to run"])
+        self.words("domain", domain.main, 1, named=["^domain: there is no no-such-qemu to run"])
 
 
 class Session(testing.Refusals):
