@@ -23,9 +23,11 @@ mount --bind /etc/resolv.conf "$1/etc/resolv.conf"
 exec chroot "$@"
 """
 
-# Where nothing of a package's stays, and what other packages leave there when they are installed.
+# Where nothing of a package's stays, and what other packages leave there when they are installed. Debian's
+# newer kernels do not have image and configuration in /boot as files of the package, but copy them.
 KEPT = ("etc", "usr", "boot", "opt", "root", "srv", "var/lib/dkms")
-OTHERS = ("boot/initrd.img", "etc/alternatives/", "etc/apt/sources.list.d/", "etc/ld.so.cache", "var/lib/dkms/mok.")
+OTHERS = ("boot/config-", "boot/initrd.img", "boot/vmlinuz-", "etc/alternatives/", "etc/apt/sources.list.d/",
+          "etc/ld.so.cache", "var/lib/dkms/mok.")
 
 
 class Failed(AssertionError):
