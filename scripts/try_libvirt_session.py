@@ -191,8 +191,8 @@ class Console:
     def ask(self, command):
         """What a command prints in the guest."""
         self.asked += 1
-        # The shell echoes the line, in which there is no number. If it were typed before the prompt, the
-        # terminal would echo it as well.
+        # The echo of the line has `$?` and no digits, so it does not match. Typed before the prompt, the line
+        # is echoed twice.
         os.write(self.master, f"{command}; echo end{self.asked}=$?\n".encode())
         said, end = self.expect(rf"end{self.asked}=(\d+)\n")
         self.expect(self.PROMPT)

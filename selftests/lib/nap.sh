@@ -58,7 +58,7 @@ try_nap() {
 
 # nap [mem|disk]: as try_nap, and must not be refused.
 nap() {
-	# Older lines may fall out of the kernel's log meanwhile: the number of all of them need not grow.
+	# A full log drops its oldest lines, so the count of all lines may not grow.
 	echo "dhp selftest: a nap begins" >/dev/kmsg
 	try_nap "${1-mem}" || fail "${1-mem}: $why"
 	dmesg | awk '/dhp selftest: a nap begins/ { frozen = 0 } /is now offline/ { frozen++ } END { exit !frozen }' ||
